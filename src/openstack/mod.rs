@@ -1,0 +1,1 @@
+//! A thin typed client of Keystone, Nova, Neutron and Cinder.

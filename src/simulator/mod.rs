@@ -1,0 +1,1 @@
+//! A simulated OpenStack cloud over HTTP.

@@ -1,0 +1,3 @@
+//! What the daemon tells about itself: metrics, logs, traces.
+
+pub mod metrics;

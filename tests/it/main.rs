@@ -1,0 +1,1 @@
+//! The one integration binary: every module here talks to tenantd from the outside.
