@@ -1,6 +1,8 @@
 //! tenantd keeps an operator's records of OpenStack tenants true.
 
 pub mod clock;
+pub mod drift;
+pub mod model;
 pub mod openstack;
 pub mod retry;
 pub mod simulator;

@@ -1,0 +1,135 @@
+//! What the differences of one observation mean for the findings that exist: opened once, resolved once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
+
+use super::Difference;
+use super::rules::Rules;
+use crate::model::Severity;
+
+/// An unresolved finding, as far as its life depends on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// Its id.
+    pub id: Uuid,
+    /// The difference as last recorded.
+    pub difference: Difference,
+    /// Its severity as last recorded.
+    pub severity: Severity,
+}
+
+/// A difference that was seen, but not often enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicion {
+    /// The difference as last seen.
+    pub difference: Difference,
+    /// How many spaced observations agreed.
+    pub count: u32,
+    /// When it was first seen.
+    pub since: DateTime<Utc>,
+    /// When an observation last counted.
+    pub counted_at: DateTime<Utc>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Findings to open.
+    pub open: Vec<(Difference, Severity)>,
+    /// Findings whose values or severity changed.
+    pub change: Vec<(Uuid, Difference, Severity)>,
+    /// Findings that stand as they are.
+    pub keep: Vec<Uuid>,
+    /// Findings whose difference is gone.
+    pub resolve: Vec<Uuid>,
+    /// Suspicions to write.
+    pub suspect: Vec<Suspicion>,
+    /// Suspicions (object, field) to forget.
+    pub forget: Vec<(String, String)>,
+    /// When the next observation would count.
+    pub look_again_at: Option<DateTime<Utc>>,
+}
+
+impl Plan {
+    /// Whether a suspicion keeps this difference from counting as yet.
+    pub fn suspects(&self, difference: &Difference) -> bool {
+        self.suspect.iter().any(|suspicion| suspicion.difference.key() == difference.key())
+    }
+}
+
+/// Decides what an observation made at `now` means.
+pub fn plan(
+    differences: Vec<Difference>,
+    standing: &[Standing],
+    suspicions: &[Suspicion],
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Plan {
+    let mut plan = Plan::default();
+    let standing_by_key: BTreeMap<_, _> = standing.iter().map(|finding| (finding.difference.key(), finding)).collect();
+    let suspected: BTreeMap<_, _> =
+        suspicions.iter().map(|suspicion| (suspicion.difference.key(), suspicion)).collect();
+    let seen: BTreeSet<_> =
+        differences.iter().map(|difference| (difference.object.clone(), difference.field.clone())).collect();
+    let is_seen = |(object, field): (&str, &str)| seen.contains(&(object.to_owned(), field.to_owned()));
+
+    let gone = standing.iter().filter(|finding| !is_seen(finding.difference.key()));
+    plan.resolve.extend(gone.map(|finding| finding.id));
+    let dispelled = suspicions.iter().filter(|suspicion| !is_seen(suspicion.difference.key()));
+    plan.forget.extend(dispelled.map(|suspicion| owned(suspicion.difference.key())));
+
+    for difference in differences {
+        let severity = rules.severity(&difference);
+        if let Some(finding) = standing_by_key.get(&difference.key()) {
+            if finding.difference == difference && finding.severity == severity {
+                plan.keep.push(finding.id);
+            } else {
+                plan.change.push((finding.id, difference, severity));
+            }
+            continue;
+        }
+        let earlier = suspected.get(&difference.key()).copied();
+        let suspicion = counted(difference, earlier, rules, now);
+        if suspicion.count >= rules.needed(&suspicion.difference) {
+            if earlier.is_some() {
+                plan.forget.push(owned(suspicion.difference.key()));
+            }
+            plan.open.push((suspicion.difference, severity));
+        } else {
+            let counts_at = suspicion.counted_at + spacing(rules);
+            plan.look_again_at = Some(plan.look_again_at.map_or(counts_at, |earliest| earliest.min(counts_at)));
+            plan.suspect.push(suspicion);
+        }
+    }
+    plan
+}
+
+fn owned((object, field): (&str, &str)) -> (String, String) {
+    (object.to_owned(), field.to_owned())
+}
+
+fn spacing(rules: &Rules) -> Duration {
+    Duration::from_std(rules.confirm.spacing).unwrap_or(Duration::MAX)
+}
+
+/// The suspicion after one more look: agreeing and far enough apart counts, another value starts anew.
+fn counted(difference: Difference, earlier: Option<&Suspicion>, rules: &Rules, now: DateTime<Utc>) -> Suspicion {
+    match earlier {
+        Some(earlier) if agrees(&earlier.difference, &difference) => {
+            let counts = now - earlier.counted_at >= spacing(rules);
+            Suspicion {
+                difference,
+                count: earlier.count + u32::from(counts),
+                since: earlier.since,
+                counted_at: if counts { now } else { earlier.counted_at },
+            }
+        }
+        _ => Suspicion { difference, count: 1, since: now, counted_at: now },
+    }
+}
+
+fn agrees(earlier: &Difference, now: &Difference) -> bool {
+    earlier.change == now.change && earlier.observed == now.observed
+}

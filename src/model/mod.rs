@@ -1,0 +1,19 @@
+//! The nouns of the domain: data with invariants, no I/O. What OpenStack answers is brought into these forms before
+//! anything is stored or compared, so nothing above this module knows what an API looks like.
+
+pub mod body;
+pub mod finding;
+pub mod floating_ip;
+pub mod ids;
+pub mod observation;
+pub mod quota;
+pub mod resource_type;
+pub mod security_group;
+pub mod server_group;
+pub mod tenant;
+
+pub use body::Body;
+pub use finding::{Change, Finding, FindingState, Severity};
+pub use observation::Observation;
+pub use resource_type::ResourceType;
+pub use tenant::{Tenant, TenantState};

@@ -1,0 +1,46 @@
+//! What one pull saw, and how far it can be trusted.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::body::Body;
+
+/// A complete look at one resource type of one tenant.
+///
+/// It exists only when its listing was paged to the end with a role and scope that see the tenant: what cannot prove
+/// that is an error, never an observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// When the earliest request that contributed to it left.
+    pub asked_at: DateTime<Utc>,
+    /// What was seen.
+    pub body: Body,
+    /// Objects that the cloud listed but that could not be read: neither there nor gone.
+    pub unreadable: BTreeSet<String>,
+    /// Whether an object without a readable id was listed: then nothing counts as gone.
+    pub absence_unknown: bool,
+}
+
+impl Observation {
+    /// An observation in which everything could be read.
+    pub fn clean(asked_at: DateTime<Utc>, body: Body) -> Self {
+        Self { asked_at, body: body.sorted(), unreadable: BTreeSet::new(), absence_unknown: false }
+    }
+
+    /// Whether some object could not be read.
+    pub fn is_partial(&self) -> bool {
+        self.absence_unknown || !self.unreadable.is_empty()
+    }
+
+    /// What is known after it: what was seen, and of what could not be read, what was known `before`.
+    #[must_use]
+    pub fn completed_by(&self, before: Option<&Body>) -> Body {
+        match before {
+            Some(before) if self.is_partial() => {
+                self.body.clone().with_objects_of(before, |id| self.absence_unknown || self.unreadable.contains(id))
+            }
+            _ => self.body.clone(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A tenant: one OpenStack project that tenantd looks after.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The state that a portal's user sees, as in the API documents. Background reads never change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TenantState {
+    /// Asked for.
+    CreationScheduled,
+    /// Being made.
+    Creating,
+    /// A change is asked for.
+    UpdateScheduled,
+    /// Being changed.
+    Updating,
+    /// Its end is asked for.
+    DeletionScheduled,
+    /// Being removed.
+    Deleting,
+    /// Nothing is going on.
+    Ok,
+    /// The last operation failed.
+    Erred,
+}
+
+impl TenantState {
+    const ALL: [Self; 8] = [
+        Self::CreationScheduled,
+        Self::Creating,
+        Self::UpdateScheduled,
+        Self::Updating,
+        Self::DeletionScheduled,
+        Self::Deleting,
+        Self::Ok,
+        Self::Erred,
+    ];
+
+    /// The name in the API and the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreationScheduled => "CREATION_SCHEDULED",
+            Self::Creating => "CREATING",
+            Self::UpdateScheduled => "UPDATE_SCHEDULED",
+            Self::Updating => "UPDATING",
+            Self::DeletionScheduled => "DELETION_SCHEDULED",
+            Self::Deleting => "DELETING",
+            Self::Ok => "OK",
+            Self::Erred => "ERRED",
+        }
+    }
+}
+
+impl fmt::Display for TenantState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+impl FromStr for TenantState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| format!("`{text}` is no tenant state"))
+    }
+}
+
+/// A tenant as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tenant {
+    /// tenantd's own id of it.
+    pub uuid: Uuid,
+    /// The cloud, as the configuration names it.
+    pub cloud: String,
+    /// The project's id in the cloud.
+    pub backend_id: String,
+    /// The project's name.
+    pub name: String,
+    /// The id of the project's domain.
+    pub domain: String,
+    /// The project's description.
+    pub description: String,
+    /// Whether the project is enabled in the cloud.
+    pub enabled: bool,
+    /// What the portal's user sees.
+    pub state: TenantState,
+    /// Why `state` is `ERRED`, else empty.
+    pub error_message: String,
+    /// When it was first recorded.
+    pub created_at: DateTime<Utc>,
+    /// When a discovery first missed the project; empty again when it is back.
+    pub vanished_at: Option<DateTime<Utc>>,
+}
+
+impl Tenant {
+    /// `cloud/name`, as commands take and print it.
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.cloud, self.name)
+    }
+}
