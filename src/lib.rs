@@ -6,4 +6,5 @@ pub mod model;
 pub mod openstack;
 pub mod retry;
 pub mod simulator;
+pub mod store;
 pub mod telemetry;

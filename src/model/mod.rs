@@ -5,12 +5,14 @@ pub mod body;
 pub mod finding;
 pub mod floating_ip;
 pub mod ids;
+pub mod job;
 pub mod observation;
 pub mod quota;
 pub mod resource_type;
 pub mod security_group;
 pub mod server_group;
 pub mod tenant;
+mod words;
 
 pub use body::Body;
 pub use finding::{Change, Finding, FindingState, Severity};

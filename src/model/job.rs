@@ -1,0 +1,178 @@
+//! A job: one unit of work, however it was asked for.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::words::words;
+
+words! {
+    /// Where a job stands.
+    JobState {
+        /// It waits.
+        Queued = "queued",
+        /// It runs.
+        Running = "running",
+        /// It ended well.
+        Succeeded = "succeeded",
+        /// It ended badly.
+        Failed = "failed",
+        /// Someone ended it.
+        Cancelled = "cancelled",
+    }
+}
+
+words! {
+    /// How a job ended, for metrics and events.
+    Outcome {
+        /// Done, and something was different from before.
+        Succeeded = "succeeded",
+        /// Done, and everything was as before.
+        Unchanged = "unchanged",
+        /// Some of it was done.
+        Partial = "partial",
+        /// Nothing was done.
+        Failed = "failed",
+        /// Its deadline passed first.
+        Expired = "expired",
+        /// Someone ended it.
+        Cancelled = "cancelled",
+    }
+}
+
+impl Outcome {
+    /// The state that a job with this outcome is in.
+    pub const fn state(self) -> JobState {
+        match self {
+            Self::Succeeded | Self::Unchanged | Self::Partial => JobState::Succeeded,
+            Self::Failed | Self::Expired => JobState::Failed,
+            Self::Cancelled => JobState::Cancelled,
+        }
+    }
+}
+
+/// Whom a job concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One tenant.
+    Tenant,
+    /// Every tenant of one cloud.
+    Cloud,
+    /// Every tenant of every cloud.
+    All,
+}
+
+/// What someone wants done: the same for a message, a tick, a command and an HTTP request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The job's id.
+    pub id: Uuid,
+    /// What to do.
+    pub kind: String,
+    /// In which cloud.
+    pub cloud: Option<String>,
+    /// For which tenant, as the asker names it.
+    pub subject: Option<String>,
+    /// The kind's own parameters.
+    pub params: Value,
+    /// Who asked: `amqp`, `schedule:<name>`, `cli`, `http`, `look-again`.
+    pub source: String,
+    /// Higher goes first: what a person asked for before what a schedule asked for.
+    pub priority: i64,
+    /// Attempts made so far.
+    pub attempt: i64,
+    /// Not to be started before.
+    pub not_before: DateTime<Utc>,
+    /// Not to be started after.
+    pub deadline: Option<DateTime<Utc>>,
+    /// When it was asked for.
+    pub enqueued_at: DateTime<Utc>,
+    /// The asker's W3C `traceparent`.
+    pub trace: Option<String>,
+    /// The dead job that it repeats.
+    pub retry_of: Option<Uuid>,
+}
+
+/// The priority of what a person waits for.
+pub const PRIORITY_PERSON: i64 = 10;
+/// The priority of what a producer asked for.
+pub const PRIORITY_PRODUCER: i64 = 5;
+/// The priority of what a schedule asked for.
+pub const PRIORITY_SCHEDULE: i64 = 0;
+
+impl Request {
+    /// A request for `kind` by `source`, for everything, now.
+    pub fn new(id: Uuid, kind: impl Into<String>, source: impl Into<String>, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            kind: kind.into(),
+            cloud: None,
+            subject: None,
+            params: json!({}),
+            source: source.into(),
+            priority: PRIORITY_PRODUCER,
+            attempt: 0,
+            not_before: now,
+            deadline: None,
+            enqueued_at: now,
+            trace: None,
+            retry_of: None,
+        }
+    }
+
+    /// Whom it concerns.
+    pub const fn scope(&self) -> Scope {
+        match (&self.subject, &self.cloud) {
+            (Some(_), _) => Scope::Tenant,
+            (None, Some(_)) => Scope::Cloud,
+            (None, None) => Scope::All,
+        }
+    }
+
+    /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
+    pub fn digest(&self) -> String {
+        let asked = json!([self.kind, self.cloud, self.subject, self.params]);
+        Sha256::digest(asked.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The native message that asks for the same.
+    pub fn to_native(&self) -> Value {
+        let mut message = json!({ "id": self.id, "kind": self.kind, "params": self.params });
+        match (&self.subject, &self.cloud) {
+            (Some(subject), _) => message["tenant"] = json!(subject),
+            (None, None) => message["scope"] = json!("all"),
+            (None, Some(_)) => {}
+        }
+        if let Some(cloud) = &self.cloud {
+            message["cloud"] = json!(cloud);
+        }
+        if let Some(deadline) = self.deadline {
+            message["deadline"] = json!(deadline);
+        }
+        message
+    }
+}
+
+/// A job as recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// What was asked for.
+    pub request: Request,
+    /// What was asked for, as a digest.
+    pub digest: String,
+    /// tenantd's id of the tenant, once it is known.
+    pub tenant: Option<Uuid>,
+    /// Where it stands.
+    pub state: JobState,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// When the last attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Why the last attempt failed, in one word.
+    pub reason: Option<String>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+}

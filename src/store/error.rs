@@ -1,0 +1,84 @@
+//! What can go wrong with the database, by what the caller can do about it.
+
+use crate::retry::Retryable;
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or cannot work now; trying again may help.
+    #[error("the database cannot be used now: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database answered that the statement cannot be done.
+    #[error("the database refused a statement: {0}")]
+    Refused(#[source] sqlx::Error),
+    /// A stored value has no meaning for this version.
+    #[error("{table}.{column} holds `{value}`, which this version does not understand: {why}")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        value: String,
+        /// Why it has no meaning.
+        why: String,
+    },
+    /// The URL names no database that tenantd knows.
+    #[error("`{0}` is no database URL: use sqlite:///path/to/file or postgres://user@host/name")]
+    Url(String),
+    /// The schema was made by a newer version.
+    #[error(
+        "the database has schema version {found}, this version of tenantd knows up to {known}: install the newer tenantd again"
+    )]
+    Newer {
+        /// The newest migration that was applied.
+        found: i64,
+        /// The newest migration known here.
+        known: i64,
+    },
+    /// The schema is older than needed and migrating is switched off.
+    #[error("the database has schema version {found}, this version of tenantd needs {known}: run `tenantd migrate`")]
+    Older {
+        /// The newest migration that was applied.
+        found: i64,
+        /// The newest migration known here.
+        known: i64,
+    },
+    /// A migration failed.
+    #[error("the database could not be brought to this version: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A file of the database could not be prepared.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default().into_owned();
+                // PostgreSQL: connection, resources, shutdown, serialisation. SQLite: busy, locked, full, I/O.
+                let passing = ["08", "53", "57", "40"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+                    || matches!(code.as_str(), "5" | "6" | "10" | "13" | "261" | "517");
+                if passing { Self::Unavailable(error) } else { Self::Refused(error) }
+            }
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+impl Retryable for StoreError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}

@@ -1,0 +1,88 @@
+//! What a tenant's resource types should look like.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::snapshots::body;
+use super::{Store, StoreError, Tx, read, sql, word, write};
+use crate::model::{Body, ResourceType};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant: Uuid,
+    resource_type: String,
+    body: Json<Value>,
+    source: String,
+    author: String,
+    set_at: DateTime<Utc>,
+}
+
+/// An expectation and where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// tenantd's id of the tenant.
+    pub tenant: Uuid,
+    /// What should be there.
+    pub body: Body,
+    /// `accepted`, `commanded` or `declared`.
+    pub source: String,
+    /// Who said so.
+    pub author: String,
+    /// When.
+    pub set_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Expectation {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let resource_type: ResourceType = word!("expectations", "resource_type", row.resource_type)?;
+        Ok(Self {
+            tenant: row.tenant,
+            body: body("expectations", resource_type, &row.body)?,
+            source: row.source,
+            author: row.author,
+            set_at: row.set_at,
+        })
+    }
+}
+
+impl Store {
+    /// The expectations of a tenant.
+    pub async fn expectations(&self, tenant: Uuid) -> Result<Vec<Expectation>, StoreError> {
+        let rows: Vec<Row> =
+            read!(self, pool => sqlx::query_as(sql::EXPECTATION_OF_TENANT).bind(tenant).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+}
+
+impl Tx {
+    /// The expectation of one resource type.
+    pub async fn expectation(
+        &mut self,
+        tenant: Uuid,
+        resource_type: ResourceType,
+    ) -> Result<Option<Expectation>, StoreError> {
+        let row: Option<Row> = write!(self, connection => sqlx::query_as(sql::EXPECTATION_GET)
+            .bind(tenant).bind(resource_type.as_str()).fetch_optional(connection).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Makes it the expectation, in place of any other.
+    pub async fn set_expectation(&mut self, expectation: &Expectation) -> Result<(), StoreError> {
+        write!(self, connection => sqlx::query(sql::EXPECTATION_SET)
+            .bind(expectation.tenant).bind(expectation.body.resource_type().as_str())
+            .bind(Json(expectation.body.to_json())).bind(&expectation.source).bind(&expectation.author)
+            .bind(expectation.set_at).execute(connection).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Forgets an expectation; whether there was one.
+    pub async fn clear_expectation(&mut self, tenant: Uuid, resource_type: ResourceType) -> Result<bool, StoreError> {
+        let cleared = write!(self, connection => sqlx::query(sql::EXPECTATION_CLEAR)
+            .bind(tenant).bind(resource_type.as_str()).execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(cleared > 0)
+    }
+}

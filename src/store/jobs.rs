@@ -1,0 +1,234 @@
+//! The jobs table: what waits, what runs, and what ended.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Pools, Store, StoreError, Tx, read, sql, word, write};
+use crate::model::job::{Job, JobState, Outcome, Request};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    kind: String,
+    cloud: Option<String>,
+    tenant: Option<Uuid>,
+    subject: Option<String>,
+    params: Json<Value>,
+    state: String,
+    outcome: Option<String>,
+    attempt: i64,
+    priority: i64,
+    source: String,
+    digest: String,
+    not_before: DateTime<Utc>,
+    deadline: Option<DateTime<Utc>>,
+    enqueued_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    error: Option<String>,
+    trace: Option<String>,
+    retry_of: Option<Uuid>,
+}
+
+impl TryFrom<Row> for Job {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let outcome = match row.outcome {
+            Some(outcome) => Some(word!("jobs", "outcome", outcome)?),
+            None => None,
+        };
+        Ok(Self {
+            state: word!("jobs", "state", row.state)?,
+            outcome,
+            digest: row.digest,
+            tenant: row.tenant,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            reason: row.reason,
+            error: row.error,
+            request: Request {
+                id: row.id,
+                kind: row.kind,
+                cloud: row.cloud,
+                subject: row.subject,
+                params: row.params.0,
+                source: row.source,
+                priority: row.priority,
+                attempt: row.attempt,
+                not_before: row.not_before,
+                deadline: row.deadline,
+                enqueued_at: row.enqueued_at,
+                trace: row.trace,
+                retry_of: row.retry_of,
+            },
+        })
+    }
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// In one state.
+    pub state: Option<JobState>,
+    /// Of one kind.
+    pub kind: Option<&'a str>,
+    /// Of one cloud.
+    pub cloud: Option<&'a str>,
+    /// Of one tenant.
+    pub tenant: Option<Uuid>,
+    /// At most this many, the newest first.
+    pub limit: i64,
+}
+
+/// How an attempt ended, as it is written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending<'a> {
+    /// The tenant, once it is known.
+    pub tenant: Option<Uuid>,
+    /// `Queued` when it is to be repeated.
+    pub state: JobState,
+    /// How it ended, when it did.
+    pub outcome: Option<Outcome>,
+    /// When the attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended, when it did.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Why it failed, in one word.
+    pub reason: Option<&'a str>,
+    /// Why it failed.
+    pub error: Option<&'a str>,
+}
+
+/// How many jobs of a sort wait.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Waiting {
+    /// In which cloud.
+    pub cloud: Option<String>,
+    /// Of which kind.
+    pub kind: String,
+    /// How many.
+    pub count: i64,
+    /// Since when the oldest could have run.
+    pub oldest: DateTime<Utc>,
+}
+
+/// Who works on a job, and until when nobody else may.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold<'a> {
+    /// The instance.
+    pub owner: &'a str,
+    /// When the hold ends.
+    pub until: DateTime<Utc>,
+}
+
+impl Store {
+    /// The job `id`.
+    pub async fn job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        let row: Option<Row> = read!(self, pool => sqlx::query_as(sql::JOB_GET).bind(id).fetch_optional(pool).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Jobs, the newest first.
+    pub async fn jobs(&self, filter: Filter<'_>) -> Result<Vec<Job>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::JOB_LIST)
+            .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
+            .bind(filter.limit).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// How many jobs wait, by cloud and kind.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_as(sql::JOB_WAITING).fetch_all(pool).await)?)
+    }
+
+    /// When the next waiting job may start.
+    pub async fn next_job_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_NEXT).fetch_one(pool).await)?)
+    }
+
+    /// Takes up to `count` jobs whose time has come.
+    pub async fn claim_jobs(&self, hold: Hold<'_>, now: DateTime<Utc>, count: i64) -> Result<Vec<Job>, StoreError> {
+        let mut tx = self.begin().await?;
+        let statement = match &self.pools {
+            Pools::Sqlite { .. } => sql::JOB_CLAIM_SQLITE,
+            Pools::Postgres(_) => sql::JOB_CLAIM_POSTGRES,
+        };
+        let rows: Vec<Row> = write!(tx, connection => sqlx::query_as(statement)
+            .bind(now).bind(hold.owner).bind(hold.until).bind(count).fetch_all(connection).await)?;
+        tx.commit().await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Gives back what `owner` holds, as at a stop.
+    pub async fn release_jobs(&self, owner: &str) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let released = write!(tx, connection => sqlx::query(sql::JOB_RELEASE).bind(owner).execute(connection).await
+            .map(|done| done.rows_affected()))?;
+        tx.commit().await?;
+        Ok(released)
+    }
+}
+
+/// The columns that a request fills, in the order of the statements.
+macro_rules! bind_request {
+    ($query:expr, $request:expr, $tenant:expr) => {
+        $query
+            .bind($request.id)
+            .bind(&$request.kind)
+            .bind(&$request.cloud)
+            .bind($tenant)
+            .bind(&$request.subject)
+            .bind(Json(&$request.params))
+            .bind($request.attempt)
+            .bind($request.priority)
+            .bind(&$request.source)
+            .bind($request.digest())
+            .bind($request.not_before)
+            .bind($request.deadline)
+            .bind($request.enqueued_at)
+            .bind(&$request.trace)
+            .bind($request.retry_of)
+    };
+}
+
+impl Tx {
+    /// The job `id`, as this transaction sees it.
+    pub async fn job(&mut self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        let row: Option<Row> =
+            write!(self, connection => sqlx::query_as(sql::JOB_GET).bind(id).fetch_optional(connection).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Puts a job into the table; whether it was not there yet.
+    pub async fn insert_job(&mut self, request: &Request, tenant: Option<Uuid>) -> Result<bool, StoreError> {
+        let inserted = write!(self, connection => bind_request!(sqlx::query(sql::JOB_INSERT), request, tenant)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(inserted > 0)
+    }
+
+    /// Writes down that a job runs, for it outlives what brought it.
+    pub async fn start_job(
+        &mut self,
+        request: &Request,
+        tenant: Option<Uuid>,
+        hold: Hold<'_>,
+        started_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        write!(self, connection => bind_request!(sqlx::query(sql::JOB_START), request, tenant)
+            .bind(started_at).bind(hold.owner).bind(hold.until).execute(connection).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Writes down how an attempt ended, whether the job had a row or not.
+    pub async fn end_job(&mut self, request: &Request, ending: &Ending<'_>) -> Result<(), StoreError> {
+        write!(self, connection => bind_request!(sqlx::query(sql::JOB_END), request, ending.tenant)
+            .bind(ending.state.as_str()).bind(ending.outcome.map(Outcome::as_str)).bind(ending.started_at)
+            .bind(ending.finished_at).bind(ending.reason).bind(ending.error)
+            .execute(connection).await.map(drop))?;
+        Ok(())
+    }
+}

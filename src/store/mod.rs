@@ -1,0 +1,159 @@
+//! The records, in SQLite or PostgreSQL: one set of statements, two pools, the same behaviour (one suite shows it).
+//!
+//! Reads go through [`Store`], writes through a [`Tx`], so that what belongs together is committed together.
+
+pub mod dead_letters;
+pub mod error;
+pub mod expectations;
+pub mod findings;
+pub mod jobs;
+pub mod leases;
+mod open;
+pub mod outbox;
+pub mod resources;
+pub mod schedules;
+pub mod snapshots;
+pub mod sql;
+pub mod suspicions;
+pub mod tenants;
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use error::StoreError;
+pub use open::schema_version;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pools: Pools,
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
+    /// One connection writes, for SQLite has one writer; several read.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction; what was not committed is undone when it is dropped.
+#[derive(Debug)]
+pub struct Tx(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs the same expression on whichever pool serves reads.
+macro_rules! read {
+    ($store:expr, $connection:ident => $body:expr) => {
+        match &$store.pools {
+            $crate::store::Pools::Sqlite { read: $connection, .. } => $body,
+            $crate::store::Pools::Postgres($connection) => $body,
+        }
+    };
+}
+
+/// Runs the same expression inside whichever transaction is open.
+macro_rules! write {
+    ($tx:expr, $connection:ident => $body:expr) => {
+        match &mut $tx.0 {
+            $crate::store::Inner::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+            $crate::store::Inner::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+/// Reads a word of the database back into its type.
+macro_rules! word {
+    ($table:literal, $column:literal, $value:expr) => {
+        $value.parse().map_err(|why: String| $crate::store::StoreError::Unreadable {
+            table: $table,
+            column: $column,
+            value: $value.clone(),
+            why,
+        })
+    };
+}
+
+use {read, word, write};
+
+impl Store {
+    /// Begins a transaction; on SQLite it takes the writer's lock at once.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = match &self.pools {
+            Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx(inner))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
+    /// `SQLite` or `PostgreSQL`, for people.
+    pub const fn engine(&self) -> &'static str {
+        match self.pools {
+            Pools::Sqlite { .. } => "SQLite",
+            Pools::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Closes every connection; on SQLite the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Asks both kinds of database whether they understand a statement, without running it.
+    ///
+    /// # Errors
+    /// What the database says of the statement.
+    pub async fn prepare(&self, statement: &'static str) -> Result<(), StoreError> {
+        use sqlx::{Executor, SqlSafeStr};
+        let statement = statement.into_sql_str();
+        match &self.pools {
+            Pools::Sqlite { read, .. } => drop(read.prepare(statement).await?),
+            Pools::Postgres(pool) => drop(pool.prepare(statement).await?),
+        }
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// Makes everything that was written in it last.
+    ///
+    /// # Errors
+    /// When the database is away; then nothing lasts, or everything does.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Sqlite(transaction) => transaction.commit().await?,
+            Inner::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Every statement by name. One text serves both databases; where they differ there are two, ending in their names.
+
+macro_rules! statements {
+    ($($name:ident = $file:literal),+ $(,)?) => {
+        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file, ".sql"));)+
+
+        /// All of them with their files' names, so that a test can prepare each one on both databases.
+        pub const ALL: &[(&str, &str)] = &[$(($file, $name)),+];
+    };
+}
+
+statements! {
+    DEAD_COUNT = "dead_count",
+    DEAD_GET = "dead_get",
+    DEAD_INSERT = "dead_insert",
+    DEAD_LIST = "dead_list",
+    DEAD_PURGE = "dead_purge",
+    DEAD_REQUEUED = "dead_requeued",
+    EXPECTATION_CLEAR = "expectation_clear",
+    EXPECTATION_GET = "expectation_get",
+    EXPECTATION_OF_TENANT = "expectation_of_tenant",
+    EXPECTATION_SET = "expectation_set",
+    FINDING_CHANGE = "finding_change",
+    FINDING_COUNTS = "finding_counts",
+    FINDING_END = "finding_end",
+    FINDING_GET = "finding_get",
+    FINDING_KEEP = "finding_keep",
+    FINDING_LIST = "finding_list",
+    FINDING_OPEN = "finding_open",
+    FINDING_STANDING = "finding_standing",
+    JOB_CLAIM_POSTGRES = "job_claim.postgres",
+    JOB_CLAIM_SQLITE = "job_claim.sqlite",
+    JOB_END = "job_end",
+    JOB_GET = "job_get",
+    JOB_INSERT = "job_insert",
+    JOB_LIST = "job_list",
+    JOB_NEXT = "job_next",
+    JOB_RELEASE = "job_release",
+    JOB_START = "job_start",
+    JOB_WAITING = "job_waiting",
+    LEASE_GIVE_BACK = "lease_give_back",
+    LEASE_TAKE = "lease_take",
+    OUTBOX_COUNT = "outbox_count",
+    OUTBOX_INSERT = "outbox_insert",
+    OUTBOX_NEXT = "outbox_next",
+    OUTBOX_SENT = "outbox_sent",
+    RESOURCE_AGES = "resource_ages",
+    RESOURCE_FAILED = "resource_failed",
+    RESOURCE_OF_TENANT = "resource_of_tenant",
+    RESOURCE_SUCCEEDED = "resource_succeeded",
+    RESOURCE_TOUCH = "resource_touch",
+    SCHEDULE_GET = "schedule_get",
+    SCHEDULE_LIST = "schedule_list",
+    SCHEDULE_SUCCEEDED = "schedule_succeeded",
+    SCHEDULE_TICKED = "schedule_ticked",
+    SNAPSHOT_AT = "snapshot_at",
+    SNAPSHOT_GET = "snapshot_get",
+    SNAPSHOT_INSERT = "snapshot_insert",
+    SNAPSHOT_LIST = "snapshot_list",
+    SNAPSHOT_SEEN = "snapshot_seen",
+    SUSPICION_FORGET = "suspicion_forget",
+    SUSPICION_LIST = "suspicion_list",
+    SUSPICION_SET = "suspicion_set",
+    TENANT_BY_BACKEND_ID = "tenant_by_backend_id",
+    TENANT_BY_NAME = "tenant_by_name",
+    TENANT_GET = "tenant_get",
+    TENANT_INSERT = "tenant_insert",
+    TENANT_LIST = "tenant_list",
+    TENANT_VANISH = "tenant_vanish",
+}

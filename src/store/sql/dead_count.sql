@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS count FROM dead_letters WHERE requeued_as IS NULL

@@ -1,0 +1,4 @@
+SELECT tenant, resource_type, body, source, author, set_at
+FROM expectations
+WHERE tenant = $1
+ORDER BY resource_type

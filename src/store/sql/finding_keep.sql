@@ -1,0 +1,1 @@
+UPDATE findings SET last_seen_at = $2 WHERE id = $1

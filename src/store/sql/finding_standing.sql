@@ -1,0 +1,4 @@
+SELECT id, object, object_name, field, change, expected, observed, severity
+FROM findings
+WHERE tenant = $1 AND resource_type = $2 AND state IN ('open', 'acknowledged')
+ORDER BY object, field

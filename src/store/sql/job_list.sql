@@ -1,0 +1,8 @@
+SELECT id, kind, cloud, tenant, subject, params, state, outcome, attempt, priority, source, digest, not_before, deadline, enqueued_at, started_at, finished_at, reason, error, trace, retry_of
+FROM jobs
+WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
+  AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
+  AND (CAST($3 AS TEXT) IS NULL OR cloud = $3)
+  AND ($4 IS NULL OR tenant = $4)
+ORDER BY enqueued_at DESC, id DESC
+LIMIT $5

@@ -1,0 +1,1 @@
+SELECT MIN(not_before) AS at FROM jobs WHERE state = 'queued'

@@ -1,0 +1,1 @@
+SELECT name, last_tick, last_job, last_success_at FROM schedules ORDER BY name

@@ -1,0 +1,3 @@
+SELECT uuid, cloud, backend_id, name, domain, description, enabled, state, error_message, created_at, vanished_at
+FROM tenants
+WHERE uuid = $1

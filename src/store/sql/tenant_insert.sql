@@ -1,0 +1,5 @@
+INSERT INTO tenants (uuid, cloud, backend_id, name, domain, description, enabled, state, error_message, created_at, vanished_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'OK', '', $8, NULL)
+ON CONFLICT (cloud, backend_id) DO UPDATE
+SET name = excluded.name, domain = excluded.domain, description = excluded.description, enabled = excluded.enabled, vanished_at = NULL
+RETURNING uuid, cloud, backend_id, name, domain, description, enabled, state, error_message, created_at, vanished_at

@@ -1,0 +1,120 @@
+//! Tenants as recorded.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Store, StoreError, Tx, read, sql, word, write};
+use crate::model::Tenant;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    uuid: Uuid,
+    cloud: String,
+    backend_id: String,
+    name: String,
+    domain: String,
+    description: String,
+    enabled: bool,
+    state: String,
+    error_message: String,
+    created_at: DateTime<Utc>,
+    vanished_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<Row> for Tenant {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            state: word!("tenants", "state", row.state)?,
+            uuid: row.uuid,
+            cloud: row.cloud,
+            backend_id: row.backend_id,
+            name: row.name,
+            domain: row.domain,
+            description: row.description,
+            enabled: row.enabled,
+            error_message: row.error_message,
+            created_at: row.created_at,
+            vanished_at: row.vanished_at,
+        })
+    }
+}
+
+/// A project as the cloud has it, to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The cloud's name.
+    pub cloud: String,
+    /// The project's id.
+    pub backend_id: String,
+    /// Its name.
+    pub name: String,
+    /// Its domain's id.
+    pub domain: String,
+    /// Its description.
+    pub description: String,
+    /// Whether it is enabled.
+    pub enabled: bool,
+}
+
+impl Seen {
+    /// Whether recording it would change `tenant`.
+    pub fn differs_from(&self, tenant: &Tenant) -> bool {
+        self.name != tenant.name
+            || self.domain != tenant.domain
+            || self.description != tenant.description
+            || self.enabled != tenant.enabled
+            || tenant.vanished_at.is_some()
+    }
+}
+
+impl Store {
+    /// All tenants, or those of one cloud, by cloud and name.
+    pub async fn tenants(&self, cloud: Option<&str>) -> Result<Vec<Tenant>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_LIST).bind(cloud).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The tenant with tenantd's id `uuid`.
+    pub async fn tenant(&self, uuid: Uuid) -> Result<Option<Tenant>, StoreError> {
+        let row: Option<Row> =
+            read!(self, pool => sqlx::query_as(sql::TENANT_GET).bind(uuid).fetch_optional(pool).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// The tenants whose project id is `backend_id`: one in each cloud at most.
+    pub async fn tenants_by_backend_id(
+        &self,
+        backend_id: &str,
+        cloud: Option<&str>,
+    ) -> Result<Vec<Tenant>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_BY_BACKEND_ID)
+            .bind(backend_id).bind(cloud).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The tenants called `name`.
+    pub async fn tenants_by_name(&self, name: &str, cloud: Option<&str>) -> Result<Vec<Tenant>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_BY_NAME)
+            .bind(name).bind(cloud).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+}
+
+impl Tx {
+    /// Records a project, under `uuid` if it is new.
+    pub async fn save_tenant(&mut self, uuid: Uuid, seen: &Seen, now: DateTime<Utc>) -> Result<Tenant, StoreError> {
+        let row: Row = write!(self, connection => sqlx::query_as(sql::TENANT_INSERT)
+            .bind(uuid).bind(&seen.cloud).bind(&seen.backend_id).bind(&seen.name).bind(&seen.domain)
+            .bind(&seen.description).bind(seen.enabled).bind(now).fetch_one(connection).await)?;
+        row.try_into()
+    }
+
+    /// Marks a tenant whose project is gone; whether it was not marked before.
+    pub async fn mark_vanished(&mut self, uuid: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let changed = write!(self, connection => sqlx::query(sql::TENANT_VANISH)
+            .bind(uuid).bind(now).execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(changed > 0)
+    }
+}
