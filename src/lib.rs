@@ -1,6 +1,7 @@
 //! tenantd keeps an operator's records of OpenStack tenants true.
 
 pub mod clock;
+pub mod config;
 pub mod drift;
 pub mod model;
 pub mod openstack;

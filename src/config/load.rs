@@ -1,0 +1,223 @@
+//! Reads the file and the environment; the only user of figment.
+//!
+//! Deserialising stops at the first mistake, so it is repeated: what is wrong is noted, taken out, and the rest is
+//! read again, until all of it can be read. Only then are the sections asked what a type cannot say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde_json::Value;
+
+use super::{Config, Problem, Problems, Secret};
+
+/// Prefix of environment variables; sections and keys are separated by two underscores.
+pub const PREFIX: &str = "TENANTD__";
+
+/// More mistakes than this in one file are not a configuration.
+const MOST_MISTAKES: usize = 100;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path}: {message}")]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong where.
+        message: String,
+    },
+    /// The file is TOML, but not this configuration.
+    #[error("{}", Listed(path, problems))]
+    Problems {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        problems: Vec<Problem>,
+    },
+}
+
+struct Listed<'a>(&'a Path, &'a [Problem]);
+
+impl std::fmt::Display for Listed<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let many = if self.1.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", self.1.len()) };
+        write!(formatter, "{}: {many}", self.0.display())?;
+        self.1.iter().try_for_each(|problem| write!(formatter, "\n  {problem}"))
+    }
+}
+
+/// Reads `path` and the environment; `known_kinds` are the job kinds of this version.
+///
+/// # Errors
+/// Says everything that is wrong at once.
+pub fn load(path: &Path, known_kinds: &[&str]) -> Result<Config, LoadError> {
+    let text = fs::read_to_string(path).map_err(|source| LoadError::File { path: path.to_owned(), source })?;
+    read(path, &text, known_kinds)
+}
+
+/// Reads the text of a file as [`load`] does.
+///
+/// # Errors
+/// Says everything that is wrong at once.
+pub fn read(path: &Path, text: &str, known_kinds: &[&str]) -> Result<Config, LoadError> {
+    if let Err(error) = text.parse::<toml::Table>() {
+        return Err(LoadError::Syntax { path: path.to_owned(), message: error.to_string().trim_end().to_owned() });
+    }
+    let figment = Figment::from(Toml::string(text)).merge(Env::prefixed(PREFIX).split("__").lowercase(true));
+    let merged: Value =
+        figment.extract().map_err(|error| LoadError::Syntax { path: path.to_owned(), message: error.to_string() })?;
+    let mut problems = Problems::default();
+    let mut config = read_all(merged, &mut problems);
+    read_secret_files(&mut config, &mut problems);
+    config.validate(known_kinds, &mut problems);
+    if problems.is_empty() {
+        return Ok(config);
+    }
+    Err(LoadError::Problems { path: path.to_owned(), problems: problems.into_sorted() })
+}
+
+/// The configuration without what cannot be read, which is noted.
+fn read_all(mut value: Value, problems: &mut Problems) -> Config {
+    for _ in 0..MOST_MISTAKES {
+        match serde_path_to_error::deserialize::<_, Config>(&value) {
+            Ok(config) => return config,
+            Err(error) => {
+                let message = error.inner().to_string();
+                let mut segments: Vec<String> = error.path().iter().map(|segment| segment.to_string()).collect();
+                segments.retain(|segment| segment != "?");
+                if let Some(field) = unknown_field(&message)
+                    && segments.last().is_none_or(|last| last != field)
+                {
+                    segments.push(field.to_owned());
+                }
+                problems.add(join(&segments), message);
+                if !take_out(&mut value, &segments) {
+                    return Config::default();
+                }
+            }
+        }
+    }
+    Config::default()
+}
+
+fn unknown_field(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
+}
+
+fn join(segments: &[String]) -> String {
+    segments.iter().fold(String::new(), |mut path, segment| {
+        if !path.is_empty() && !segment.starts_with('[') {
+            path.push('.');
+        }
+        path.push_str(segment);
+        path
+    })
+}
+
+/// Takes the value at the path out of the document; whether something was taken out.
+fn take_out(value: &mut Value, segments: &[String]) -> bool {
+    let Some((last, parents)) = segments.split_last() else { return false };
+    let index = |segment: &str| segment.trim_matches(['[', ']']).parse::<usize>().ok();
+    let mut place = value;
+    for segment in parents {
+        let next = match place {
+            Value::Array(items) => index(segment).and_then(|index| items.get_mut(index)),
+            Value::Object(entries) => entries.get_mut(segment),
+            _ => None,
+        };
+        match next {
+            Some(next) => place = next,
+            None => return false,
+        }
+    }
+    match place {
+        Value::Object(entries) => entries.remove(last).is_some(),
+        Value::Array(items) => match index(last) {
+            Some(index) if index < items.len() => {
+                items.remove(index);
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Puts the contents of `…_file` into the secrets that they stand for.
+fn read_secret_files(config: &mut Config, problems: &mut Problems) {
+    let database = &mut config.database;
+    read_secret_file(&mut database.url, database.url_file.as_deref(), "database.url_file", problems);
+    if let Some(broker) = &mut config.broker {
+        read_secret_file(&mut broker.url, broker.url_file.as_deref(), "broker.url_file", problems);
+    }
+}
+
+fn read_secret_file(secret: &mut Secret, file: Option<&Path>, path: &str, problems: &mut Problems) {
+    let Some(file) = file else { return };
+    match fs::read_to_string(file) {
+        Ok(text) => *secret = Secret::new(text.trim()),
+        Err(error) => problems.add(path, format!("{}: {error}", file.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [&str; 2] = ["pull_quotas", "pull"];
+
+    fn problems(text: &str) -> Vec<String> {
+        match read(Path::new("t.toml"), text, &KINDS) {
+            Err(LoadError::Problems { problems, .. }) => problems.iter().map(ToString::to_string).collect(),
+            other => panic!("expected problems, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_its_path() {
+        let said = problems(
+            r#"
+            [database]
+            url = "mysql://localhost"
+            [broker]
+            prefetch = "many"
+            colour = "red"
+            [[clouds]]
+            name = "lab"
+            request_timeout = "soon"
+            [[schedules]]
+            name = "quotas"
+            cron = "*/10 * * * *"
+            job = "pull_quotes"
+            timezone = "Mars/Base"
+            "#,
+        );
+        insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn a_missing_key_and_a_broken_neighbour_are_both_told() {
+        let said = problems("[[clouds]]\nwrite = []\n[[schedules]]\nname = 'x'\ncron = '* * * * * *'\njob = 'nope'\n");
+        assert_eq!(said[0], "clouds[0]: missing field `name`");
+        assert_eq!(said[1], "schedules[0].job: `nope` is no job kind; there are pull_quotas, pull");
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let text = "[broker]\nurl = 'amqp://portal:hunter2@rabbit/'\n[database]\nurl = 'postgres://t:hunter2@db/t'\n";
+        let config = read(Path::new("t.toml"), text, &KINDS).unwrap();
+        let shown = toml::to_string(&config).unwrap() + &format!("{config:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("amqp://portal:<redacted>@rabbit/"), "{shown}");
+    }
+}

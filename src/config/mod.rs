@@ -1,0 +1,96 @@
+//! The configuration: one TOML file, strict keys, `TENANTD__SECTION__KEY` on top, and every problem told at once.
+//!
+//! One file per section. A section only says what may stand in it; what the words mean is decided by whoever is
+//! handed the section.
+
+mod broker;
+mod clouds;
+mod database;
+mod drift;
+mod http;
+mod jobs;
+pub mod load;
+mod problems;
+mod schedules;
+mod telemetry;
+mod units;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use broker::{Broker, Producer};
+pub use clouds::{Cloud, Discover};
+pub use database::Database;
+pub use drift::Drift;
+pub use http::Http;
+pub use jobs::Jobs;
+pub use load::{LoadError, load};
+pub use problems::{Problem, Problems};
+pub use schedules::Schedule;
+pub use telemetry::{LogFormat, Telemetry};
+pub use units::{HumanDuration, Secret};
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// This instance's name in leases and events; default: host name and HTTP port.
+    pub instance: Option<String>,
+    /// Where the records are.
+    pub database: Database,
+    /// RabbitMQ; without this section jobs come from schedules, HTTP and the command line only.
+    pub broker: Option<Broker>,
+    /// The clouds to look after.
+    pub clouds: Vec<Cloud>,
+    /// What to do when.
+    pub schedules: Vec<Schedule>,
+    /// What counts as drift.
+    pub drift: Drift,
+    /// How jobs are run.
+    pub jobs: Jobs,
+    /// The HTTP server.
+    pub http: Http,
+    /// Logs, traces and the cap on series.
+    pub telemetry: Telemetry,
+}
+
+impl Config {
+    /// Checks what a type cannot say; `known_kinds` are the job kinds of this version.
+    pub fn validate(&self, known_kinds: &[&str], problems: &mut Problems) {
+        self.database.validate(problems);
+        if let Some(broker) = &self.broker {
+            broker.validate(problems);
+        }
+        clouds::validate(&self.clouds, known_kinds, problems);
+        schedules::validate(&self.schedules, &self.clouds, known_kinds, problems);
+        self.drift.validate(problems);
+        self.jobs.validate(problems);
+        self.http.validate(problems);
+        self.telemetry.validate(problems);
+    }
+
+    /// This instance's name.
+    pub fn instance_name(&self) -> String {
+        self.instance.clone().unwrap_or_else(|| {
+            let host = gethostname::gethostname().to_string_lossy().into_owned();
+            format!("{host}:{}", self.http.listen.port())
+        })
+    }
+
+    /// The keys that a reload cannot change, of those in which `next` differs.
+    pub fn restart_needed(&self, next: &Self) -> Vec<&'static str> {
+        let mut keys = Vec::new();
+        let mut differs = |key, changed: bool| {
+            if changed {
+                keys.push(key)
+            }
+        };
+        differs("instance", self.instance != next.instance);
+        differs("database", self.database != next.database);
+        differs("broker", self.broker != next.broker);
+        differs("jobs.workers", self.jobs.workers != next.jobs.workers);
+        differs("http", self.http != next.http);
+        differs("telemetry", self.telemetry != next.telemetry);
+        keys
+    }
+}

@@ -1,0 +1,112 @@
+//! `[[schedules]]`: what to do when.
+
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+use croner::Cron;
+use croner::parser::{CronParser, Seconds};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Cloud, HumanDuration, Problems};
+
+/// A job that comes by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Its name in metrics and commands.
+    pub name: String,
+    /// When: second, minute, hour, day of month, month, day of week.
+    pub cron: String,
+    /// The time zone of `cron`.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// The job kind.
+    pub job: String,
+    /// `all`, or the tenant.
+    #[serde(default = "all")]
+    pub tenants: String,
+    /// The cloud; default: every cloud.
+    #[serde(default)]
+    pub cloud: Option<String>,
+    /// The job's parameters.
+    #[serde(default)]
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// Each tick is put off by up to so much, evenly spread.
+    #[serde(default = "no_jitter")]
+    pub jitter: HumanDuration,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn all() -> String {
+    "all".to_owned()
+}
+
+const fn no_jitter() -> HumanDuration {
+    HumanDuration::seconds(0)
+}
+
+impl Schedule {
+    /// The parsed times.
+    ///
+    /// # Errors
+    /// Says what is wrong; five fields are refused with the six-field form.
+    pub fn times(&self) -> Result<Cron, String> {
+        let fields = self.cron.split_whitespace().count();
+        if fields == 5 {
+            return Err(format!("`{}` has five fields; seconds come first here: `0 {}`", self.cron, self.cron));
+        }
+        let parser = CronParser::builder().seconds(Seconds::Required).build();
+        parser.parse(&self.cron).map_err(|error| format!("`{}` is no cron expression: {error}", self.cron))
+    }
+
+    /// The time zone.
+    ///
+    /// # Errors
+    /// When no zone has that name.
+    pub fn zone(&self) -> Result<Tz, String> {
+        self.timezone.parse().map_err(|_| {
+            format!(
+                "`{}` is no time zone; use a name of the IANA database such as Europe/Tallinn or UTC",
+                self.timezone
+            )
+        })
+    }
+
+    /// The tenant, unless it is for all.
+    pub fn tenant(&self) -> Option<&str> {
+        (self.tenants != "all").then_some(self.tenants.as_str())
+    }
+}
+
+pub(super) fn validate(schedules: &[Schedule], clouds: &[Cloud], known_kinds: &[&str], problems: &mut Problems) {
+    let mut names = BTreeSet::new();
+    for (index, schedule) in schedules.iter().enumerate() {
+        let path = |key: &str| format!("schedules[{index}].{key}");
+        if schedule.name.trim().is_empty() {
+            problems.add(path("name"), "must not be empty");
+        }
+        if !names.insert(&schedule.name) {
+            problems.add(path("name"), format!("`{}` is the name of another schedule already", schedule.name));
+        }
+        if let Err(problem) = schedule.times() {
+            problems.add(path("cron"), problem);
+        }
+        if let Err(problem) = schedule.zone() {
+            problems.add(path("timezone"), problem);
+        }
+        if !known_kinds.contains(&schedule.job.as_str()) {
+            problems
+                .add(path("job"), format!("`{}` is no job kind; there are {}", schedule.job, known_kinds.join(", ")));
+        }
+        if let Some(cloud) = &schedule.cloud
+            && !clouds.iter().any(|known| &known.name == cloud)
+        {
+            let known: Vec<&str> = clouds.iter().map(|cloud| cloud.name.as_str()).collect();
+            problems.add(path("cloud"), format!("`{cloud}` is no configured cloud; there are {}", known.join(", ")));
+        }
+    }
+}
