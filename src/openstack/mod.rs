@@ -1,1 +1,193 @@
 //! A thin typed client of Keystone, Nova, Neutron and Cinder.
+//!
+//! It promises three things that general clients do not: a listing is whole or an error, an error says by its type
+//! what to do about it, and nothing that could change the cloud leaves a client that was not made for writing.
+//!
+//! `http` does one exchange, `send` makes it succeed (token, address, attempts), `paging` makes listings of it, and the
+//! files named after the services know the API's paths and fields. What a value *means* is [`crate::model`]'s.
+
+mod answer;
+mod catalog;
+pub mod clouds_yaml;
+mod collection;
+mod compute;
+mod error;
+mod http;
+mod identity;
+mod login;
+mod microversion;
+mod network;
+mod page;
+mod paging;
+mod probe;
+pub mod profile;
+mod quota;
+mod refusal;
+mod request;
+mod send;
+mod service;
+mod session;
+mod sight;
+mod text;
+mod token;
+mod volume;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::retry::Backoff;
+
+pub use answer::{Answer, Broken, Listing, Which};
+pub use catalog::{Catalog, CatalogService, Endpoint};
+pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
+pub use error::{Error, Refusal};
+pub use identity::{KeystoneDomain, Project, ProjectFilter};
+pub use network::{
+    AllocationPool, FixedIp, FloatingIp, Network, Port, PortDetails, SecurityGroup, SecurityGroupRule, Subnet,
+};
+pub use probe::Ability;
+pub use profile::Profile;
+pub use quota::{ComputeQuota, NetworkQuota, QuotaDefaults, QuotaValue, Quotas, VolumeQuota};
+pub use service::Service;
+pub use session::Reload;
+pub use token::{Identity, TokenScope};
+pub use volume::{Attachment, Volume, VolumeSnapshot};
+
+use collection::Collection;
+use request::Request;
+use session::Session;
+
+/// What is asked for per page; a service may give less.
+const PAGE_SIZE: usize = 1_000;
+
+/// How a cloud is talked to.
+#[derive(Clone)]
+pub struct Options {
+    /// The cloud's name in metrics, logs and errors.
+    pub name: String,
+    /// Whether anything but questions and token requests may leave.
+    pub write: bool,
+    /// The time-out of one attempt.
+    pub request_timeout: Duration,
+    /// How often a request is tried.
+    pub attempts: u32,
+    /// How long to wait between two attempts.
+    pub backoff: Backoff,
+    /// How many requests a service gets at once.
+    pub concurrency: usize,
+    /// Objects per page.
+    pub page_size: Option<usize>,
+    /// The roles that see every project in every service. Services do not refuse a listing to other roles, they list
+    /// the caller's own objects; so it is this list that decides whether a listing proves anything.
+    pub seeing_roles: Vec<String>,
+    /// Reads the credentials again after a refused login.
+    pub reload: Option<Reload>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: "default".to_owned(),
+            write: false,
+            request_timeout: Duration::from_secs(30),
+            attempts: 3,
+            backoff: Backoff { base: Duration::from_millis(500), max: Duration::from_secs(10) },
+            concurrency: 16,
+            page_size: None,
+            seeing_roles: vec!["admin".to_owned()],
+            reload: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("name", &self.name).field("write", &self.write).finish_non_exhaustive()
+    }
+}
+
+/// One cloud: a login, its catalog, and the calls. Clones share all of it.
+#[derive(Clone)]
+pub struct Cloud {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Arc<Options>,
+    clock: Arc<dyn Clock>,
+    session: Session,
+    /// A place per request that a service gets at once.
+    places: [Semaphore; Service::ALL.len()],
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cloud").field(&self.name()).finish()
+    }
+}
+
+impl Cloud {
+    /// Prepares the connections; asks nothing yet.
+    ///
+    /// # Errors
+    /// When the profile's certificates cannot be read.
+    pub fn new(profile: Profile, options: Options, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let options = Arc::new(options);
+        let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
+        let places = std::array::from_fn(|_| Semaphore::new(options.concurrency.max(1)));
+        Ok(Self { inner: Arc::new(Inner { options, clock, session, places }) })
+    }
+
+    /// The cloud's name.
+    pub fn name(&self) -> &str {
+        &self.inner.options.name
+    }
+
+    /// Who we are there; logs in if needed.
+    pub async fn identity(&self) -> Result<Identity, Error> {
+        Ok(self.inner.session.grant().await?.identity.clone())
+    }
+
+    /// Makes a new token, and with it reads the catalog again.
+    pub async fn renew(&self) -> Result<(), Error> {
+        self.inner.session.renew().await.map(drop)
+    }
+
+    /// Uses another login from now on; requests in flight end with the old one.
+    ///
+    /// # Errors
+    /// When the profile's certificates cannot be read; the old login stays.
+    pub fn replace_profile(&self, profile: Profile) -> Result<(), Error> {
+        self.inner.session.replace(profile)
+    }
+
+    /// How far our clock is ahead of the cloud's, by the `Date` of Keystone's answer, which counts whole seconds.
+    pub async fn clock_skew(&self) -> Result<chrono::Duration, Error> {
+        let connection = self.inner.session.connection();
+        let request = Request::get(Service::Identity, "version_show", &[]);
+        let answer = connection.wire.exchange(&request, login::keystone(&connection)?, HeaderMap::new()).await?;
+        let date = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let date = date.ok_or_else(|| answer.unexpected(&request, "no Date header"))?.to_utc();
+        // The answer was stamped somewhere in between; half a second evens out the cut-off fraction.
+        let between = answer.left_at + (answer.back_at - answer.left_at) / 2;
+        Ok(between - date - chrono::Duration::milliseconds(500))
+    }
+
+    /// Lists a collection for a login that can see what it asks for.
+    async fn objects<T: DeserializeOwned>(
+        &self,
+        collection: &Collection,
+        which: Which<'_>,
+    ) -> Result<Listing<T>, Error> {
+        let grant = self.inner.session.grant().await?;
+        self.must_see(&grant, collection, which)?;
+        self.list(collection, &collection.request(which, grant.identity.project_id())).await
+    }
+}

@@ -1,0 +1,92 @@
+//! Every listing that tenantd asks for, as data: the paging, the capability probe and the calls share one description.
+
+use super::answer::Which;
+use super::request::Request;
+use super::service::Service;
+
+/// A listing of a service's API.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Collection {
+    pub service: Service,
+    /// Its name in metrics.
+    pub operation: &'static str,
+    pub path: &'static [&'static str],
+    /// The key of the list in the answer; the links are in `<key>_links`.
+    pub key: &'static str,
+    pub paging: Paging,
+    /// What makes the service list every project's objects, where that needs asking for.
+    pub everyone: Option<(&'static str, &'static str)>,
+    /// Whether the service itself can list one project's objects.
+    pub filters: bool,
+}
+
+/// How the service cuts a listing into pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paging {
+    /// `marker` and `limit`, with the next page's address in the answer.
+    Marker,
+    /// The same, and sorted by id, so that nothing moves while we page.
+    SortedMarker,
+    /// `offset` and `limit`, without any proof that nothing shifted between two pages.
+    Offset,
+}
+
+const fn network(operation: &'static str, path: &'static [&'static str], key: &'static str) -> Collection {
+    let paging = Paging::SortedMarker;
+    Collection { service: Service::Network, operation, path, key, paging, everyone: None, filters: true }
+}
+
+const fn volume(operation: &'static str, path: &'static [&'static str], key: &'static str) -> Collection {
+    let everyone = Some(("all_tenants", "1"));
+    Collection { service: Service::Volume, operation, path, key, paging: Paging::Marker, everyone, filters: true }
+}
+
+const fn identity(operation: &'static str, path: &'static [&'static str], key: &'static str) -> Collection {
+    let paging = Paging::Marker;
+    Collection { service: Service::Identity, operation, path, key, paging, everyone: None, filters: true }
+}
+
+pub(crate) const SECURITY_GROUPS: Collection = network("security_group_list", &["security-groups"], "security_groups");
+pub(crate) const FLOATING_IPS: Collection = network("floating_ip_list", &["floatingips"], "floatingips");
+pub(crate) const NETWORKS: Collection = network("network_list", &["networks"], "networks");
+pub(crate) const SUBNETS: Collection = network("subnet_list", &["subnets"], "subnets");
+pub(crate) const PORTS: Collection = network("port_list", &["ports"], "ports");
+pub(crate) const VOLUMES: Collection = volume("volume_list", &["volumes", "detail"], "volumes");
+pub(crate) const VOLUME_SNAPSHOTS: Collection = volume("volume_snapshot_list", &["snapshots", "detail"], "snapshots");
+pub(crate) const PROJECTS: Collection = identity("project_list", &["projects"], "projects");
+pub(crate) const DOMAINS: Collection = identity("domain_list", &["domains"], "domains");
+pub(crate) const SERVERS: Collection = Collection {
+    service: Service::Compute,
+    operation: "server_list",
+    path: &["servers", "detail"],
+    key: "servers",
+    paging: Paging::Marker,
+    everyone: Some(("all_tenants", "1")),
+    filters: true,
+};
+pub(crate) const SERVER_GROUPS: Collection = Collection {
+    service: Service::Compute,
+    operation: "server_group_list",
+    path: &["os-server-groups"],
+    key: "server_groups",
+    paging: Paging::Offset,
+    everyone: Some(("all_projects", "true")),
+    filters: false,
+};
+
+impl Collection {
+    /// The question for `which` objects; `own` is the token's project.
+    pub(crate) fn request<'a>(&self, which: Which<'a>, own: Option<&str>) -> Request<'a> {
+        let mut request = Request::get(self.service, self.operation, self.path).about(which.project());
+        let beyond_own = which.project().is_none_or(|project| Some(project) != own);
+        if beyond_own && let Some((key, value)) = self.everyone {
+            request = request.query(key, value);
+        }
+        if self.filters
+            && let Some(project) = which.project()
+        {
+            request = request.query("project_id", project);
+        }
+        request
+    }
+}

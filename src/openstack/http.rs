@@ -1,0 +1,207 @@
+//! One exchange with a service: connection pool, time-out, metrics, span, and the refusal to write.
+//!
+//! Nothing else in the crate sends a request to a cloud. It knows no token, no catalog and no second attempt; those
+//! are [`super::send`]'s.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Client, ClientBuilder, StatusCode, redirect};
+use serde::Deserialize;
+use tracing::{Instrument, Span, debug, field};
+use url::Url;
+
+use crate::clock::Clock;
+use crate::telemetry::metrics;
+
+use super::error::Error;
+use super::profile::Profile;
+use super::request::Request;
+
+/// An answer longer than this is not one of ours: a thousand security groups with their rules are about 15 MiB.
+const LARGEST_ANSWER: usize = 64 << 20;
+const EXCERPT: usize = 200;
+
+/// A pool of connections with the certificates of one profile.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    cloud: Arc<str>,
+    client: Client,
+    write: bool,
+    limit: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+/// A whole answer, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub left_at: DateTime<Utc>,
+    pub back_at: DateTime<Utc>,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        cloud: Arc<str>,
+        profile: &Profile,
+        write: bool,
+        limit: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let unusable = |what: String| Error::Client { cloud: cloud.to_string(), what };
+        let base = || {
+            Client::builder()
+                .user_agent(concat!("tenantd/", env!("CARGO_PKG_VERSION")))
+                .timeout(limit)
+                .connect_timeout(limit.min(Duration::from_secs(10)))
+                // A token must not follow a redirect to another host.
+                .redirect(redirect::Policy::none())
+                .tcp_nodelay(true)
+        };
+        let built = match &profile.cacert {
+            Some(path) if profile.verify => {
+                let pem = std::fs::read(path)
+                    .map_err(|error| unusable(format!("cacert {} cannot be read: {error}", path.display())))?;
+                let bundle = Certificate::from_pem_bundle(&pem)
+                    .map_err(|error| unusable(format!("cacert {} is no PEM bundle: {error}", path.display())))?;
+                base().tls_certs_only(bundle).build()
+            }
+            _ if !profile.verify => base().tls_danger_accept_invalid_certs(true).build(),
+            // A machine without any certificates can still talk to a cloud without TLS.
+            _ if profile.auth_url.starts_with("http://") => {
+                base().build().or_else(|_| ClientBuilder::tls_certs_only(base(), []).build())
+            }
+            _ => base().build(),
+        };
+        let client = built.map_err(|error| unusable(root_cause(&error)))?;
+        Ok(Self { cloud, client, write, limit, clock })
+    }
+
+    /// Sends one request once and reads its whole answer; every HTTP status is an answer.
+    pub(crate) async fn exchange(
+        &self,
+        request: &Request<'_>,
+        url: Url,
+        headers: HeaderMap,
+    ) -> Result<Incoming, Error> {
+        if !self.write && !request.is_read() {
+            return Err(Error::WriteRefused { cloud: self.cloud.to_string(), operation: request.operation });
+        }
+        let span = tracing::debug_span!(
+            "openstack.request",
+            cloud.name = &*self.cloud,
+            service = request.service.name(),
+            operation = request.operation,
+            http.request.method = %request.method,
+            http.response.status_code = field::Empty,
+            openstack.request_id = field::Empty,
+        );
+        let started = Instant::now();
+        let result = self.transfer(request, url, headers).instrument(span.clone()).await;
+        let took = started.elapsed();
+        let status = match &result {
+            Ok(answer) => answer.status.as_str().to_owned(),
+            Err(error) => error.reason().to_owned(),
+        };
+        metrics::openstack_request(&self.cloud, request.service.name(), request.operation, &status, took);
+        span.in_scope(|| debug!(status, took_ms = took.as_millis(), "request ended"));
+        result
+    }
+
+    async fn transfer(&self, request: &Request<'_>, url: Url, headers: HeaderMap) -> Result<Incoming, Error> {
+        let host = host(&url);
+        let mut outgoing = self
+            .client
+            .request(request.method.clone(), url)
+            .headers(headers)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(body) = &request.body {
+            outgoing =
+                outgoing.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.to_string());
+        }
+        let failed = |error: reqwest::Error, unsent: bool| self.failure(request, &host, error, unsent);
+        let left_at = self.clock.now();
+        let mut response = outgoing.send().await.map_err(|error| {
+            let unsent = error.is_connect();
+            failed(error, unsent)
+        })?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, false))? {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                return Err(Error::Protocol {
+                    service: request.service,
+                    operation: request.operation,
+                    what: format!("more than {} MiB in one answer; use a smaller page size", LARGEST_ANSWER >> 20),
+                    excerpt: String::new(),
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let answer = Incoming { status, headers, body: body.freeze(), left_at, back_at: self.clock.now() };
+        let span = Span::current();
+        span.record("http.response.status_code", status.as_u16());
+        if let Some(id) = answer.request_id() {
+            span.record("openstack.request_id", id);
+        }
+        Ok(answer)
+    }
+
+    fn failure(&self, request: &Request<'_>, host: &str, error: reqwest::Error, unsent: bool) -> Error {
+        let (service, operation) = (request.service, request.operation);
+        if error.is_timeout() {
+            return Error::Timeout { service, operation, host: host.to_owned(), limit: self.limit };
+        }
+        let error = error.without_url();
+        let cause = root_cause(&error);
+        Error::Connect { service, host: host.to_owned(), cause, unsent, source: Arc::new(error) }
+    }
+}
+
+impl Incoming {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The id under which the service's log knows the request.
+    pub(crate) fn request_id(&self) -> Option<String> {
+        ["x-openstack-request-id", "x-compute-request-id"].iter().find_map(|name| self.header(name)).map(str::to_owned)
+    }
+
+    /// Reads the body as JSON of the expected form.
+    pub(crate) fn json<'de, T: Deserialize<'de>>(&'de self, request: &Request<'_>) -> Result<T, Error> {
+        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| self.unexpected(request, &error.to_string()))
+    }
+
+    /// The error for an answer of another form than promised.
+    pub(crate) fn unexpected(&self, request: &Request<'_>, what: &str) -> Error {
+        let text = String::from_utf8_lossy(&self.body);
+        let id = self.request_id().map(|id| format!(" ({id})")).unwrap_or_default();
+        Error::Protocol {
+            service: request.service,
+            operation: request.operation,
+            what: format!("{what}{id}"),
+            excerpt: text.chars().take(EXCERPT).collect(),
+        }
+    }
+}
+
+fn host(url: &Url) -> String {
+    let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", url.host_str().unwrap_or("nowhere"))
+}
+
+/// The innermost cause: "connection refused", where the outer ones only say that sending failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

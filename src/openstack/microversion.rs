@@ -1,0 +1,52 @@
+//! Which version of the compute API to ask for: the newest that both sides know.
+
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use url::Url;
+
+use super::catalog::version_root;
+use super::error::Error;
+use super::login::TOKEN;
+use super::refusal::classify;
+use super::request::Request;
+use super::service::Service;
+use super::session::Grant;
+
+/// The newest version whose answers this client was written for.
+const NEWEST: (u32, u32) = (2, 96);
+
+#[derive(Deserialize)]
+struct Description {
+    version: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    version: String,
+}
+
+/// The version for this token's requests; `None` where the service knows no microversions.
+pub(crate) async fn negotiated(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {
+    grant.microversion.get_or_try_init(|| discover(grant, base)).await.cloned()
+}
+
+async fn discover(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {
+    let request = Request::get(Service::Compute, "version_show", &[]);
+    let headers = HeaderMap::from_iter([(TOKEN, grant.token.clone())]);
+    let answer = grant.connection.wire.exchange(&request, version_root(base.clone()), headers).await?;
+    if !answer.status.is_success() {
+        let error = classify(&request, &answer);
+        return match error {
+            Error::NotFound(_) | Error::Protocol { .. } | Error::BadRequest(_) => Ok(None),
+            other => Err(other),
+        };
+    }
+    let offered = answer.json::<Description>(&request).ok().and_then(|it| parse(&it.version.version));
+    Ok(offered.map(|offered| offered.min(NEWEST)).map(|(major, minor)| format!("{major}.{minor}")))
+}
+
+fn parse(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}

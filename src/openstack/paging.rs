@@ -1,0 +1,233 @@
+//! Listings, paged to their end or not at all.
+//!
+//! A short listing that looks whole would make objects vanish from the records. Neutron starts over without a word
+//! when a page's marker was deleted meanwhile, offsets shift when something before them is deleted, a service may cut
+//! its pages shorter than asked: each of these is noticed, the listing begins again, and after a few times it is an
+//! error.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::Cloud;
+use super::answer::{Broken, Listing};
+use super::collection::{Collection, Paging};
+use super::error::Error;
+use super::page::{Page, Read};
+use super::request::Request;
+
+/// How often a listing that moved under us begins again.
+const BEGINNINGS: usize = 4;
+/// More pages than any cloud has; a server that links in circles ends here.
+const MOST_PAGES: usize = 20_000;
+
+/// Why a listing has to begin again, in words.
+struct Moved(String);
+
+enum Trouble {
+    Moved(Moved),
+    Fatal(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+impl Cloud {
+    /// Reads all pages of `collection`; `first` is its question without limit or marker.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        collection: &Collection,
+        first: &Request<'_>,
+    ) -> Result<Listing<T>, Error> {
+        let mut last = String::new();
+        for beginning in 1..=BEGINNINGS {
+            let result = match collection.paging {
+                Paging::Offset => self.by_offset(collection, first).await,
+                Paging::Marker | Paging::SortedMarker => self.by_marker(collection, first).await,
+            };
+            match result {
+                Ok(listing) => return Ok(listing),
+                Err(Trouble::Fatal(error)) => return Err(error),
+                Err(Trouble::Moved(Moved(why))) => {
+                    tracing::debug!(cloud.name = self.name(), collection.operation, beginning, why, "listing moved");
+                    last = why;
+                }
+            }
+        }
+        let what = format!("{last}, {BEGINNINGS} times in a row");
+        Err(Error::Incomplete { service: collection.service, operation: collection.operation, what })
+    }
+
+    async fn by_marker<T: DeserializeOwned>(
+        &self,
+        collection: &Collection,
+        first: &Request<'_>,
+    ) -> Result<Listing<T>, Trouble> {
+        let limit = self.inner.options.page_size.unwrap_or(super::PAGE_SIZE);
+        let mut whole = Whole::default();
+        let mut request = first.clone().query("limit", limit.to_string());
+        if collection.paging == Paging::SortedMarker {
+            request = request.query("sort_key", "id").query("sort_dir", "asc");
+        }
+        while whole.pages < MOST_PAGES {
+            let answer = match self.send(&request).await {
+                // Nova, Cinder and Keystone say so when the marker was deleted while we paged.
+                Err(Error::BadRequest(refusal) | Error::NotFound(refusal))
+                    if whole.pages > 0 && refusal.message.to_lowercase().contains("marker") =>
+                {
+                    return Err(Trouble::Moved(Moved(refusal.message)));
+                }
+                other => other?,
+            };
+            let page = Page::read(&answer, &request, collection.key)?;
+            let (next, count, truncated) = (page.next.clone(), page.len(), page.truncated);
+            let added = whole.add(page, answer.left_at);
+            if added.repeated > 0 {
+                return Err(Trouble::Moved(Moved("the listing started over while it was read".to_owned())));
+            }
+            if count == 0 {
+                return Ok(whole.into_listing());
+            }
+            let query = match (next, added.last_id) {
+                (Some(link), _) => self.query_of(&link, &answer, &request)?,
+                // A full page without a link proves nothing, so it is asked whether there is more.
+                (None, Some(marker)) if count == limit && limit > 1 => {
+                    let mut query = request.query.clone();
+                    query.retain(|(key, _)| key != "marker");
+                    query.push(("marker".to_owned(), marker));
+                    query
+                }
+                (None, _) if truncated => {
+                    return Err(answer.unexpected(&request, "a truncated listing without a link").into());
+                }
+                (None, _) => return Ok(whole.into_listing()),
+            };
+            if query == request.query {
+                return Err(answer.unexpected(&request, "a next link to the same page").into());
+            }
+            request.query = query;
+        }
+        Err(too_long(collection).into())
+    }
+
+    /// Every page repeats the last object of the one before: if it is not there, something shifted.
+    async fn by_offset<T: DeserializeOwned>(
+        &self,
+        collection: &Collection,
+        first: &Request<'_>,
+    ) -> Result<Listing<T>, Trouble> {
+        // One object of overlap and one to make progress.
+        let limit = self.inner.options.page_size.unwrap_or(super::PAGE_SIZE).max(2);
+        let mut whole = Whole::default();
+        let mut overlap: Option<(usize, String)> = None;
+        while whole.pages < MOST_PAGES {
+            let mut request = first.clone().query("limit", limit.to_string());
+            if let Some((offset, _)) = &overlap {
+                request = request.query("offset", offset.to_string());
+            }
+            let answer = self.send(&request).await?;
+            let mut page = Page::read(&answer, &request, collection.key)?;
+            if let Some((_, expected)) = &overlap
+                && page.take_first_id().as_ref() != Some(expected)
+            {
+                return Err(Trouble::Moved(Moved("objects before the page were deleted while it was read".to_owned())));
+            }
+            if page.len() == 0 {
+                return Ok(whole.into_listing());
+            }
+            let count = page.len();
+            let before = overlap.take().map_or(0, |(offset, _)| offset + 1);
+            let added = whole.add(page, answer.left_at);
+            if added.repeated > 0 {
+                return Err(Trouble::Moved(Moved("an object came twice while the listing was read".to_owned())));
+            }
+            let Some(id) = added.last_id else {
+                return Err(answer
+                    .unexpected(&request, "an object without an id, so the next page has no proof")
+                    .into());
+            };
+            overlap = Some((before + count - 1, id));
+        }
+        Err(too_long(collection).into())
+    }
+
+    /// Only the query of a link is followed: its host may be one that only the service itself can reach.
+    fn query_of(
+        &self,
+        link: &str,
+        answer: &super::http::Incoming,
+        request: &Request<'_>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let base = Url::parse("http://link.invalid/").and_then(|base| base.join(link));
+        let url = base.map_err(|_| answer.unexpected(request, "a next link that is no address"))?;
+        Ok(url.query_pairs().into_owned().collect())
+    }
+}
+
+fn too_long(collection: &Collection) -> Error {
+    let what = format!("more than {MOST_PAGES} pages");
+    Error::Incomplete { service: collection.service, operation: collection.operation, what }
+}
+
+/// What has been read so far.
+struct Whole<T> {
+    asked_at: Option<DateTime<Utc>>,
+    items: Vec<T>,
+    broken: Vec<Broken>,
+    seen: HashSet<String>,
+    pages: usize,
+}
+
+struct Added {
+    /// How many of the page's objects stood on an earlier page.
+    repeated: usize,
+    last_id: Option<String>,
+}
+
+impl<T> Default for Whole<T> {
+    fn default() -> Self {
+        Self { asked_at: None, items: Vec::new(), broken: Vec::new(), seen: HashSet::new(), pages: 0 }
+    }
+}
+
+impl<T: DeserializeOwned> Whole<T> {
+    fn add(&mut self, page: Page<'_>, left_at: DateTime<Utc>) -> Added {
+        self.asked_at.get_or_insert(left_at);
+        self.pages += 1;
+        let mut here: HashMap<String, ()> = HashMap::new();
+        let mut added = Added { repeated: 0, last_id: None };
+        for object in page.objects {
+            let id = object.id().map(str::to_owned);
+            added.last_id.clone_from(&id);
+            if let Some(id) = id {
+                if self.seen.contains(&id) {
+                    added.repeated += 1;
+                    continue;
+                }
+                if here.insert(id, ()).is_some() {
+                    continue;
+                }
+            }
+            match object.read() {
+                Read::Whole(item) => self.items.push(item),
+                Read::Broken(broken) => self.broken.push(broken),
+            }
+        }
+        self.seen.extend(here.into_keys());
+        added
+    }
+
+    fn into_listing(self) -> Listing<T> {
+        Listing {
+            asked_at: self.asked_at.unwrap_or_default(),
+            items: self.items,
+            broken: self.broken,
+            pages: self.pages,
+        }
+    }
+}
