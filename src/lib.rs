@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod drift;
+pub mod jobs;
 pub mod model;
 pub mod openstack;
 pub mod retry;

@@ -4,6 +4,7 @@
 //! type, which keep what counts and leave out what does not (ids of rules, order, runtime status, usage); then one
 //! function compares facts of any kind, and one decides what the differences mean for the findings that exist.
 
+pub mod adopt;
 pub mod facts;
 mod floating_ips;
 pub mod lifecycle;

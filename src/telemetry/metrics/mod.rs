@@ -12,6 +12,8 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::model::job::Outcome;
+use crate::model::{ResourceType, Severity};
 use catalogue::{CATALOGUE, Kind};
 
 /// Builds the recorder with the catalogue's buckets; install it once, or locally in a test.
@@ -65,4 +67,108 @@ pub fn openstack_request(cloud: &str, service: &'static str, operation: &'static
 pub fn credential_expiry(cloud: &str, at: chrono::DateTime<chrono::Utc>) {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 52 bits")]
     gauge!("tenantd_credential_expiry_timestamp_seconds", "cloud" => cloud.to_owned()).set(at.timestamp() as f64);
+}
+
+/// A drift finding was opened.
+pub fn drift_opened(cloud: &str, resource_type: ResourceType, severity: Severity) {
+    counter!("tenantd_drift_opened_total", "cloud" => cloud.to_owned(), "resource_type" => resource_type.as_str(),
+        "severity" => severity.as_str())
+    .increment(1);
+}
+
+/// A drift finding was resolved.
+pub fn drift_resolved(cloud: &str, resource_type: ResourceType, severity: Severity) {
+    counter!("tenantd_drift_resolved_total", "cloud" => cloud.to_owned(), "resource_type" => resource_type.as_str(),
+        "severity" => severity.as_str())
+    .increment(1);
+}
+
+/// So many changes were recorded between two snapshots.
+pub fn changes(cloud: &str, resource_type: ResourceType, count: usize) {
+    counter!("tenantd_changes_total", "cloud" => cloud.to_owned(), "resource_type" => resource_type.as_str())
+        .increment(u64::try_from(count).unwrap_or(u64::MAX));
+}
+
+/// An attempt began; dropping the guard says that it ended.
+pub fn job_running(cloud: &str, kind: &'static str) -> RunningJob {
+    let running = gauge!("tenantd_jobs_running", "cloud" => cloud.to_owned(), "kind" => kind);
+    running.increment(1.0);
+    RunningJob(running)
+}
+
+/// Counts a job as running for as long as it exists.
+#[must_use]
+pub struct RunningJob(metrics::Gauge);
+
+impl Drop for RunningJob {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// A job ended.
+pub fn job_ended(cloud: &str, kind: &'static str, outcome: Outcome, took: Duration) {
+    counter!("tenantd_jobs_total", "cloud" => cloud.to_owned(), "kind" => kind, "outcome" => outcome.as_str())
+        .increment(1);
+    histogram!("tenantd_job_duration_seconds", "cloud" => cloud.to_owned(), "kind" => kind).record(took);
+}
+
+/// An attempt failed; `again` says whether it will be repeated.
+pub fn job_failed(cloud: &str, kind: &'static str, reason: &'static str, again: bool) {
+    counter!("tenantd_job_failures_total", "cloud" => cloud.to_owned(), "kind" => kind, "reason" => reason)
+        .increment(1);
+    if again {
+        counter!("tenantd_job_retries_total", "cloud" => cloud.to_owned(), "kind" => kind, "reason" => reason)
+            .increment(1);
+    }
+}
+
+/// Makes the counters of a cloud exist at zero, so that an alert on their rise sees the first one.
+pub fn zero(cloud: &str, kinds: &[&'static str]) {
+    for kind in kinds {
+        for outcome in Outcome::ALL {
+            counter!("tenantd_jobs_total", "cloud" => cloud.to_owned(), "kind" => *kind, "outcome" => outcome.as_str())
+                .increment(0);
+        }
+    }
+    for resource_type in ResourceType::ALL {
+        changes(cloud, resource_type, 0);
+        for severity in Severity::ALL {
+            for name in ["tenantd_drift_opened_total", "tenantd_drift_resolved_total"] {
+                counter!(name, "cloud" => cloud.to_owned(), "resource_type" => resource_type.as_str(),
+                    "severity" => severity.as_str())
+                .increment(0);
+            }
+        }
+    }
+}
+
+/// Whether the connection to RabbitMQ stands.
+pub fn broker_connected(connected: bool) {
+    gauge!("tenantd_broker_connected").set(f64::from(u8::from(connected)));
+}
+
+/// How many messages wait in the jobs queue.
+pub fn broker_messages_ready(count: u32) {
+    gauge!("tenantd_broker_messages_ready").set(f64::from(count));
+}
+
+/// Whether this replica exposes the stored metrics and fires the schedules.
+pub fn leader(leads: bool) {
+    gauge!("tenantd_leader").set(f64::from(u8::from(leads)));
+}
+
+/// Whether the last reload was accepted.
+pub fn config_reloaded(accepted: bool) {
+    gauge!("tenantd_config_last_reload_successful").set(f64::from(u8::from(accepted)));
+}
+
+/// Which version runs.
+pub fn build_info() {
+    gauge!("tenantd_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// How many series the last scrape left out.
+pub fn series_dropped(count: usize) {
+    gauge!("tenantd_metrics_series_dropped").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
 }

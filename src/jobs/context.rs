@@ -1,0 +1,149 @@
+//! What jobs and intake share: the records, the clock, and the clouds and rules as they are now.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::drift::rules::Rules;
+use crate::openstack::{self, Project};
+use crate::retry::Backoff;
+use crate::store::Store;
+
+/// The daemon's parts; clones share them.
+#[derive(Debug, Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    instance: String,
+    live: RwLock<Arc<Live>>,
+    bell: Notify,
+    exchanges: Option<Exchanges>,
+}
+
+/// What a reload exchanges as a whole.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// The clouds by name.
+    pub clouds: BTreeMap<String, CloudEntry>,
+    /// What counts as drift.
+    pub rules: Rules,
+    /// How often and when a failed job is tried again.
+    pub retries: Retries,
+}
+
+/// How often and when a failed job is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct Retries {
+    /// Attempts at most.
+    pub attempts: u32,
+    /// The delays between them.
+    pub backoff: Backoff,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        let backoff = Backoff { base: std::time::Duration::from_secs(2), max: std::time::Duration::from_secs(600) };
+        Self { attempts: 8, backoff }
+    }
+}
+
+/// A cloud with what the configuration says of it.
+#[derive(Debug, Clone)]
+pub struct CloudEntry {
+    /// How to talk to it.
+    pub api: openstack::Cloud,
+    /// Which projects become tenants.
+    pub discovery: Discovery,
+    /// How many tenants are asked about at the same time.
+    pub concurrency: usize,
+}
+
+/// Which projects become tenants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// Names or ids of domains; empty: every domain.
+    pub domains: Vec<String>,
+    /// Tags of which a project must have all.
+    pub tags: Vec<String>,
+    /// Names or ids of domains to leave out.
+    pub skip_domains: Vec<String>,
+}
+
+impl Discovery {
+    /// Whether `project` becomes a tenant; `domain_name` is the name of its domain, when it is known.
+    pub fn allows(&self, project: &Project, domain_name: Option<&str>) -> bool {
+        let domain_id = project.domain_id.as_deref();
+        let names =
+            |list: &[String]| list.iter().any(|it| Some(it.as_str()) == domain_id || Some(it.as_str()) == domain_name);
+        project.enabled
+            && !project.is_domain
+            && (self.domains.is_empty() || names(&self.domains))
+            && !names(&self.skip_domains)
+            && self.tags.iter().all(|tag| project.tags.contains(tag))
+    }
+}
+
+/// The names of the exchanges that news goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchanges {
+    /// What happened.
+    pub events: String,
+    /// What nobody could do.
+    pub dead: String,
+}
+
+impl Context {
+    /// Puts the parts together; without `exchanges` nothing is kept for a broker.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        instance: String,
+        live: Live,
+        exchanges: Option<Exchanges>,
+    ) -> Self {
+        let live = RwLock::new(Arc::new(live));
+        Self { inner: Arc::new(Inner { store, clock, instance, live, bell: Notify::new(), exchanges }) }
+    }
+
+    /// The records.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// This instance's name.
+    pub fn instance(&self) -> &str {
+        &self.inner.instance
+    }
+
+    /// The exchanges, when there is a broker.
+    pub fn exchanges(&self) -> Option<&Exchanges> {
+        self.inner.exchanges.as_ref()
+    }
+
+    /// Clouds and rules as they are now.
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.inner.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Exchanges clouds and rules; jobs that run go on with the old ones.
+    pub fn replace_live(&self, live: Live) {
+        *self.inner.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    }
+
+    /// Rings when something was put into the jobs table or the outbox.
+    pub fn bell(&self) -> &Notify {
+        &self.inner.bell
+    }
+}

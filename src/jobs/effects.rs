@@ -1,0 +1,158 @@
+//! What a job wants recorded, and what recording it did.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::context::{Context, Live};
+use super::events::Events;
+use super::record::Recording;
+use super::{JobError, pull_kind};
+use crate::model::ids::{named_id, new_id};
+use crate::model::job::{PRIORITY_PRODUCER, Request};
+use crate::model::{Observation, ResourceType, Severity, Tenant};
+use crate::store::tenants::Seen;
+use crate::store::{StoreError, Tx};
+use crate::telemetry::metrics;
+
+/// Something to record.
+#[derive(Debug)]
+pub enum Effect {
+    /// A complete look at one resource type.
+    Observed {
+        /// Of whom.
+        tenant: Tenant,
+        /// What was seen.
+        observation: Observation,
+    },
+    /// A look that failed: what was known stays.
+    Unreadable {
+        /// Of whom.
+        tenant: Tenant,
+        /// Of which resource type.
+        resource_type: ResourceType,
+        /// Why.
+        reason: &'static str,
+        /// Why, in words.
+        error: String,
+    },
+    /// A comparison with what is known already.
+    Reconsider {
+        /// Of whom.
+        tenant: Tenant,
+        /// Of which resource type.
+        resource_type: ResourceType,
+    },
+    /// A project that is there.
+    Project(Seen),
+    /// A tenant whose project is confirmed to be gone.
+    Vanished(Tenant),
+    /// Another job to do.
+    Enqueue(Request),
+}
+
+impl Effect {
+    /// A failed look.
+    pub(super) fn unreadable(tenant: Tenant, resource_type: ResourceType, error: &JobError) -> Self {
+        Self::Unreadable { tenant, resource_type, reason: error.reason(), error: error.to_string() }
+    }
+}
+
+/// What recording did, told to metrics only after the commit.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Whether anything was different from before.
+    pub changed: bool,
+    /// Observations that came too late to count.
+    pub superseded: usize,
+    /// Findings opened.
+    pub opened: Vec<(String, ResourceType, Severity)>,
+    /// Findings resolved.
+    pub resolved: Vec<(String, ResourceType, Severity)>,
+    /// Changes between snapshots.
+    pub changes: Vec<(String, ResourceType, usize)>,
+    look_again: Vec<(Tenant, ResourceType, DateTime<Utc>)>,
+}
+
+impl Tally {
+    pub(super) fn look_again(&mut self, tenant: &Tenant, resource_type: ResourceType, at: DateTime<Utc>) {
+        self.look_again.push((tenant.clone(), resource_type, at));
+    }
+
+    /// Moves the counters; to be called after the commit.
+    pub fn count(&self) {
+        for (cloud, resource_type, severity) in &self.opened {
+            metrics::drift_opened(cloud, *resource_type, *severity);
+        }
+        for (cloud, resource_type, severity) in &self.resolved {
+            metrics::drift_resolved(cloud, *resource_type, *severity);
+        }
+        for (cloud, resource_type, count) in &self.changes {
+            metrics::changes(cloud, *resource_type, *count);
+        }
+    }
+}
+
+/// Records effects in the caller's transaction.
+pub async fn apply(
+    context: &Context,
+    live: &Live,
+    tx: &mut Tx,
+    effects: &[Effect],
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
+    let now = context.clock().now();
+    let recording = |tenant, resource_type| Recording { context, rules: &live.rules, tenant, resource_type, now };
+    for effect in effects {
+        match effect {
+            Effect::Observed { tenant, observation } => {
+                recording(tenant, observation.body.resource_type()).observe(tx, observation, tally).await?;
+            }
+            Effect::Unreadable { tenant, resource_type, reason, error } => {
+                tx.hold_resource(tenant.uuid, *resource_type, now).await?;
+                tx.resource_failed((tenant.uuid, *resource_type), reason, error).await?;
+            }
+            Effect::Reconsider { tenant, resource_type } => {
+                recording(tenant, *resource_type).reconsider(tx, tally).await?;
+            }
+            Effect::Project(seen) => {
+                let tenant = tx.save_tenant(new_id(now), seen, now).await?;
+                tally.changed = true;
+                let what = if tenant.created_at == now { "tenant.discovered" } else { "tenant.changed" };
+                announce(context, tx, &tenant, what).await?;
+            }
+            Effect::Vanished(tenant) => {
+                if tx.mark_vanished(tenant.uuid, now).await? {
+                    tally.changed = true;
+                    announce(context, tx, tenant, "tenant.vanished").await?;
+                }
+            }
+            Effect::Enqueue(request) => {
+                tx.insert_job(request, None).await?;
+            }
+        }
+    }
+    for (tenant, resource_type, at) in tally.look_again.drain(..) {
+        tx.insert_job(&second_look(&tenant, resource_type, at, now), Some(tenant.uuid)).await?;
+    }
+    Ok(())
+}
+
+async fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &str) -> Result<(), StoreError> {
+    let data = json!({
+        "cloud": tenant.cloud, "tenant": tenant.backend_id, "tenant_name": tenant.name, "uuid": tenant.uuid,
+        "domain": tenant.domain, "enabled": tenant.enabled,
+    });
+    Events::new(context, context.clock().now()).emit(tx, what, &tenant.backend_id, data).await
+}
+
+/// The look that confirms or dispels a suspicion; asked for twice, it is one job.
+fn second_look(tenant: &Tenant, resource_type: ResourceType, at: DateTime<Utc>, now: DateTime<Utc>) -> Request {
+    let id = named_id("look-again", &format!("{}/{resource_type}/{}", tenant.uuid, at.timestamp_micros()));
+    Request {
+        cloud: Some(tenant.cloud.clone()),
+        subject: Some(tenant.uuid.to_string()),
+        not_before: at,
+        priority: PRIORITY_PRODUCER,
+        ..Request::new(id, pull_kind(resource_type), "look-again", now)
+    }
+}

@@ -1,0 +1,84 @@
+//! How a job fails: the class follows from the error's type.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use crate::openstack;
+use crate::retry::Retryable;
+use crate::store::StoreError;
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// It may work later.
+    #[error("{message}")]
+    Retry {
+        /// One word for metrics and dead letters.
+        reason: &'static str,
+        /// What happened, to which thing.
+        message: String,
+        /// The delay that the other side asked for.
+        after: Option<Duration>,
+        /// What it came from.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// Nobody can do it as it was asked for.
+    #[error("{message}")]
+    GiveUp {
+        /// One word for metrics and dead letters.
+        reason: &'static str,
+        /// What happened, to which thing, and what to do.
+        message: String,
+        /// What it came from.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The daemon stops; the attempt does not count.
+    #[error("interrupted: the daemon stops")]
+    Interrupted,
+}
+
+impl JobError {
+    /// Nobody can do it.
+    pub fn give_up(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::GiveUp { reason, message: message.into(), source: None }
+    }
+
+    /// It may work later.
+    pub fn retry(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Retry { reason, message: message.into(), after: None, source: None }
+    }
+
+    /// One word for metrics and dead letters.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Retry { reason, .. } | Self::GiveUp { reason, .. } => reason,
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    fn classified<E>(error: E, reason: &'static str) -> Self
+    where
+        E: Retryable + StdError + Send + Sync + 'static,
+    {
+        let message = error.to_string();
+        if error.is_retryable() {
+            return Self::Retry { reason, message, after: error.retry_after(), source: Some(Box::new(error)) };
+        }
+        Self::GiveUp { reason, message, source: Some(Box::new(error)) }
+    }
+}
+
+impl From<openstack::Error> for JobError {
+    fn from(error: openstack::Error) -> Self {
+        let reason = error.reason();
+        Self::classified(error, reason)
+    }
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        Self::classified(error, "database")
+    }
+}

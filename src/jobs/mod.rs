@@ -1,0 +1,184 @@
+//! What can be done, one file per job kind, and the one runner through which all of it goes.
+//!
+//! A job looks at clouds and returns what it saw as [`Effect`]s; it writes nothing itself. The [`runner`] applies the
+//! effects together with the job's own record in one transaction, so nothing is acknowledged that was not kept.
+//!
+//! A new kind is one file with a type that implements [`Job`], and one line in [`KINDS`].
+
+pub mod accept;
+pub mod context;
+mod detect_drift;
+pub mod effects;
+pub mod error;
+pub mod events;
+mod normalise;
+mod observe;
+mod pull;
+mod pull_floating_ips;
+mod pull_quotas;
+mod pull_security_groups;
+mod pull_server_groups;
+mod pull_tenants;
+mod record;
+mod resolve;
+pub mod runner;
+pub mod verdict;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::model::Tenant;
+use crate::model::job::Request;
+use context::{Context, Live};
+pub use effects::Effect;
+pub use error::JobError;
+
+/// What a job gets.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The daemon's parts.
+    pub context: Context,
+    /// Clouds and rules as they were when the job began.
+    pub live: Arc<Live>,
+    /// What was asked for.
+    pub request: Request,
+    /// The tenant, when it is for one.
+    pub tenant: Option<Tenant>,
+}
+
+/// What a job brings back.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was seen, to be recorded.
+    pub effects: Vec<Effect>,
+    /// Why nothing useful was done; what is in `effects` is recorded all the same.
+    pub failure: Option<JobError>,
+    /// What was left out, when only some of it was done.
+    pub left_out: Option<String>,
+}
+
+/// One kind of job. The type itself is its parameters.
+pub trait Job: DeserializeOwned + JsonSchema + Send + 'static {
+    /// The name, as in the API documents.
+    const KIND: &'static str;
+    /// What it does, in one line, for help texts.
+    const ABOUT: &'static str;
+    /// Whether it makes sense without a tenant.
+    const FLEET: bool = true;
+    /// How long one attempt may take.
+    const TIMEOUT: Duration = Duration::from_secs(900);
+
+    /// Does it.
+    fn run(self, call: Call) -> impl Future<Output = Report> + Send;
+}
+
+type Running = Pin<Box<dyn Future<Output = Report> + Send>>;
+
+/// A job kind with its type erased.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// See [`Job::KIND`].
+    pub name: &'static str,
+    /// See [`Job::ABOUT`].
+    pub about: &'static str,
+    /// See [`Job::FLEET`].
+    pub fleet: bool,
+    /// See [`Job::TIMEOUT`].
+    pub timeout: Duration,
+    /// JSON schema of the parameters.
+    pub schema: fn() -> schemars::Schema,
+    check: fn(&Value) -> Result<(), String>,
+    start: fn(Call) -> Result<Running, String>,
+}
+
+impl Kind {
+    const fn of<J: Job>() -> Self {
+        Self {
+            name: J::KIND,
+            about: J::ABOUT,
+            fleet: J::FLEET,
+            timeout: J::TIMEOUT,
+            schema: || schemars::schema_for!(J),
+            check: |params| read::<J>(params).map(drop),
+            start: |call| {
+                let job = read::<J>(&call.request.params)?;
+                Ok(Box::pin(job.run(call)))
+            },
+        }
+    }
+
+    /// Says what is wrong with `params`, with the path.
+    ///
+    /// # Errors
+    /// When they are not this kind's.
+    pub fn check(&self, params: &Value) -> Result<(), String> {
+        (self.check)(params)
+    }
+}
+
+fn read<J: Job>(params: &Value) -> Result<J, String> {
+    serde_path_to_error::deserialize(params).map_err(|error| match error.path().to_string().as_str() {
+        "." => format!("params: {}", error.inner()),
+        path => format!("params.{path}: {}", error.inner()),
+    })
+}
+
+/// Every job kind.
+pub const KINDS: &[Kind] = &[
+    Kind::of::<detect_drift::DetectDrift>(),
+    Kind::of::<pull::Pull>(),
+    Kind::of::<pull_floating_ips::PullFloatingIps>(),
+    Kind::of::<pull_quotas::PullQuotas>(),
+    Kind::of::<pull_security_groups::PullSecurityGroups>(),
+    Kind::of::<pull_server_groups::PullServerGroups>(),
+    Kind::of::<pull_tenants::PullTenants>(),
+];
+
+/// The kind called `name`.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// The names of all kinds.
+pub fn kind_names() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.name).collect()
+}
+
+/// The kind that pulls one resource type.
+pub fn pull_kind(resource_type: crate::model::ResourceType) -> String {
+    format!("pull_{resource_type}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_sorted_unique_and_explained() {
+        let names = kind_names();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+        assert!(KINDS.iter().all(|kind| !kind.about.is_empty()));
+    }
+
+    #[test]
+    fn every_resource_type_has_its_pull() {
+        for resource_type in crate::model::ResourceType::ALL {
+            assert!(kind(&pull_kind(resource_type)).is_some());
+        }
+    }
+
+    #[test]
+    fn wrong_parameters_are_told_with_their_path() {
+        let said = kind("pull_quotas").unwrap().check(&serde_json::json!({"sizes": "yes"})).unwrap_err();
+        assert_eq!(said, "params.sizes: invalid type: string \"yes\", expected a boolean");
+    }
+}

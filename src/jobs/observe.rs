@@ -1,0 +1,245 @@
+//! Looks at one resource type, of one tenant or of a whole cloud, and says what was seen or why not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+
+use super::context::CloudEntry;
+use super::error::JobError;
+use super::normalise;
+use crate::model::{Body, Observation, ResourceType, Tenant};
+use crate::openstack::{self, Broken, Listing, Which};
+
+/// What to look at besides what every pull looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Sum up the sizes of volumes and snapshots, at the cost of two listings.
+    pub sizes: bool,
+}
+
+/// What a look at many tenants brought, by the project's id.
+pub(super) type Seen = Vec<(Tenant, Result<Observation, JobError>)>;
+
+/// Looks at one tenant.
+pub(super) async fn tenant(
+    cloud: &CloudEntry,
+    tenant: &Tenant,
+    resource_type: ResourceType,
+    extent: Extent,
+) -> Result<Observation, JobError> {
+    let project = tenant.backend_id.as_str();
+    let which = Which::Project(project);
+    match resource_type {
+        ResourceType::Quotas => quotas(cloud, project, extent).await,
+        ResourceType::SecurityGroups => alone(cloud.api.security_groups(which).await?, project),
+        ResourceType::FloatingIps => alone(cloud.api.floating_ips(which).await?, project),
+        ResourceType::ServerGroups => alone(cloud.api.server_groups(which).await?, project),
+    }
+}
+
+/// Looks at all `tenants` of a cloud: once for what has a listing, tenant by tenant for what has none.
+pub(super) async fn fleet(
+    cloud: &CloudEntry,
+    tenants: Vec<Tenant>,
+    resource_type: ResourceType,
+    extent: Extent,
+) -> Result<Seen, JobError> {
+    match resource_type {
+        ResourceType::Quotas => {}
+        ResourceType::SecurityGroups => {
+            if let Some(listing) = whole(cloud.api.security_groups(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
+        ResourceType::FloatingIps => {
+            if let Some(listing) = whole(cloud.api.floating_ips(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
+        ResourceType::ServerGroups => {
+            if let Some(listing) = whole(cloud.api.server_groups(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
+    }
+    let look = |it: Tenant| async move {
+        let seen = tenant(cloud, &it, resource_type, extent).await;
+        (it, seen)
+    };
+    Ok(stream::iter(tenants).map(look).buffer_unordered(cloud.concurrency.max(1)).collect().await)
+}
+
+/// A listing of everything, or none where the role sees only its own project: then each tenant is asked about.
+fn whole<T>(listing: Result<Listing<T>, openstack::Error>) -> Result<Option<Listing<T>>, JobError> {
+    match listing {
+        Ok(listing) => Ok(Some(listing)),
+        Err(openstack::Error::Forbidden(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Observation, JobError> {
+    let (compute, network, volume) = tokio::try_join!(
+        cloud.api.compute_quota(project),
+        cloud.api.network_quota(project),
+        cloud.api.volume_quota(project)
+    )?;
+    let mut asked_at = compute.asked_at.min(network.asked_at).min(volume.asked_at);
+    let protocol = |why: String| JobError::give_up("protocol", format!("quotas of project {project}: {why}"));
+    let mut quotas = normalise::quotas(&compute.value, &network.value, &volume.value).map_err(protocol)?;
+    if extent.sizes {
+        let which = Which::Project(project);
+        let (volumes, snapshots) = tokio::try_join!(cloud.api.volumes(which), cloud.api.volume_snapshots(which))?;
+        asked_at = asked_at.min(volumes.asked_at).min(snapshots.asked_at);
+        let sizes = normalise::sizes(
+            volumes.items.iter().map(|volume| volume.size),
+            snapshots.items.iter().map(|snapshot| snapshot.size),
+        );
+        quotas.extend(sizes);
+    }
+    let broken = [compute.value.broken, network.value.broken, volume.value.broken].concat();
+    let mut observation = Observation::clean(asked_at, Body::Quotas(quotas));
+    // Of a quota that cannot be read only the service's key is known, so every earlier one may be it.
+    observation.absence_unknown = !broken.is_empty();
+    Ok(observation)
+}
+
+/// What a kind of object knows about itself.
+trait Listed: Sized {
+    type Object;
+    fn id(&self) -> &str;
+    fn project(&self) -> Option<&str>;
+    fn normalised(self) -> Result<Self::Object, String>;
+    fn body(objects: Vec<Self::Object>) -> Body;
+}
+
+impl Listed for openstack::SecurityGroup {
+    type Object = crate::model::security_group::SecurityGroup;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        normalise::security_group(self)
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::SecurityGroups(objects)
+    }
+}
+
+impl Listed for openstack::FloatingIp {
+    type Object = crate::model::floating_ip::FloatingIp;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        Ok(normalise::floating_ip(self))
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::FloatingIps(objects)
+    }
+}
+
+impl Listed for openstack::ServerGroup {
+    type Object = crate::model::server_group::ServerGroup;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        self.project_id.as_deref()
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        Ok(normalise::server_group(self))
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::ServerGroups(objects)
+    }
+}
+
+/// The objects of one project out of a listing that was asked for it.
+fn alone<T: Listed>(listing: Listing<T>, project: &str) -> Result<Observation, JobError> {
+    let mut heap = Heap::new();
+    for item in listing.items {
+        if item.project().is_none_or(|owner| owner == project) {
+            heap.add(item);
+        }
+    }
+    for broken in listing.broken {
+        if broken.project.as_deref().is_none_or(|owner| owner == project) {
+            heap.add_broken(broken.id);
+        }
+    }
+    Ok(heap.observation(listing.asked_at))
+}
+
+/// Gives each tenant its own out of a listing of everything; a tenant without any has none.
+fn shared_out<T: Listed>(listing: Listing<T>, tenants: Vec<Tenant>) -> Seen {
+    let mut heaps: BTreeMap<String, Heap<T>> =
+        tenants.iter().map(|tenant| (tenant.backend_id.clone(), Heap::new())).collect();
+    for item in listing.items {
+        if let Some(heap) = item.project().and_then(|owner| heaps.get_mut(owner)) {
+            heap.add(item);
+        }
+    }
+    for Broken { id, project, .. } in listing.broken {
+        match project.as_deref() {
+            Some(owner) => {
+                if let Some(heap) = heaps.get_mut(owner) {
+                    heap.add_broken(id);
+                }
+            }
+            // Whose it is cannot be read: it may be anyone's.
+            None => heaps.values_mut().for_each(|heap| heap.add_broken(id.clone())),
+        }
+    }
+    let mut seen = Seen::new();
+    for tenant in tenants {
+        let heap = heaps.remove(&tenant.backend_id).unwrap_or_else(Heap::new);
+        seen.push((tenant, Ok(heap.observation(listing.asked_at))));
+    }
+    seen
+}
+
+struct Heap<T: Listed> {
+    objects: Vec<T::Object>,
+    unreadable: BTreeSet<String>,
+    absence_unknown: bool,
+}
+
+impl<T: Listed> Heap<T> {
+    const fn new() -> Self {
+        Self { objects: Vec::new(), unreadable: BTreeSet::new(), absence_unknown: false }
+    }
+
+    fn add(&mut self, item: T) {
+        let id = item.id().to_owned();
+        match item.normalised() {
+            Ok(object) => self.objects.push(object),
+            Err(why) => {
+                tracing::warn!(object = id, why, "an object of the cloud cannot be read");
+                self.unreadable.insert(id);
+            }
+        }
+    }
+
+    fn add_broken(&mut self, id: Option<String>) {
+        match id {
+            Some(id) => drop(self.unreadable.insert(id)),
+            None => self.absence_unknown = true,
+        }
+    }
+
+    fn observation(self, asked_at: chrono::DateTime<chrono::Utc>) -> Observation {
+        Observation {
+            asked_at,
+            body: T::body(self.objects).sorted(),
+            unreadable: self.unreadable,
+            absence_unknown: self.absence_unknown,
+        }
+    }
+}

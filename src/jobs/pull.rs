@@ -1,0 +1,158 @@
+//! `pull`, and what every pull of one resource type shares.
+
+use futures::future::join_all;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::context::CloudEntry;
+use super::observe::{self, Extent};
+use super::{Call, Effect, Job, JobError, Report};
+use crate::model::ids::named_id;
+use crate::model::job::{Request, Scope};
+use crate::model::{ResourceType, Tenant};
+
+/// Reads everything of a tenant, each resource type by itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pull {
+    /// Sum up the sizes of volumes and snapshots too, at the cost of two listings.
+    sizes: bool,
+}
+
+impl Job for Pull {
+    const KIND: &'static str = "pull";
+    const ABOUT: &'static str = "read quotas, security groups, floating IPs and server groups, each by itself";
+
+    async fn run(self, call: Call) -> Report {
+        resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes }).await
+    }
+}
+
+/// Reads some resource types of whomever the request concerns.
+pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: Extent) -> Report {
+    match (&call.tenant, call.request.scope()) {
+        (Some(tenant), _) => match call.cloud(&tenant.cloud) {
+            Ok(cloud) => of_tenant(cloud, tenant, types, extent).await,
+            Err(error) => Report::failed(error),
+        },
+        (None, Scope::Cloud) => match call.cloud(call.request.cloud.as_deref().unwrap_or_default()) {
+            Ok(cloud) => of_cloud(&call, cloud, types, extent).await,
+            Err(error) => Report::failed(error),
+        },
+        (None, _) => call.each_cloud(),
+    }
+}
+
+impl Call {
+    /// The cloud called `name`.
+    pub(super) fn cloud(&self, name: &str) -> Result<&CloudEntry, JobError> {
+        self.live.clouds.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.live.clouds.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            JobError::give_up("unknown_cloud", format!("no cloud `{name}` is configured; there is {known}"))
+        })
+    }
+
+    /// The same job once for each cloud, so that each succeeds or fails by itself.
+    pub(super) fn each_cloud(&self) -> Report {
+        if self.live.clouds.is_empty() {
+            let nothing = "no cloud is configured, so there is nothing to do; add a [[clouds]] section";
+            return Report::failed(JobError::give_up("no_cloud", nothing));
+        }
+        let of_cloud = |cloud: &String| {
+            Effect::Enqueue(Request {
+                id: named_id(&self.request.id.to_string(), cloud),
+                cloud: Some(cloud.clone()),
+                attempt: 0,
+                ..self.request.clone()
+            })
+        };
+        Report { effects: self.live.clouds.keys().map(of_cloud).collect(), ..Report::default() }
+    }
+}
+
+impl Report {
+    /// Nothing useful was done.
+    pub(super) fn failed(error: JobError) -> Self {
+        Self { failure: Some(error), ..Self::default() }
+    }
+}
+
+async fn of_tenant(cloud: &CloudEntry, tenant: &Tenant, types: &[ResourceType], extent: Extent) -> Report {
+    let looks = types.iter().map(|it| observe::tenant(cloud, tenant, *it, extent));
+    let mut gathered = Gathered::default();
+    for (resource_type, seen) in types.iter().zip(join_all(looks).await) {
+        gathered.add(tenant.clone(), *resource_type, seen);
+    }
+    gathered.into_report()
+}
+
+async fn of_cloud(call: &Call, cloud: &CloudEntry, types: &[ResourceType], extent: Extent) -> Report {
+    let tenants = match call.context.store().tenants(Some(cloud.api.name())).await {
+        Ok(tenants) => tenants,
+        Err(error) => return Report::failed(error.into()),
+    };
+    let tenants: Vec<Tenant> = tenants.into_iter().filter(|it| it.enabled && it.vanished_at.is_none()).collect();
+    let looks = types.iter().map(|it| observe::fleet(cloud, tenants.clone(), *it, extent));
+    let mut gathered = Gathered::default();
+    for (resource_type, seen) in types.iter().zip(join_all(looks).await) {
+        match seen {
+            Ok(seen) => seen.into_iter().for_each(|(tenant, look)| gathered.add(tenant, *resource_type, look)),
+            Err(error) => gathered.add_all(&tenants, *resource_type, error),
+        }
+    }
+    gathered.into_report()
+}
+
+/// What several looks brought.
+#[derive(Default)]
+struct Gathered {
+    effects: Vec<Effect>,
+    complete: usize,
+    incomplete: usize,
+    failures: Vec<JobError>,
+}
+
+impl Gathered {
+    fn add(&mut self, tenant: Tenant, resource_type: ResourceType, seen: Result<crate::model::Observation, JobError>) {
+        match seen {
+            Ok(observation) => {
+                self.complete += 1;
+                self.incomplete += usize::from(observation.is_partial());
+                self.effects.push(Effect::Observed { tenant, observation });
+            }
+            Err(error) => {
+                self.effects.push(Effect::unreadable(tenant, resource_type, &error));
+                self.failures.push(error);
+            }
+        }
+    }
+
+    fn add_all(&mut self, tenants: &[Tenant], resource_type: ResourceType, error: JobError) {
+        let failed = |tenant: &Tenant| Effect::unreadable(tenant.clone(), resource_type, &error);
+        self.effects.extend(tenants.iter().map(failed));
+        self.failures.push(error);
+    }
+
+    /// A failure when nothing could be read; the kindest one, for then a retry can help.
+    fn into_report(mut self) -> Report {
+        if self.complete == 0 && !self.failures.is_empty() {
+            let retry = self.failures.iter().position(|error| matches!(error, JobError::Retry { .. }));
+            let failure = self.failures.swap_remove(retry.unwrap_or(0));
+            return Report { effects: self.effects, failure: Some(failure), left_out: None };
+        }
+        let mut left_out = Vec::new();
+        if let Some(first) = self.failures.first() {
+            left_out.push(format!(
+                "{} of {} looks failed; the first: {first}",
+                self.failures.len(),
+                self.effects.len()
+            ));
+        }
+        if self.incomplete > 0 {
+            left_out.push(format!("{} listings had objects that cannot be read", self.incomplete));
+        }
+        let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
+        Report { effects: self.effects, failure: None, left_out }
+    }
+}

@@ -1,0 +1,25 @@
+//! `pull_quotas`: read limits and usage, three requests a tenant.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::observe::Extent;
+use super::{Call, Job, Report, pull};
+use crate::model::ResourceType;
+
+/// Limits and usage of Nova, Neutron and Cinder under the names of the API documents.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PullQuotas {
+    /// Sum up the sizes of volumes and snapshots too, at the cost of two listings.
+    sizes: bool,
+}
+
+impl Job for PullQuotas {
+    const KIND: &'static str = "pull_quotas";
+    const ABOUT: &'static str = "read limits and usage of Nova, Neutron and Cinder";
+
+    async fn run(self, call: Call) -> Report {
+        pull::resource_types(call, &[ResourceType::Quotas], Extent { sizes: self.sizes }).await
+    }
+}

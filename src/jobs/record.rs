@@ -1,0 +1,290 @@
+//! Applies one observation to the records: snapshot, findings, expectation, events, all in the caller's transaction.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::context::Context;
+use super::effects::Tally;
+use super::events::Events;
+use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
+use crate::drift::rules::{Mode, Rules};
+use crate::drift::vanish::mass_disappearance;
+use crate::drift::{self, Difference, EXISTENCE};
+use crate::model::ids::new_id;
+use crate::model::{Body, Change, Finding, FindingState, Observation, ResourceType, Severity, Tenant};
+use crate::store::expectations::Expectation;
+use crate::store::snapshots::Snapshot;
+use crate::store::{StoreError, Tx};
+
+/// What is done for one tenant and resource type at one moment.
+pub(super) struct Recording<'a> {
+    pub context: &'a Context,
+    pub rules: &'a Rules,
+    pub tenant: &'a Tenant,
+    pub resource_type: ResourceType,
+    pub now: DateTime<Utc>,
+}
+
+impl Recording<'_> {
+    const fn key(&self) -> (Uuid, ResourceType) {
+        (self.tenant.uuid, self.resource_type)
+    }
+
+    /// Applies an observation, unless one that began later was applied before.
+    pub async fn observe(&self, tx: &mut Tx, observation: &Observation, tally: &mut Tally) -> Result<(), StoreError> {
+        let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
+        if held.observed_at.is_some_and(|applied| applied >= observation.asked_at) {
+            tally.superseded += 1;
+            return Ok(());
+        }
+        let before = match held.snapshot {
+            Some(id) => tx.snapshot(id).await?,
+            None => None,
+        };
+        let body = observation.completed_by(before.as_ref().map(|snapshot| &snapshot.body));
+        if let Some(before) = &before
+            && !self.believes(tx, before, &body, tally).await?
+        {
+            return tx.resource_succeeded(self.key(), Some(before.id), observation.asked_at, self.now).await;
+        }
+        let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
+        self.judge(tx, &body, tally).await?;
+        tx.resource_succeeded(self.key(), Some(snapshot), observation.asked_at, self.now).await
+    }
+
+    /// Compares what is known once more, without asking the cloud.
+    pub async fn reconsider(&self, tx: &mut Tx, tally: &mut Tally) -> Result<(), StoreError> {
+        let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
+        let Some(id) = held.snapshot else { return Ok(()) };
+        match tx.snapshot(id).await? {
+            Some(snapshot) => self.judge(tx, &snapshot.body, tally).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether much of what was there before may count as gone. The first looks that say so open a critical finding
+    /// and change nothing else; enough agreeing ones are believed.
+    async fn believes(
+        &self,
+        tx: &mut Tx,
+        before: &Snapshot,
+        body: &Body,
+        tally: &mut Tally,
+    ) -> Result<bool, StoreError> {
+        let Some(difference) = mass_disappearance(self.rules.vanish, &before.body, body) else { return Ok(true) };
+        let suspicions = tx.suspicions(self.tenant.uuid, self.resource_type).await?;
+        let earlier = suspicions.into_iter().find(|suspicion| suspicion.difference.key() == difference.key());
+        let spacing = chrono::Duration::from_std(self.rules.confirm.spacing).unwrap_or_default();
+        let suspicion = match earlier {
+            Some(earlier) if self.now - earlier.counted_at >= spacing => {
+                Suspicion { count: earlier.count + 1, counted_at: self.now, difference, since: earlier.since }
+            }
+            Some(earlier) => Suspicion { difference, ..earlier },
+            None => Suspicion { difference, count: 1, since: self.now, counted_at: self.now },
+        };
+        if suspicion.count >= self.rules.vanish.confirm {
+            return Ok(true);
+        }
+        tx.suspect(self.key(), &suspicion).await?;
+        tally.look_again(self.tenant, self.resource_type, suspicion.counted_at + spacing);
+        let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
+        match standing.iter().find(|finding| finding.difference.key() == suspicion.difference.key()) {
+            Some(finding) => tx.keep_finding(finding.id, self.now).await?,
+            None => self.open(tx, suspicion.difference, Severity::Critical, "guard", tally).await?,
+        }
+        Ok(false)
+    }
+
+    /// Stores the content, if it is new; the id of the snapshot that holds it.
+    async fn keep(
+        &self,
+        tx: &mut Tx,
+        before: Option<&Snapshot>,
+        body: &Body,
+        tally: &mut Tally,
+    ) -> Result<Uuid, StoreError> {
+        if let Some(before) = before
+            && before.digest == body.digest()
+        {
+            tx.snapshot_seen(before.id, self.now).await?;
+            return Ok(before.id);
+        }
+        let id = new_id(self.now);
+        tx.insert_snapshot(id, self.tenant.uuid, body, self.now).await?;
+        tally.changed = true;
+        let changes = before.map(|before| drift::compare(&before.body, body)).unwrap_or_default();
+        tally.changes.push((self.tenant.cloud.clone(), self.resource_type, changes.len()));
+        let changes: Vec<_> = changes.iter().map(describe).collect();
+        let data = json!({
+            "snapshot": id, "before": before.map(|before| before.id), "cloud": self.tenant.cloud,
+            "tenant": self.tenant.backend_id, "tenant_name": self.tenant.name,
+            "resource_type": self.resource_type, "changes": changes,
+        });
+        let routing_key = format!("snapshot.{}.changed", self.resource_type);
+        Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, data).await?;
+        Ok(id)
+    }
+
+    /// Compares with the expectation and moves the findings on.
+    async fn judge(&self, tx: &mut Tx, body: &Body, tally: &mut Tally) -> Result<(), StoreError> {
+        let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
+        let conditions = drift::conditions(body);
+        let (source, differences) = match &expectation {
+            None if self.rules.accept_first => {
+                self.accept(tx, body.clone(), "first observation").await?;
+                ("accepted".to_owned(), Vec::new())
+            }
+            None => ("none".to_owned(), Vec::new()),
+            Some(expectation) => (expectation.source.clone(), drift::compare(&expectation.body, body)),
+        };
+        let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
+        let suspicions = tx.suspicions(self.tenant.uuid, self.resource_type).await?;
+        let plan = match self.rules.mode(self.resource_type) {
+            Mode::Guard => {
+                if let Some(expectation) = &expectation {
+                    self.accept_new_quotas(tx, expectation, body).await?;
+                }
+                let all = differences.into_iter().chain(conditions).collect();
+                plan(all, &standing, &suspicions, self.rules, self.now)
+            }
+            Mode::Follow => {
+                let plan = self.follow(differences, conditions, &standing, &suspicions);
+                if let Some(expectation) = &expectation {
+                    let next = body.clone().with_objects_of(&expectation.body, |id| {
+                        plan.suspect.iter().any(|it| it.difference.object == id && it.difference.field == EXISTENCE)
+                    });
+                    if next != expectation.body {
+                        self.accept(tx, next, "followed").await?;
+                    }
+                }
+                plan
+            }
+        };
+        self.carry_out(tx, plan, &standing, &source, tally).await
+    }
+
+    /// In `follow` mode only conditions are findings; that an object is gone is believed after a second look.
+    fn follow(
+        &self,
+        differences: Vec<Difference>,
+        conditions: Vec<Difference>,
+        standing: &[Standing],
+        suspicions: &[Suspicion],
+    ) -> Plan {
+        let gone = |difference: &Difference| difference.change == Change::Removed && difference.field == EXISTENCE;
+        let watched = differences.into_iter().filter(gone).chain(conditions).collect();
+        let mut plan = plan(watched, standing, suspicions, self.rules, self.now);
+        plan.open.retain(|(difference, _)| !gone(difference));
+        plan
+    }
+
+    async fn accept(&self, tx: &mut Tx, body: Body, author: &str) -> Result<(), StoreError> {
+        let expectation = Expectation {
+            tenant: self.tenant.uuid,
+            body,
+            source: "accepted".to_owned(),
+            author: author.to_owned(),
+            set_at: self.now,
+        };
+        tx.set_expectation(&expectation).await
+    }
+
+    /// A quota that appears (a new volume type) is accepted at first sight, as the others were.
+    async fn accept_new_quotas(&self, tx: &mut Tx, expectation: &Expectation, body: &Body) -> Result<(), StoreError> {
+        let (Body::Quotas(known), Body::Quotas(seen)) = (&expectation.body, body) else { return Ok(()) };
+        if expectation.source != "accepted" || seen.keys().all(|name| known.contains_key(name)) {
+            return Ok(());
+        }
+        let body = expectation.body.clone().with_objects_of(body, |_| true);
+        tx.set_expectation(&Expectation { body, ..expectation.clone() }).await
+    }
+
+    async fn carry_out(
+        &self,
+        tx: &mut Tx,
+        plan: Plan,
+        standing: &[Standing],
+        source: &str,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        for (object, field) in &plan.forget {
+            tx.forget_suspicion(self.key(), (object, field)).await?;
+        }
+        for suspicion in &plan.suspect {
+            tx.suspect(self.key(), suspicion).await?;
+        }
+        if let Some(at) = plan.look_again_at {
+            tally.look_again(self.tenant, self.resource_type, at);
+        }
+        for id in plan.keep {
+            tx.keep_finding(id, self.now).await?;
+        }
+        let events = Events::new(self.context, self.now);
+        for (id, difference, severity) in plan.change {
+            tx.change_finding(id, &difference, severity, source, self.now).await?;
+            events.drift(tx, self.tenant, &self.finding(id, difference, severity, source), "changed").await?;
+            tally.changed = true;
+        }
+        for (difference, severity) in plan.open {
+            self.open(tx, difference, severity, source, tally).await?;
+        }
+        let by_id: BTreeMap<Uuid, &Standing> = standing.iter().map(|finding| (finding.id, finding)).collect();
+        for id in plan.resolve {
+            let Some(was) = by_id.get(&id) else { continue };
+            if tx.end_finding(id, FindingState::Resolved, self.now).await? {
+                let finding = self.finding(id, was.difference.clone(), was.severity, source);
+                events.drift(tx, self.tenant, &finding, "resolved").await?;
+                tally.resolved.push((self.tenant.cloud.clone(), self.resource_type, was.severity));
+                tally.changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(
+        &self,
+        tx: &mut Tx,
+        difference: Difference,
+        severity: Severity,
+        source: &str,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let finding = self.finding(new_id(self.now), difference, severity, source);
+        tx.open_finding(&finding).await?;
+        Events::new(self.context, self.now).drift(tx, self.tenant, &finding, "opened").await?;
+        tally.opened.push((self.tenant.cloud.clone(), self.resource_type, severity));
+        tally.changed = true;
+        Ok(())
+    }
+
+    fn finding(&self, id: Uuid, difference: Difference, severity: Severity, source: &str) -> Finding {
+        Finding {
+            id,
+            tenant: self.tenant.uuid,
+            resource_type: self.resource_type,
+            object: difference.object,
+            object_name: difference.object_name,
+            field: difference.field,
+            change: difference.change,
+            expected: difference.expected,
+            observed: difference.observed,
+            severity,
+            state: FindingState::Open,
+            source: source.to_owned(),
+            opened_at: self.now,
+            last_seen_at: self.now,
+            resolved_at: None,
+        }
+    }
+}
+
+/// A difference for an event.
+fn describe(difference: &Difference) -> serde_json::Value {
+    json!({
+        "object": difference.object, "object_name": difference.object_name, "field": difference.field,
+        "change": difference.change, "before": difference.expected, "after": difference.observed,
+    })
+}

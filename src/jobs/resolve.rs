@@ -1,0 +1,84 @@
+//! Finds the tenant that a request means; one that is new in the cloud is looked up there once.
+
+use uuid::Uuid;
+
+use super::context::{CloudEntry, Context, Live};
+use super::error::JobError;
+use super::pull_tenants::{domain_names, seen};
+use crate::model::Tenant;
+use crate::model::ids::new_id;
+use crate::store::StoreError;
+
+/// The tenants that `subject` may mean: tenantd's id, the project's id, or `cloud/name`.
+pub async fn known(context: &Context, subject: &str, cloud: Option<&str>) -> Result<Vec<Tenant>, StoreError> {
+    let store = context.store();
+    if let Ok(uuid) = Uuid::parse_str(subject)
+        && let Some(tenant) = store.tenant(uuid).await?
+    {
+        return Ok(vec![tenant]);
+    }
+    let by_id = store.tenants_by_backend_id(subject, cloud).await?;
+    if !by_id.is_empty() {
+        return Ok(by_id);
+    }
+    match subject.split_once('/') {
+        Some((cloud, name)) => store.tenants_by_name(name, Some(cloud)).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The one tenant that `subject` means.
+pub(super) async fn tenant(
+    context: &Context,
+    live: &Live,
+    subject: &str,
+    cloud: Option<&str>,
+) -> Result<Tenant, JobError> {
+    let mut tenants = known(context, subject, cloud).await?;
+    if tenants.len() > 1 {
+        let clouds: Vec<&str> = tenants.iter().map(|tenant| tenant.cloud.as_str()).collect();
+        let message = format!("`{subject}` is a tenant of {}; say which with `cloud`", clouds.join(" and of "));
+        return Err(JobError::give_up("ambiguous_tenant", message));
+    }
+    match tenants.pop() {
+        Some(tenant) => Ok(tenant),
+        None => look_up(context, live, subject, cloud).await,
+    }
+}
+
+/// Asks the clouds for a project that is not recorded yet: a portal enqueues seconds after it created one.
+async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&str>) -> Result<Tenant, JobError> {
+    let unknown = |why: &str| JobError::give_up("unknown_tenant", format!("no tenant `{subject}`: {why}"));
+    let plausible = !subject.is_empty() && subject.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !plausible {
+        return Err(unknown("it is neither tenantd's id, nor a project id, nor cloud/name of a tenant"));
+    }
+    if let Some(name) = cloud
+        && !live.clouds.contains_key(name)
+    {
+        return Err(JobError::give_up("unknown_cloud", format!("no cloud `{name}` is configured")));
+    }
+    let mut refused = false;
+    for (name, entry) in live.clouds.iter().filter(|(name, _)| cloud.is_none_or(|only| only == name.as_str())) {
+        let Some(project) = entry.api.project(subject).await? else { continue };
+        if !allowed(entry, &project).await? {
+            refused = true;
+            continue;
+        }
+        let now = context.clock().now();
+        let mut tx = context.store().begin().await?;
+        let tenant = tx.save_tenant(new_id(now), &seen(name, &project), now).await?;
+        tx.commit().await?;
+        return Ok(tenant);
+    }
+    if refused {
+        return Err(unknown("the project exists, but `discover` leaves it out"));
+    }
+    Err(unknown("no configured cloud has such a project"))
+}
+
+async fn allowed(entry: &CloudEntry, project: &crate::openstack::Project) -> Result<bool, JobError> {
+    let domains = domain_names(entry).await?;
+    let domain = project.domain_id.as_ref().and_then(|id| domains.get(id));
+    Ok(entry.discovery.allows(project, domain.map(String::as_str)))
+}

@@ -1,0 +1,259 @@
+//! The record of an attempt: effects, the job's row, its event, and its dead letter, in one transaction.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::{Attempt, Ended, Runner, StoreError, state_of};
+use crate::jobs::effects::{Tally, apply};
+use crate::jobs::events::Events;
+use crate::jobs::verdict::{Verdict, verdict};
+use crate::jobs::{JobError, Report};
+use crate::model::ids::new_id;
+use crate::model::job::{Outcome, Request};
+use crate::retry::Retryable;
+use crate::store::Tx;
+use crate::store::dead_letters::DeadLetter;
+use crate::store::jobs::Ending;
+use crate::store::outbox::Outgoing;
+use crate::telemetry::metrics;
+
+/// Effects committed together; a fleet's worth in one transaction would keep other writers waiting.
+const GROUP: usize = 500;
+/// The longest error text that travels with a dead letter, in bytes.
+const ERROR_LIMIT: usize = 2048;
+
+/// What an attempt comes to.
+struct Settled {
+    outcome: Option<Outcome>,
+    dead: bool,
+    again_at: Option<DateTime<Utc>>,
+    reason: Option<&'static str>,
+    error: Option<String>,
+}
+
+impl Runner {
+    /// Records an attempt, waiting for the database as long as there is time.
+    pub(super) async fn settle(&self, mut attempt: Attempt) -> Result<Ended, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.commit(&attempt).await {
+                Ok(ended) => return Ok(ended),
+                Err(error) if error.is_retryable() => {
+                    tries += 1;
+                    self.wait_for_database(error, tries).await?;
+                }
+                Err(error) => {
+                    // The effects themselves cannot be recorded; that is how this attempt failed.
+                    if attempt.report.effects.is_empty() {
+                        return Err(error);
+                    }
+                    attempt.report = Report::failed(JobError::give_up("database", error.to_string()));
+                }
+            }
+        }
+    }
+
+    async fn commit(&self, attempt: &Attempt) -> Result<Ended, StoreError> {
+        let store = self.context.store();
+        let mut tally = Tally::default();
+        let mut groups = attempt.report.effects.chunks(GROUP).peekable();
+        let mut last = &[][..];
+        while let Some(group) = groups.next() {
+            if groups.peek().is_none() {
+                last = group;
+                break;
+            }
+            let mut tx = store.begin().await?;
+            apply(&self.context, &attempt.live, &mut tx, group, &mut tally).await?;
+            tx.commit().await?;
+        }
+        let mut tx = store.begin().await?;
+        apply(&self.context, &attempt.live, &mut tx, last, &mut tally).await?;
+        let now = self.context.clock().now();
+        let settled = settled(attempt, &tally, now);
+        self.write_job(&mut tx, attempt, &settled, now).await?;
+        tx.commit().await?;
+        self.context.bell().notify_one();
+        tally.count();
+        Ok(self.tell(attempt, settled, now))
+    }
+
+    async fn write_job(
+        &self,
+        tx: &mut Tx,
+        attempt: &Attempt,
+        settled: &Settled,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut request = attempt.request.clone();
+        request.not_before = settled.again_at.unwrap_or(request.not_before);
+        if matches!(attempt.report.failure, Some(JobError::Interrupted)) {
+            request.attempt -= 1;
+        }
+        let ending = Ending {
+            tenant: attempt.tenant.as_ref().map(|tenant| tenant.uuid),
+            state: state_of(settled.outcome),
+            outcome: settled.outcome,
+            started_at: Some(attempt.started_at),
+            finished_at: settled.outcome.map(|_| now),
+            reason: settled.reason,
+            error: settled.error.as_deref(),
+        };
+        tx.end_job(&request, &ending).await?;
+        let Some(outcome) = settled.outcome else { return Ok(()) };
+        if let Some(schedule) = request.source.strip_prefix("schedule:")
+            && outcome.state() == crate::model::job::JobState::Succeeded
+        {
+            tx.schedule_succeeded(schedule, now).await?;
+        }
+        if settled.dead {
+            let error = settled.error.clone().unwrap_or_default();
+            let letter = dead_letter(&request, settled.reason.unwrap_or("failed"), error, now);
+            self.bury(tx, &letter).await?;
+        }
+        let data = json!({
+            "id": request.id, "kind": request.kind, "cloud": attempt.cloud(), "tenant": request.subject,
+            "outcome": outcome, "attempts": request.attempt, "reason": settled.reason, "error": settled.error,
+            "enqueued_at": request.enqueued_at, "started_at": attempt.started_at, "finished_at": now,
+        });
+        let routing_key = format!("job.{}.{outcome}", request.kind);
+        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data).await
+    }
+
+    /// Moves the counters, writes the log line, and says how it ended.
+    fn tell(&self, attempt: &Attempt, settled: Settled, now: DateTime<Utc>) -> Ended {
+        let request = &attempt.request;
+        let kind = crate::jobs::kind(&request.kind).map_or("unknown", |kind| kind.name);
+        let took = attempt.took(now);
+        let error = settled.error.as_deref().unwrap_or_default();
+        if let Some(reason) = settled.reason {
+            metrics::job_failed(attempt.cloud(), kind, reason, settled.again_at.is_some());
+        }
+        let Some(outcome) = settled.outcome else {
+            tracing::warn!(error, again_at = ?settled.again_at, "job waits for another attempt");
+            return Ended::Parked { error: settled.error };
+        };
+        metrics::job_ended(attempt.cloud(), kind, outcome, took);
+        tracing::Span::current().record("job.outcome", outcome.as_str());
+        let took = humantime::format_duration(took).to_string();
+        match outcome {
+            Outcome::Failed | Outcome::Expired => tracing::warn!(took, error, "job failed"),
+            Outcome::Partial => tracing::warn!(took, error, "job ended with something left out"),
+            _ => tracing::info!(took, outcome = outcome.as_str(), "job ended"),
+        }
+        if settled.dead {
+            let reason = settled.reason.unwrap_or("failed").to_owned();
+            return Ended::Dead { reason, error: settled.error.unwrap_or_default() };
+        }
+        Ended::Done { outcome, left_out: settled.error }
+    }
+
+    /// Records a dead letter, and for the broker what tells it.
+    pub(super) async fn bury(&self, tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
+        tx.insert_dead_letter(letter).await?;
+        let Some(exchanges) = self.context.exchanges() else { return Ok(()) };
+        let headers = json!({
+            "x-tenantd-reason": letter.reason,
+            "x-tenantd-attempts": letter.attempts,
+            "x-tenantd-error": letter.error,
+        });
+        let message = Outgoing {
+            id: letter.id,
+            exchange: exchanges.dead.clone(),
+            routing_key: letter.kind.clone().unwrap_or_default(),
+            content_type: letter.content_type.clone(),
+            headers,
+            body: letter.body.clone(),
+            created_at: letter.died_at,
+        };
+        tx.enqueue_outgoing(&message).await
+    }
+
+    /// A request whose id was used for another job is dead; the other job stays as it is.
+    pub(super) async fn bury_reused(&self, request: &Request, error: &str) -> Result<Ended, StoreError> {
+        let letter = dead_letter(request, "id_reused", error.to_owned(), self.context.clock().now());
+        let mut tx = self.context.store().begin().await?;
+        self.bury(&mut tx, &letter).await?;
+        tx.commit().await?;
+        self.context.bell().notify_one();
+        tracing::warn!(error, "job refused");
+        Ok(Ended::Dead { reason: letter.reason, error: letter.error })
+    }
+
+    /// Records a message that is no request at all.
+    ///
+    /// # Errors
+    /// When the database is away: then the message must not be acknowledged.
+    pub async fn bury_message(
+        &self,
+        reason: &str,
+        error: &str,
+        (kind, tenant): (Option<String>, Option<String>),
+        (content_type, body): (String, Vec<u8>),
+    ) -> Result<(), StoreError> {
+        let now = self.context.clock().now();
+        let letter = DeadLetter {
+            id: new_id(now),
+            job: None,
+            kind,
+            tenant,
+            reason: reason.to_owned(),
+            error: limited(error),
+            attempts: 0,
+            died_at: now,
+            content_type,
+            body,
+            requeued_as: None,
+        };
+        let mut tx = self.context.store().begin().await?;
+        self.bury(&mut tx, &letter).await?;
+        tx.commit().await?;
+        self.context.bell().notify_one();
+        Ok(())
+    }
+}
+
+fn settled(attempt: &Attempt, tally: &Tally, now: DateTime<Utc>) -> Settled {
+    let report = &attempt.report;
+    let Some(error) = &report.failure else {
+        let outcome = match (&report.left_out, tally.changed) {
+            (Some(_), _) => Outcome::Partial,
+            (None, true) => Outcome::Succeeded,
+            (None, false) => Outcome::Unchanged,
+        };
+        let error = report.left_out.clone();
+        return Settled { outcome: Some(outcome), dead: false, again_at: None, reason: None, error };
+    };
+    let made = u32::try_from(attempt.request.attempt).unwrap_or(u32::MAX);
+    let verdict = verdict(error, made, attempt.live.retries, now, &mut rand::rng());
+    let (outcome, again_at) = match verdict {
+        Verdict::Again(at) => (None, Some(at)),
+        Verdict::PutBack => (None, Some(now)),
+        Verdict::Dead if error.reason() == "expired" => (Some(Outcome::Expired), None),
+        Verdict::Dead => (Some(Outcome::Failed), None),
+    };
+    let dead = outcome == Some(Outcome::Failed);
+    Settled { outcome, dead, again_at, reason: Some(error.reason()), error: Some(limited(&error.to_string())) }
+}
+
+fn dead_letter(request: &Request, reason: &str, error: String, now: DateTime<Utc>) -> DeadLetter {
+    DeadLetter {
+        id: new_id(now),
+        job: Some(request.id),
+        kind: Some(request.kind.clone()),
+        tenant: request.subject.clone(),
+        reason: reason.to_owned(),
+        error: limited(&error),
+        attempts: request.attempt,
+        died_at: now,
+        content_type: "application/json".to_owned(),
+        body: request.to_native().to_string().into_bytes(),
+        requeued_as: None,
+    }
+}
+
+/// At most [`ERROR_LIMIT`] bytes, cut between characters.
+fn limited(text: &str) -> String {
+    let end = (0..=ERROR_LIMIT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text[..end].to_owned()
+}
