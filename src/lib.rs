@@ -3,7 +3,9 @@
 pub mod clock;
 pub mod config;
 pub mod drift;
+pub mod intake;
 pub mod jobs;
+pub mod lifecycle;
 pub mod model;
 pub mod openstack;
 pub mod retry;

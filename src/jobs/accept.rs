@@ -72,7 +72,7 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
     tx.end_finding(id, FindingState::Accepted, now).await?;
     Events::new(context, now).drift(&mut tx, &tenant, finding, "accepted").await?;
     tx.commit().await?;
-    context.bell().notify_one();
+    context.ring();
     Ok(listed)
 }
 

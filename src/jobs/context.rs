@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::drift::rules::Rules;
@@ -23,7 +23,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     instance: String,
     live: RwLock<Arc<Live>>,
-    bell: Notify,
+    bell: watch::Sender<u64>,
     exchanges: Option<Exchanges>,
 }
 
@@ -109,7 +109,7 @@ impl Context {
         exchanges: Option<Exchanges>,
     ) -> Self {
         let live = RwLock::new(Arc::new(live));
-        Self { inner: Arc::new(Inner { store, clock, instance, live, bell: Notify::new(), exchanges }) }
+        Self { inner: Arc::new(Inner { store, clock, instance, live, bell: watch::Sender::new(0), exchanges }) }
     }
 
     /// The records.
@@ -142,8 +142,13 @@ impl Context {
         *self.inner.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
-    /// Rings when something was put into the jobs table or the outbox.
-    pub fn bell(&self) -> &Notify {
-        &self.inner.bell
+    /// Tells whoever listens that something was put into the jobs table or the outbox.
+    pub fn ring(&self) {
+        self.inner.bell.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes whenever [`Context::ring`] is called.
+    pub fn listen(&self) -> watch::Receiver<u64> {
+        self.inner.bell.subscribe()
     }
 }

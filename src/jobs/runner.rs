@@ -18,11 +18,15 @@ use uuid::Uuid;
 use super::context::{Context, Live};
 use super::{Call, JobError, Kind, Report, resolve};
 use crate::model::Tenant;
-use crate::model::job::{JobState, Outcome, Request};
+use crate::model::job::{JobState, Outcome, Request, Scope};
 use crate::store::StoreError;
+use crate::store::jobs::Hold;
 use crate::telemetry::{metrics, traces};
 
 mod commit;
+
+/// How much longer than its time-out a job is held, before another instance may take it over.
+pub const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
 /// How a request ended for whoever brought it.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +110,8 @@ impl Drop for Flight {
 struct Attempt {
     request: Request,
     tenant: Option<Tenant>,
+    /// The only cloud there is, when the request names none.
+    only_cloud: Option<String>,
     live: Arc<Live>,
     started_at: DateTime<Utc>,
     report: Report,
@@ -161,19 +167,32 @@ impl Runner {
         Ok(Some(self.bury_reused(request, &message).await?))
     }
 
+    /// Writes down that a request runs here, for it takes longer than what brought it may wait.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn outlive_delivery(&self, request: &Request) -> Result<(), StoreError> {
+        let now = self.context.clock().now();
+        let timeout = super::kind(&request.kind).map_or(LEASE_MARGIN, |kind| kind.timeout + LEASE_MARGIN);
+        let until = now + chrono::Duration::from_std(timeout).unwrap_or_default();
+        let mut tx = self.context.store().begin().await?;
+        tx.start_job(request, None, Hold { owner: self.context.instance(), until }, now).await?;
+        tx.commit().await
+    }
+
     /// Puts a request into the jobs table.
     async fn park(&self, request: &Request) -> Result<(), StoreError> {
         let mut tx = self.context.store().begin().await?;
         tx.insert_job(request, None).await?;
         tx.commit().await?;
-        self.context.bell().notify_one();
+        self.context.ring();
         Ok(())
     }
 
     async fn attempt(&self, request: Request) -> Attempt {
         let live = self.context.live();
         let started_at = self.context.clock().now();
-        let mut attempt = Attempt { request, tenant: None, live, started_at, report: Report::default() };
+        let mut attempt = Attempt { request, tenant: None, only_cloud: None, live, started_at, report: Report::default() };
         attempt.request.attempt += 1;
         let Some(kind) = super::kind(&attempt.request.kind) else {
             let known = super::kind_names().join(", ");
@@ -203,13 +222,14 @@ impl Runner {
         } else if !kind.fleet {
             return Err(JobError::give_up("invalid_params", format!("{} needs a tenant", kind.name)));
         }
+        if attempt.request.scope() == Scope::All && attempt.live.clouds.len() == 1 {
+            attempt.only_cloud = attempt.live.clouds.keys().next().cloned();
+        }
         tracing::Span::current().record("cloud.name", attempt.cloud());
-        Ok(Call {
-            context: self.context.clone(),
-            live: Arc::clone(&attempt.live),
-            request: attempt.request.clone(),
-            tenant: attempt.tenant.clone(),
-        })
+        let mut request = attempt.request.clone();
+        request.cloud = request.cloud.or_else(|| attempt.only_cloud.clone());
+        let (context, live) = (self.context.clone(), Arc::clone(&attempt.live));
+        Ok(Call { context, live, request, tenant: attempt.tenant.clone() })
     }
 
     /// Runs the job; whatever it does, a report comes back.
@@ -246,7 +266,7 @@ impl Runner {
 
 impl Attempt {
     fn cloud(&self) -> &str {
-        cloud_of(&self.request, self.tenant.as_ref())
+        self.only_cloud.as_deref().unwrap_or_else(|| cloud_of(&self.request, self.tenant.as_ref()))
     }
 
     fn took(&self, now: DateTime<Utc>) -> Duration {

@@ -163,10 +163,16 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// Gives back what `owner` holds, as at a stop.
-    pub async fn release_jobs(&self, owner: &str) -> Result<u64, StoreError> {
+    /// How many jobs of a source wait or run.
+    pub async fn active_jobs(&self, source: &str) -> Result<i64, StoreError> {
+        Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_ACTIVE).bind(source).fetch_one(pool).await)?)
+    }
+
+    /// Gives back what `owner` holds; after a crash the attempt counts, for it may have been the cause.
+    pub async fn release_jobs(&self, owner: &str, crashed: bool) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        let released = write!(tx, connection => sqlx::query(sql::JOB_RELEASE).bind(owner).execute(connection).await
+        let released = write!(tx, connection => sqlx::query(sql::JOB_RELEASE).bind(owner)
+            .bind(i64::from(crashed)).execute(connection).await
             .map(|done| done.rows_affected()))?;
         tx.commit().await?;
         Ok(released)

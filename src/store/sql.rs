@@ -28,6 +28,7 @@ statements! {
     FINDING_LIST = "finding_list",
     FINDING_OPEN = "finding_open",
     FINDING_STANDING = "finding_standing",
+    JOB_ACTIVE = "job_active",
     JOB_CLAIM_POSTGRES = "job_claim.postgres",
     JOB_CLAIM_SQLITE = "job_claim.sqlite",
     JOB_END = "job_end",

@@ -73,7 +73,7 @@ impl Runner {
         let settled = settled(attempt, &tally, now);
         self.write_job(&mut tx, attempt, &settled, now).await?;
         tx.commit().await?;
-        self.context.bell().notify_one();
+        self.context.ring();
         tally.count();
         Ok(self.tell(attempt, settled, now))
     }
@@ -175,7 +175,7 @@ impl Runner {
         let mut tx = self.context.store().begin().await?;
         self.bury(&mut tx, &letter).await?;
         tx.commit().await?;
-        self.context.bell().notify_one();
+        self.context.ring();
         tracing::warn!(error, "job refused");
         Ok(Ended::Dead { reason: letter.reason, error: letter.error })
     }
@@ -208,7 +208,7 @@ impl Runner {
         let mut tx = self.context.store().begin().await?;
         self.bury(&mut tx, &letter).await?;
         tx.commit().await?;
-        self.context.bell().notify_one();
+        self.context.ring();
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
--- Waiting jobs whose time has come, and running ones whose owner is gone.
+-- Waiting jobs whose time has come, and running ones whose owner is gone: there an attempt counts, for it may have
+-- been what ended the owner.
 UPDATE jobs
-SET state = 'running', started_at = $1, lease_owner = $2, lease_until = $3
+SET state = 'running', attempt = attempt + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
+    started_at = $1, lease_owner = $2, lease_until = $3
 WHERE id IN (
     SELECT id FROM jobs
     WHERE (state = 'queued' AND not_before <= $1) OR (state = 'running' AND lease_until < $1)

@@ -1,0 +1,222 @@
+//! One supervisor for the broker: connect, declare, consume and publish until something breaks, wait, again.
+//!
+//! First start and reconnection are the same path. A delivery is acknowledged only after its result or its parking is
+//! committed; whatever was not acknowledged when a connection broke comes back by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ConnectionProperties};
+use tokio::sync::watch;
+
+use super::envelope::{Properties, decode};
+use super::publisher::publish;
+use super::topology::Topology;
+use crate::config::Broker;
+use crate::jobs::context::Context;
+use crate::jobs::runner::{Origin, Runner};
+use crate::lifecycle::Lifecycle;
+use crate::retry::Backoff;
+use crate::store::StoreError;
+use crate::telemetry::metrics;
+
+const RECONNECT: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(30) };
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const DEPTH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How the broker is, for health and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrokerState {
+    /// None is configured.
+    Off,
+    /// The connection stands.
+    Connected,
+    /// There is none, and why.
+    Away(String),
+}
+
+/// The broker's side of the daemon.
+#[derive(Debug)]
+pub struct Amqp {
+    settings: Broker,
+    topology: Topology,
+    context: Context,
+    runner: Runner,
+    lifecycle: Lifecycle,
+    hold: Duration,
+    state: watch::Sender<BrokerState>,
+    leads: watch::Receiver<bool>,
+}
+
+impl Amqp {
+    /// The supervisor; nothing happens before [`Amqp::run`].
+    pub fn new(
+        settings: Broker,
+        (context, runner, lifecycle): (Context, Runner, Lifecycle),
+        hold: Duration,
+        state: watch::Sender<BrokerState>,
+        leads: watch::Receiver<bool>,
+    ) -> Self {
+        let topology = Topology::new(&settings.prefix);
+        Self { settings, topology, context, runner, lifecycle, hold, state, leads }
+    }
+
+    /// Keeps a connection for as long as the daemon lives.
+    pub async fn run(self) {
+        let this = Arc::new(self);
+        let mut failures = 0;
+        while !this.lifecycle.stop.is_cancelled() {
+            let began = this.context.clock().now();
+            let Err(error) = Self::session(&this).await else { break };
+            metrics::broker_connected(false);
+            let lasted = this.context.clock().now() - began;
+            failures = if lasted > chrono::Duration::seconds(60) { 1 } else { failures + 1 };
+            let why = error.to_string();
+            if *this.state.borrow() != BrokerState::Away(why.clone()) {
+                tracing::warn!(error = %why, "the broker is away; schedules and waiting jobs go on, events are kept");
+            }
+            this.state.send_replace(BrokerState::Away(why));
+            let delay = RECONNECT.delay(failures, &mut rand::rng());
+            tokio::select! {
+                () = this.context.clock().sleep(delay) => {}
+                () = this.lifecycle.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// One connection from its beginning to its end; fine only when the daemon stops.
+    async fn session(this: &Arc<Self>) -> anyhow::Result<()> {
+        let name = format!("tenantd {}", this.context.instance());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connect = Connection::connect(this.settings.url.expose(), properties);
+        let connection = tokio::time::timeout(CONNECT_LIMIT, connect)
+            .await
+            .map_err(|_| anyhow::anyhow!("no connection within {CONNECT_LIMIT:?}"))??;
+        if this.settings.declare {
+            this.topology.declare(&connection.create_channel().await?).await?;
+        }
+        let publishing = connection.create_channel().await?;
+        let watching = connection.create_channel().await?;
+        let consuming = connection.create_channel().await?;
+        metrics::broker_connected(true);
+        this.state.send_replace(BrokerState::Connected);
+        tracing::info!(queue = %this.topology.jobs, "connected to the broker");
+        let ended = tokio::select! {
+            ended = Self::consume(this, &consuming) => ended,
+            ended = publish(&this.context, &publishing, this.leads.clone()) => ended,
+            ended = this.watch_depth(&watching) => ended,
+        };
+        if ended.is_ok() {
+            // Deliveries in flight are acknowledged on this channel before it closes.
+            this.lifecycle.spawn(async move { drop(connection) });
+        }
+        ended
+    }
+
+    /// Takes deliveries until the daemon stops.
+    async fn consume(this: &Arc<Self>, channel: &Channel) -> anyhow::Result<()> {
+        channel.basic_qos(this.settings.prefetch, BasicQosOptions::default()).await?;
+        let tag = format!("tenantd-{}", this.context.instance());
+        let (queue, options) = (this.topology.jobs.as_str().into(), BasicConsumeOptions::default());
+        let mut deliveries = channel.basic_consume(queue, tag.into(), options, FieldTable::default()).await?;
+        let in_flight = tokio_util::task::TaskTracker::new();
+        loop {
+            let delivery = tokio::select! {
+                delivery = deliveries.next() => delivery,
+                () = this.lifecycle.stop.cancelled() => break,
+            };
+            match delivery {
+                Some(delivery) => {
+                    let task = Arc::clone(this).serve(delivery?);
+                    this.lifecycle.spawn(in_flight.track_future(task));
+                }
+                None => anyhow::bail!("the broker ended the consumer of {}", this.topology.jobs),
+            }
+        }
+        // The channel must outlive its deliveries, or their acknowledgements are lost and they are done again.
+        in_flight.close();
+        tokio::select! {
+            () = in_flight.wait() => {}
+            () = this.lifecycle.interrupt.cancelled() => {
+                let _ = tokio::time::timeout(Duration::from_secs(3), in_flight.wait()).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn serve(self: Arc<Self>, delivery: Delivery) {
+        let acknowledged = match self.handle(&delivery).await {
+            Ok(()) => delivery.acker.ack(BasicAckOptions::default()).await,
+            Err(error) => {
+                tracing::warn!(%error, "a delivery goes back: it could not be recorded");
+                tokio::select! {
+                    () = self.context.clock().sleep(Duration::from_secs(1)) => {}
+                    () = self.lifecycle.interrupt.cancelled() => {}
+                }
+                delivery.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await
+            }
+        };
+        if let Err(error) = acknowledged {
+            tracing::debug!(%error, "the connection broke before an acknowledgement; the delivery comes again");
+        }
+    }
+
+    /// Brings a delivery to its record: once this is fine, it may be acknowledged.
+    async fn handle(self: &Arc<Self>, delivery: &Delivery) -> Result<(), StoreError> {
+        let properties = properties(delivery);
+        let now = self.context.clock().now();
+        let request = match decode(&properties, &delivery.data, now) {
+            Ok(request) => request,
+            Err(refusal) => {
+                tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
+                let content_type = properties.content_type.unwrap_or_else(|| "application/json".to_owned());
+                let (body, about) = (delivery.data.clone(), (refusal.kind, refusal.tenant));
+                return self.runner.bury_message(refusal.reason, &refusal.error, about, (content_type, body)).await;
+            }
+        };
+        let runner = self.runner.clone();
+        let work = request.clone();
+        let mut running = self.lifecycle.spawn(async move { runner.run(work, Origin::Delivery).await });
+        tokio::select! {
+            ended = &mut running => match ended {
+                Ok(ended) => ended.map(drop),
+                Err(error) => {
+                    tracing::error!(%error, "the task of a delivery ended badly");
+                    self.runner.outlive_delivery(&request).await
+                }
+            },
+            () = self.context.clock().sleep(self.hold) => self.runner.outlive_delivery(&request).await,
+        }
+    }
+
+    /// Asks now and then how many messages wait.
+    async fn watch_depth(&self, channel: &Channel) -> anyhow::Result<()> {
+        loop {
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+            let queue = channel.queue_declare(self.topology.jobs.as_str().into(), options, FieldTable::default()).await?;
+            metrics::broker_messages_ready(queue.message_count());
+            self.context.clock().sleep(DEPTH_INTERVAL).await;
+        }
+    }
+}
+
+fn properties(delivery: &Delivery) -> Properties {
+    let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(ToString::to_string);
+    let headers = delivery.properties.headers().as_ref();
+    let traceparent = headers.and_then(|headers| headers.inner().get("traceparent")).and_then(|value| match value {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    });
+    Properties {
+        content_type: text(delivery.properties.content_type()),
+        message_id: text(delivery.properties.message_id()),
+        user_id: text(delivery.properties.user_id()),
+        app_id: text(delivery.properties.app_id()),
+        traceparent,
+    }
+}

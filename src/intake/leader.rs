@@ -1,0 +1,51 @@
+//! One of several replicas leads: it fires the schedules, empties the outbox and exposes the stored metrics.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::jobs::context::Context;
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::metrics;
+
+const LEASE: &str = "leader";
+const TERM: Duration = Duration::from_secs(10);
+const RENEW: Duration = Duration::from_secs(3);
+
+/// Takes and keeps the lease; `leads` tells whether it is ours.
+pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bool>) {
+    let term = chrono::Duration::from_std(TERM).unwrap_or_default();
+    let mut sure_until = context.clock().now();
+    while !lifecycle.stop.is_cancelled() {
+        let now = context.clock().now();
+        match context.store().take_lease(LEASE, context.instance(), now, now + term).await {
+            Ok(token) => {
+                sure_until = now + term;
+                announce(&leads, token.is_some());
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the lease cannot be renewed");
+                if context.clock().now() >= sure_until {
+                    announce(&leads, false);
+                }
+            }
+        }
+        tokio::select! {
+            () = context.clock().sleep(RENEW) => {}
+            () = lifecycle.stop.cancelled() => {}
+        }
+    }
+    if *leads.borrow() {
+        let now = context.clock().now();
+        if let Err(error) = context.store().give_lease_back(LEASE, context.instance(), now).await {
+            tracing::debug!(%error, "the lease ends by itself");
+        }
+    }
+}
+
+fn announce(leads: &watch::Sender<bool>, ours: bool) {
+    metrics::leader(ours);
+    if leads.send_replace(ours) != ours {
+        tracing::info!(leads = ours, "leadership changed");
+    }
+}

@@ -1,0 +1,12 @@
+//! How work arrives: messages, ticks, and rows of the jobs table all become the same request for the same runner.
+//!
+//! Nothing here knows what a job does. What is waiting lies in the jobs table ([`table`]), so schedules and commands
+//! need no broker, and a broker that is away stops nothing else.
+
+pub mod amqp;
+pub mod envelope;
+pub mod leader;
+pub mod publisher;
+pub mod schedule;
+pub mod table;
+pub mod topology;

@@ -1,0 +1,95 @@
+//! Empties the outbox: what the broker has confirmed is forgotten, everything else is sent again under the same id.
+
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::jobs::context::Context;
+use crate::store::outbox::Outgoing;
+
+/// Messages sent before their confirmations are awaited.
+const BATCH: i64 = 200;
+/// How long a look at an empty outbox lasts; other instances write into it too.
+const IDLE: Duration = Duration::from_secs(1);
+const PERSISTENT: u8 = 2;
+
+/// Publishes what the outbox holds, for as long as the channel lives and this instance leads.
+pub(super) async fn publish(
+    context: &Context,
+    channel: &Channel,
+    mut leads: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let mut bell = context.listen();
+    loop {
+        leads.wait_for(|leads| *leads).await?;
+        bell.borrow_and_update();
+        let sent = match context.store().outgoing(BATCH).await {
+            Ok(messages) => send(context, channel, &messages).await?,
+            Err(error) => {
+                tracing::debug!(%error, "the outbox cannot be read");
+                0
+            }
+        };
+        if sent == 0 {
+            tokio::select! {
+                _ = bell.changed() => {}
+                () = context.clock().sleep(IDLE) => {}
+            }
+        }
+    }
+}
+
+/// Sends messages, and forgets those that the broker confirmed.
+async fn send(context: &Context, channel: &Channel, messages: &[Outgoing]) -> anyhow::Result<usize> {
+    let dead = context.exchanges().map(|exchanges| exchanges.dead.as_str());
+    let mut pending = Vec::with_capacity(messages.len());
+    for message in messages {
+        // A dead letter must land in a queue; an event that nobody wants may vanish.
+        let options = BasicPublishOptions { mandatory: dead == Some(message.exchange.as_str()), ..Default::default() };
+        let (exchange, key) = (message.exchange.as_str().into(), message.routing_key.as_str().into());
+        pending.push(channel.basic_publish(exchange, key, options, &message.body, properties(message)).await?);
+    }
+    let mut confirmed = Vec::with_capacity(messages.len());
+    for (message, confirmation) in messages.iter().zip(pending) {
+        match confirmation.await? {
+            Confirmation::Ack(None) | Confirmation::NotRequested => confirmed.push(message.id),
+            Confirmation::Ack(Some(_)) => {
+                anyhow::bail!("the exchange {} leads to no queue; dead letters wait", message.exchange)
+            }
+            Confirmation::Nack(_) => anyhow::bail!("the broker did not take a message to {}", message.exchange),
+        }
+    }
+    if confirmed.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = context.store().begin().await?;
+    for id in &confirmed {
+        tx.outgoing_sent(*id).await?;
+    }
+    tx.commit().await?;
+    Ok(confirmed.len())
+}
+
+fn properties(message: &Outgoing) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    for (name, value) in message.headers.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::Number(number) => AMQPValue::LongLongInt(number.as_i64().unwrap_or_default()),
+            Value::String(text) => AMQPValue::LongString(text.as_str().into()),
+            other => AMQPValue::LongString(other.to_string().into()),
+        };
+        headers.insert(name.as_str().into(), value);
+    }
+    BasicProperties::default()
+        .with_message_id(message.id.to_string().into())
+        .with_content_type(message.content_type.as_str().into())
+        .with_delivery_mode(PERSISTENT)
+        .with_timestamp(u64::try_from(message.created_at.timestamp()).unwrap_or_default())
+        .with_app_id("tenantd".into())
+        .with_headers(headers)
+}

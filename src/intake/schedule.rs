@@ -1,0 +1,237 @@
+//! Cron schedules. tokio-cron-scheduler only says "look now"; which tick is due is computed here from what was
+//! recorded, and becomes a job whose id contains the tick: a lost or doubled call of the library changes nothing.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use croner::Cron;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio_cron_scheduler::{Job, JobScheduler};
+use uuid::Uuid;
+
+use crate::config::Schedule;
+use crate::jobs::context::Context;
+use crate::lifecycle::Lifecycle;
+use crate::model::ids::named_id;
+use crate::model::job::{PRIORITY_SCHEDULE, Request};
+use crate::store::StoreError;
+
+/// A look without being told to, should the library miss one.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// What becomes of a look at a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fired {
+    /// Nothing was due.
+    NotDue,
+    /// This job was made.
+    Job(Uuid),
+    /// An earlier run is still on its way, so this tick is recorded and left out.
+    Skipped(DateTime<Utc>),
+}
+
+/// The newest tick after `after` and until `now`: older ones are not caught up.
+pub fn due(times: &Cron, zone: Tz, after: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let newest = times.find_previous_occurrence(&now.with_timezone(&zone), true).ok()?;
+    let newest = newest.with_timezone(&Utc);
+    (newest > after).then_some(newest)
+}
+
+/// The longest time between two of the next ticks.
+pub fn longest_gap(times: &Cron, zone: Tz, from: DateTime<Utc>) -> Option<Duration> {
+    let mut ticks = times.iter_after(from.with_timezone(&zone)).take(50);
+    let mut before = ticks.next()?;
+    let mut longest = chrono::Duration::zero();
+    for tick in ticks {
+        longest = longest.max(tick.clone() - before);
+        before = tick;
+    }
+    longest.to_std().ok()
+}
+
+/// Spreads jobs evenly: always the same delay for the same tick, so that every replica computes it alike.
+fn jitter(schedule: &Schedule, tick: DateTime<Utc>) -> chrono::Duration {
+    let mut hasher = DefaultHasher::new();
+    (&schedule.name, tick.timestamp()).hash(&mut hasher);
+    let most = u64::try_from(schedule.jitter.0.as_millis()).unwrap_or(u64::MAX);
+    let delay = if most == 0 { 0 } else { hasher.finish() % most };
+    chrono::Duration::milliseconds(i64::try_from(delay).unwrap_or(0))
+}
+
+/// The job of a tick.
+fn request(schedule: &Schedule, tick: DateTime<Utc>, now: DateTime<Utc>) -> Request {
+    let id = named_id(&format!("schedule:{}", schedule.name), &tick.timestamp().to_string());
+    Request {
+        cloud: schedule.cloud.clone(),
+        subject: schedule.tenant().map(str::to_owned),
+        params: Value::Object(schedule.params.clone()),
+        priority: PRIORITY_SCHEDULE,
+        not_before: tick + jitter(schedule, tick),
+        ..Request::new(id, schedule.job.clone(), format!("schedule:{}", schedule.name), now)
+    }
+}
+
+/// Looks whether a schedule is due, and makes its job.
+///
+/// # Errors
+/// When the database is away: the tick is made up for at the next look.
+pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, StoreError> {
+    let (Ok(times), Ok(zone)) = (schedule.times(), schedule.zone()) else { return Ok(Fired::NotDue) };
+    let now = context.clock().now();
+    let store = context.store();
+    let Some(state) = store.schedule(&schedule.name).await? else {
+        // A new schedule begins with its next tick.
+        let mut tx = store.begin().await?;
+        tx.schedule_ticked(&schedule.name, now, None).await?;
+        tx.commit().await?;
+        return Ok(Fired::NotDue);
+    };
+    let Some(tick) = due(&times, zone, state.last_tick, now) else { return Ok(Fired::NotDue) };
+    let busy = store.active_jobs(&format!("schedule:{}", schedule.name)).await? > 0;
+    let request = request(schedule, tick, now);
+    let mut tx = store.begin().await?;
+    let job = if busy { state.last_job } else { Some(request.id) };
+    if !tx.schedule_ticked(&schedule.name, tick, job).await? {
+        return Ok(Fired::NotDue);
+    }
+    if !busy {
+        tx.insert_job(&request, None).await?;
+    }
+    tx.commit().await?;
+    if busy {
+        tracing::info!(schedule = schedule.name, %tick, "a tick is skipped: the run before is not done yet");
+        return Ok(Fired::Skipped(tick));
+    }
+    context.ring();
+    Ok(Fired::Job(request.id))
+}
+
+/// Fires the schedules for as long as this instance leads; a new list takes the place of the old one.
+pub async fn run(
+    context: Context,
+    lifecycle: Lifecycle,
+    mut schedules: watch::Receiver<Vec<Schedule>>,
+    mut leads: watch::Receiver<bool>,
+) {
+    while !lifecycle.stop.is_cancelled() {
+        let now = schedules.borrow_and_update().clone();
+        let (look_now, mut looks) = mpsc::channel(1);
+        let library = match alarms(&now, &look_now).await {
+            Ok(library) => Some(library),
+            Err(error) => {
+                tracing::error!(%error, "the cron library does not start; schedules are looked at now and then");
+                None
+            }
+        };
+        loop {
+            if *leads.borrow_and_update() {
+                look_at_all(&context, &now).await;
+            }
+            tokio::select! {
+                _ = looks.recv() => {}
+                () = context.clock().sleep(LOOK) => {}
+                _ = leads.changed() => {}
+                changed = schedules.changed() => {
+                    if changed.is_ok() { break }
+                    lifecycle.stop.cancelled().await;
+                }
+                () = lifecycle.stop.cancelled() => break,
+            }
+        }
+        if let Some(mut library) = library
+            && let Err(error) = library.shutdown().await
+        {
+            tracing::debug!(%error, "the cron library did not stop");
+        }
+    }
+}
+
+async fn look_at_all(context: &Context, schedules: &[Schedule]) {
+    for schedule in schedules {
+        if let Err(error) = look(context, schedule).await {
+            tracing::warn!(schedule = schedule.name, %error, "a schedule cannot be looked at now");
+        }
+    }
+}
+
+/// Lets the library say when to look.
+async fn alarms(
+    schedules: &[Schedule],
+    look_now: &mpsc::Sender<()>,
+) -> Result<JobScheduler, tokio_cron_scheduler::JobSchedulerError> {
+    let library = JobScheduler::new().await?;
+    for schedule in schedules {
+        let Ok(zone) = schedule.zone() else { continue };
+        let look_now = look_now.clone();
+        let alarm = Job::new_async_tz(schedule.cron.as_str(), zone, move |_, _| {
+            // A full channel means that a look is about to happen anyway.
+            let _ = look_now.try_send(());
+            Box::pin(async {})
+        })?;
+        library.add(alarm).await?;
+    }
+    library.start().await?;
+    Ok(library)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::HumanDuration;
+    use proptest::prelude::*;
+
+    fn schedule(cron: &str, timezone: &str) -> Schedule {
+        Schedule {
+            name: "s".into(),
+            cron: cron.into(),
+            timezone: timezone.into(),
+            job: "pull".into(),
+            tenants: "all".into(),
+            cloud: None,
+            params: serde_json::Map::new(),
+            jitter: HumanDuration::seconds(30),
+        }
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_the_newest_missed_tick_is_caught_up() {
+        let times = schedule("0 */10 * * * *", "UTC").times().unwrap();
+        let due = |after, now| due(&times, Tz::UTC, at(after), at(now));
+        assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:09:59Z"), None);
+        assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"), Some(at("2026-01-01T00:10:00Z")));
+        assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T07:33:00Z"), Some(at("2026-01-01T07:30:00Z")));
+    }
+
+    #[test]
+    fn a_local_time_keeps_its_hour_when_the_clocks_change() {
+        let daily = schedule("0 30 4 * * *", "Europe/Tallinn");
+        let (times, zone) = (daily.times().unwrap(), daily.zone().unwrap());
+        let due = |after, now| due(&times, zone, at(after), at(now));
+        // Clocks go forward on 2026-03-29 at 03:00 local time.
+        assert_eq!(due("2026-03-28T00:00:00Z", "2026-03-28T12:00:00Z"), Some(at("2026-03-28T02:30:00Z")));
+        assert_eq!(due("2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z"), Some(at("2026-03-29T01:30:00Z")));
+    }
+
+    #[test]
+    fn the_longest_gap_is_what_a_schedule_promises() {
+        let times = schedule("0 0 2,3 * * *", "UTC").times().unwrap();
+        assert_eq!(longest_gap(&times, Tz::UTC, at("2026-01-01T00:00:00Z")), Some(Duration::from_secs(23 * 3600)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_tick_always_has_the_same_job_and_delay(seconds in 0_i64..2_000_000_000) {
+            let (schedule, tick) = (schedule("0 * * * * *", "UTC"), DateTime::from_timestamp(seconds, 0).unwrap());
+            let (one, other) = (request(&schedule, tick, tick), request(&schedule, tick, tick + chrono::Duration::hours(1)));
+            prop_assert_eq!((one.id, one.not_before), (other.id, other.not_before));
+            prop_assert!(one.not_before >= tick && one.not_before < tick + chrono::Duration::seconds(30));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Takes jobs from the table: what a schedule, a command or a retry put there, when its time has come.
+
+use std::time::Duration;
+
+use crate::jobs::context::Context;
+use crate::jobs::runner::{LEASE_MARGIN, Origin, Runner};
+use crate::jobs::KINDS;
+use crate::lifecycle::Lifecycle;
+use crate::store::jobs::Hold;
+use crate::store::StoreError;
+
+/// Jobs taken at once, so that several instances share a heap of them.
+const BATCH: usize = 32;
+/// The longest wait between two looks; other processes put jobs there too.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Takes jobs until the daemon stops, then gives back what was not begun.
+pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
+    let mut bell = context.listen();
+    let mut away = false;
+    while !lifecycle.stop.is_cancelled() {
+        bell.borrow_and_update();
+        let taken = match take(&context, &runner, &lifecycle).await {
+            Ok(taken) => {
+                away = false;
+                taken
+            }
+            Err(error) => {
+                if !away {
+                    tracing::warn!(%error, "waiting jobs cannot be read");
+                }
+                away = true;
+                0
+            }
+        };
+        if taken > 0 {
+            continue;
+        }
+        tokio::select! {
+            _ = bell.changed() => {}
+            () = context.clock().sleep(LOOK) => {}
+            () = lifecycle.stop.cancelled() => {}
+        }
+    }
+}
+
+/// Takes as many jobs as there are places, and starts them.
+async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Result<usize, StoreError> {
+    let room = runner.free_places().min(BATCH);
+    if room == 0 {
+        return Ok(0);
+    }
+    let now = context.clock().now();
+    let longest = KINDS.iter().map(|kind| kind.timeout).max().unwrap_or_default() + LEASE_MARGIN;
+    let until = now + chrono::Duration::from_std(longest).unwrap_or_default();
+    let hold = Hold { owner: context.instance(), until };
+    let jobs = context.store().claim_jobs(hold, now, i64::try_from(room).unwrap_or(1)).await?;
+    let taken = jobs.len();
+    for job in jobs {
+        let (runner, context) = (runner.clone(), context.clone());
+        lifecycle.spawn(async move {
+            if let Err(error) = runner.run(job.request, Origin::Table).await {
+                tracing::warn!(%error, "a job stays as it was taken, for its end could not be recorded");
+            }
+            // A place is free again.
+            context.ring();
+        });
+    }
+    Ok(taken)
+}
