@@ -205,3 +205,41 @@ fn root_cause(error: &reqwest::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::openstack::profile::{Auth, Interface, Scope};
+    use crate::openstack::service::Service;
+    use reqwest::Method;
+
+    #[tokio::test]
+    async fn a_read_only_wire_lets_nothing_else_out() {
+        let profile = Profile {
+            auth_url: "http://127.0.0.1:1".into(),
+            auth: Auth::Token { token: "t".into() },
+            scope: Scope::Unscoped,
+            region: None,
+            interface: Interface::Public,
+            cacert: None,
+            verify: true,
+            endpoint_overrides: std::collections::BTreeMap::new(),
+            source_files: Vec::new(),
+        };
+        let clock = Arc::new(SystemClock);
+        let wire = Wire::new("c".into(), &profile, false, Duration::from_secs(1), clock).unwrap();
+        let url = Url::parse("http://127.0.0.1:1").unwrap();
+        let send = async |method: Method, path: &[&'static str]| {
+            let mut request = Request::get(Service::Identity, "x", path);
+            request.method = method;
+            wire.exchange(&request, url.clone(), HeaderMap::new()).await.unwrap_err().reason()
+        };
+        for method in [Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
+            assert_eq!(send(method.clone(), &["projects"]).await, "write_refused", "{method}");
+        }
+        assert_eq!(send(Method::DELETE, &["auth", "tokens"]).await, "write_refused");
+        assert_eq!(send(Method::GET, &["projects"]).await, "connect");
+        assert_eq!(send(Method::POST, &["auth", "tokens"]).await, "connect");
+    }
+}
