@@ -24,6 +24,7 @@ use super::request::Request;
 /// An answer longer than this is not one of ours: a thousand security groups with their rules are about 15 MiB.
 const LARGEST_ANSWER: usize = 64 << 20;
 const EXCERPT: usize = 200;
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A pool of connections with the certificates of one profile.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ impl Wire {
             Client::builder()
                 .user_agent(concat!("tenantd/", env!("CARGO_PKG_VERSION")))
                 .timeout(limit)
-                .connect_timeout(limit.min(Duration::from_secs(10)))
+                .connect_timeout(limit.min(CONNECT_LIMIT))
                 // A token must not follow a redirect to another host.
                 .redirect(redirect::Policy::none())
                 .tcp_nodelay(true)
@@ -155,7 +156,8 @@ impl Wire {
     fn failure(&self, request: &Request<'_>, host: &str, error: reqwest::Error, unsent: bool) -> Error {
         let (service, operation) = (request.service, request.operation);
         if error.is_timeout() {
-            return Error::Timeout { service, operation, host: host.to_owned(), limit: self.limit };
+            let limit = if unsent { self.limit.min(CONNECT_LIMIT) } else { self.limit };
+            return Error::Timeout { service, operation, host: host.to_owned(), limit };
         }
         let error = error.without_url();
         let cause = root_cause(&error);
