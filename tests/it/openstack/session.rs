@@ -98,3 +98,22 @@ async fn no_secret_shows_in_debug() {
     let text = format!("{cloud:?} {identity:?} {:?} {:?}", fake.profile(PASSWORD), Fake::options());
     assert!(!text.contains(PASSWORD) && !text.contains("token-1"), "{text}");
 }
+
+#[tokio::test]
+async fn an_unreadable_bundle_is_named_and_the_old_login_stays() {
+    let fake = Fake::start("admin", |_| nothing()).await;
+    let cloud = fake.cloud(Fake::options());
+    let mut profile = fake.profile("other");
+    profile.cacert = Some("/nonexistent/ca.pem".into());
+    let error = cloud.replace_profile(profile).unwrap_err();
+    assert!(error.to_string().contains("cacert /nonexistent/ca.pem cannot be read"), "{error}");
+    assert!(cloud.identity().await.is_ok());
+}
+
+#[tokio::test]
+async fn the_clocks_difference_is_told() {
+    let fake = Fake::start("admin", |_| nothing().header("date", "Sat, 21 Nov 2026 19:58:00 GMT")).await;
+    let skew = fake.cloud(Fake::options()).clock_skew().await.unwrap();
+    assert_eq!(skew, chrono::Duration::milliseconds(119_500));
+    assert_eq!(fake.logins(), 0);
+}
