@@ -23,6 +23,8 @@ pub enum Error {
         who: String,
         /// Keystone's words.
         message: String,
+        /// What to look at, for Keystone does not tell a wrong secret from an expired credential.
+        check: &'static str,
     },
     /// The credential itself has ended; only a new one helps.
     #[error("{who} can no longer log in at {auth_url}: {message}; make a new credential and put it into clouds.yaml")]
@@ -42,14 +44,31 @@ pub enum Error {
     Forbidden(Box<Refusal>),
     /// The token's scope cannot give a true answer from this service.
     #[error(
-        "{service} gives no true answer to a {scope}-scoped token (neutron lists nothing at all); set a project \
-         in clouds.yaml"
+        "{service} gives a true answer only to a token for a project (neutron lists nothing to others) and this one \
+         is for {scope}; set a project in clouds.yaml"
     )]
     WrongScope {
         /// The service.
         service: Service,
-        /// The token's scope.
+        /// What the token is for.
         scope: &'static str,
+    },
+    /// The role sees only its own project, and the service would hide that by answering with less.
+    #[error(
+        "{service} was not asked for {operation}: it would list nothing but project {own} to the roles {roles}; use a \
+         login with one of the roles {needed}, or name the role that sees everything on this cloud"
+    )]
+    OutOfSight {
+        /// The service.
+        service: Service,
+        /// The call.
+        operation: &'static str,
+        /// The token's project.
+        own: String,
+        /// The roles that the login has.
+        roles: String,
+        /// The roles that see everything.
+        needed: String,
     },
     /// There is no such thing.
     #[error("not found: {0}")]
@@ -217,6 +236,7 @@ impl Error {
             Self::CredentialExpired { .. } => "credential_expired",
             Self::Forbidden(_) => "forbidden",
             Self::WrongScope { .. } => "wrong_scope",
+            Self::OutOfSight { .. } => "out_of_sight",
             Self::NotFound(_) => "not_found",
             Self::BadRequest(_) => "bad_request",
             Self::Conflict(_) => "conflict",

@@ -24,6 +24,7 @@ use super::request::Request;
 /// An answer longer than this is not one of ours: a thousand security groups with their rules are about 15 MiB.
 const LARGEST_ANSWER: usize = 64 << 20;
 const EXCERPT: usize = 200;
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A pool of connections with the certificates of one profile.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ impl Wire {
             Client::builder()
                 .user_agent(concat!("tenantd/", env!("CARGO_PKG_VERSION")))
                 .timeout(limit)
-                .connect_timeout(limit.min(Duration::from_secs(10)))
+                .connect_timeout(limit.min(CONNECT_LIMIT))
                 // A token must not follow a redirect to another host.
                 .redirect(redirect::Policy::none())
                 .tcp_nodelay(true)
@@ -155,7 +156,8 @@ impl Wire {
     fn failure(&self, request: &Request<'_>, host: &str, error: reqwest::Error, unsent: bool) -> Error {
         let (service, operation) = (request.service, request.operation);
         if error.is_timeout() {
-            return Error::Timeout { service, operation, host: host.to_owned(), limit: self.limit };
+            let limit = if unsent { self.limit.min(CONNECT_LIMIT) } else { self.limit };
+            return Error::Timeout { service, operation, host: host.to_owned(), limit };
         }
         let error = error.without_url();
         let cause = root_cause(&error);
@@ -204,4 +206,42 @@ fn root_cause(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::openstack::profile::{Auth, Interface, Scope};
+    use crate::openstack::service::Service;
+    use reqwest::Method;
+
+    #[tokio::test]
+    async fn a_read_only_wire_lets_nothing_else_out() {
+        let profile = Profile {
+            auth_url: "http://127.0.0.1:1".into(),
+            auth: Auth::Token { token: "t".into() },
+            scope: Scope::Unscoped,
+            region: None,
+            interface: Interface::Public,
+            cacert: None,
+            verify: true,
+            endpoint_overrides: std::collections::BTreeMap::new(),
+            source_files: Vec::new(),
+        };
+        let clock = Arc::new(SystemClock);
+        let wire = Wire::new("c".into(), &profile, false, Duration::from_secs(1), clock).unwrap();
+        let url = Url::parse("http://127.0.0.1:1").unwrap();
+        let send = async |method: Method, path: &[&'static str]| {
+            let mut request = Request::get(Service::Identity, "x", path);
+            request.method = method;
+            wire.exchange(&request, url.clone(), HeaderMap::new()).await.unwrap_err().reason()
+        };
+        for method in [Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
+            assert_eq!(send(method.clone(), &["projects"]).await, "write_refused", "{method}");
+        }
+        assert_eq!(send(Method::DELETE, &["auth", "tokens"]).await, "write_refused");
+        assert_eq!(send(Method::GET, &["projects"]).await, "connect");
+        assert_eq!(send(Method::POST, &["auth", "tokens"]).await, "connect");
+    }
 }

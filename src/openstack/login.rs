@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -82,7 +83,7 @@ async fn end_of_credential(
     token: &HeaderValue,
     identity: &Identity,
     credential: Option<String>,
-) -> Option<chrono::DateTime<chrono::Utc>> {
+) -> Option<DateTime<Utc>> {
     let id = credential?;
     let ask = || async {
         let path = ["users", &identity.user_id, "application_credentials", &id];
@@ -98,21 +99,37 @@ async fn end_of_credential(
 }
 
 fn refused(connection: &Connection, request: &Request<'_>, answer: &Incoming) -> Error {
-    let auth = &connection.profile.auth;
+    let (auth, auth_url) = (&connection.profile.auth, connection.profile.auth_url.clone());
     let mut error = classify(request, answer);
     let Some(refusal) = error.refusal_mut() else { return error };
     refusal.message = auth.redact(&refusal.message);
+    let words = refusal.message.to_lowercase();
     let id = refusal.request_id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
-    let message = format!("{}{id}", refusal.message);
-    let words = message.to_lowercase();
-    let about_credential = words.contains("application credential") || words.contains("password");
-    let (auth_url, who) = (connection.profile.auth_url.clone(), auth.who());
-    let gone = answer.status == StatusCode::NOT_FOUND && words.contains("could not find application credential");
+    let (who, message) = (auth.who(), format!("{}{id}", refusal.message));
     match answer.status {
-        _ if gone || (answer.status == StatusCode::UNAUTHORIZED && about_credential && words.contains("expired")) => {
+        StatusCode::NOT_FOUND if words.contains("could not find application credential") => {
             Error::CredentialExpired { auth_url, who, message }
         }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Unauthorised { auth_url, who, message },
+        StatusCode::NOT_FOUND => {
+            refusal.message = format!("no keystone at {auth_url}: {}", refusal.message);
+            error
+        }
+        StatusCode::UNAUTHORIZED if words.contains("expired") || has_ended(connection, answer.back_at) => {
+            Error::CredentialExpired { auth_url, who, message }
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            let check = match auth {
+                Auth::Password { .. } => "the user, the password, the project and their domains in clouds.yaml",
+                Auth::ApplicationCredential { .. } => "its secret and whether it has expired",
+                Auth::Token { .. } => "whether it has ended, for a token cannot be renewed",
+            };
+            Error::Unauthorised { auth_url, who, message, check }
+        }
         _ => error,
     }
+}
+
+/// Keystone refuses an expired application credential like a wrong secret, but an earlier login may have told its end.
+fn has_ended(connection: &Connection, now: DateTime<Utc>) -> bool {
+    connection.credential_end.get().copied().flatten().is_some_and(|end| end <= now)
 }

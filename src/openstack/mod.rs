@@ -4,7 +4,7 @@
 //! what to do about it, and nothing that could change the cloud leaves a client that was not made for writing.
 //!
 //! `http` does one exchange, `send` makes it succeed (token, address, attempts), `paging` makes listings of it, and the
-//! files named after the services know the API's paths and fields. What a value *means* is [`crate::model`]'s.
+//! files named after the services know the API's paths and fields. What a value *means* is `model`'s.
 
 mod answer;
 mod catalog;

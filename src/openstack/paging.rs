@@ -5,7 +5,7 @@
 //! its pages shorter than asked: each of these is noticed, the listing begins again, and after a few times it is an
 //! error.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use super::Cloud;
 use super::answer::{Broken, Listing};
 use super::collection::{Collection, Paging};
 use super::error::Error;
+use super::http::Incoming;
 use super::page::{Page, Read};
 use super::request::Request;
 
@@ -94,7 +95,7 @@ impl Cloud {
                 return Ok(whole.into_listing());
             }
             let query = match (next, added.last_id) {
-                (Some(link), _) => self.query_of(&link, &answer, &request)?,
+                (Some(link), _) => query_of(&link, &answer, &request)?,
                 // A full page without a link proves nothing, so it is asked whether there is more.
                 (None, Some(marker)) if count == limit && limit > 1 => {
                     let mut query = request.query.clone();
@@ -155,18 +156,13 @@ impl Cloud {
         }
         Err(too_long(collection).into())
     }
+}
 
-    /// Only the query of a link is followed: its host may be one that only the service itself can reach.
-    fn query_of(
-        &self,
-        link: &str,
-        answer: &super::http::Incoming,
-        request: &Request<'_>,
-    ) -> Result<Vec<(String, String)>, Error> {
-        let base = Url::parse("http://link.invalid/").and_then(|base| base.join(link));
-        let url = base.map_err(|_| answer.unexpected(request, "a next link that is no address"))?;
-        Ok(url.query_pairs().into_owned().collect())
-    }
+/// Only the query of a link is followed: its host may be one that only the service itself can reach.
+fn query_of(link: &str, answer: &Incoming, request: &Request<'_>) -> Result<Vec<(String, String)>, Error> {
+    let base = Url::parse("http://link.invalid/").and_then(|base| base.join(link));
+    let url = base.map_err(|_| answer.unexpected(request, "a next link that is no address"))?;
+    Ok(url.query_pairs().into_owned().collect())
 }
 
 fn too_long(collection: &Collection) -> Error {
@@ -199,7 +195,7 @@ impl<T: DeserializeOwned> Whole<T> {
     fn add(&mut self, page: Page<'_>, left_at: DateTime<Utc>) -> Added {
         self.asked_at.get_or_insert(left_at);
         self.pages += 1;
-        let mut here: HashMap<String, ()> = HashMap::new();
+        let mut here: HashSet<String> = HashSet::new();
         let mut added = Added { repeated: 0, last_id: None };
         for object in page.objects {
             let id = object.id().map(str::to_owned);
@@ -209,7 +205,7 @@ impl<T: DeserializeOwned> Whole<T> {
                     added.repeated += 1;
                     continue;
                 }
-                if here.insert(id, ()).is_some() {
+                if !here.insert(id) {
                     continue;
                 }
             }
@@ -218,7 +214,7 @@ impl<T: DeserializeOwned> Whole<T> {
                 Read::Broken(broken) => self.broken.push(broken),
             }
         }
-        self.seen.extend(here.into_keys());
+        self.seen.extend(here);
         added
     }
 

@@ -21,7 +21,7 @@ pub struct Ability {
     pub service: Service,
     /// The call, as metrics name it.
     pub operation: &'static str,
-    /// The outcome; an error that is [`Error::Forbidden`] or [`Error::WrongScope`] is the role's, others the cloud's.
+    /// The outcome; see [`Ability::verdict`] for whether the role or the cloud stands in the way.
     pub outcome: Result<(), Error>,
 }
 
@@ -30,7 +30,9 @@ impl Ability {
     pub fn verdict(&self) -> &'static str {
         match &self.outcome {
             Ok(()) => "allowed",
-            Err(Error::Forbidden(_) | Error::WrongScope { .. } | Error::TokenRefused(_)) => "refused",
+            Err(Error::Forbidden(_) | Error::WrongScope { .. } | Error::OutOfSight { .. } | Error::TokenRefused(_)) => {
+                "refused"
+            }
             Err(_) => "failed",
         }
     }
@@ -47,10 +49,11 @@ impl Cloud {
         let which = project.map_or(Which::All, Which::Project);
         let mut tries = vec![(projects_request(&ProjectFilter::default()).query("limit", "1"), Ok(()))];
         if let Some(project) = project.or(own) {
-            let quotas = [quota::compute_request, quota::network_request, quota::volume_request];
             tries.push((project_request(project), Ok(())));
-            tries.extend(quotas.map(|request| (request(project), Ok(()))));
         }
+        // Without any project the quotas are refused for the scope, which is the answer.
+        let quotas = [quota::compute_request, quota::network_request, quota::volume_request];
+        tries.extend(quotas.map(|request| (request(project.or(own).unwrap_or_default()), Ok(()))));
         tries.extend(
             LISTINGS.iter().map(|listing| {
                 (listing.request(which, own).query("limit", "1"), self.must_see(&grant, listing, which))

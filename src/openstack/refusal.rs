@@ -13,7 +13,7 @@ use super::http::Incoming;
 use super::request::Request;
 
 /// No server may put us to sleep for longer than this.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 const LONGEST_MESSAGE: usize = 500;
 
 /// The error that a non-success answer stands for.

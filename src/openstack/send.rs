@@ -54,7 +54,7 @@ impl Cloud {
         let identity = &grant.identity;
         let project = identity.project_id();
         if request.service != Service::Identity && project.is_none() {
-            return Err(Error::WrongScope { service: request.service, scope: identity.scope.kind() });
+            return Err(Error::WrongScope { service: request.service, scope: identity.scope.noun() });
         }
         let base = identity.catalog.base(request.service, &grant.connection.profile, project)?;
         let mut headers = HeaderMap::from_iter([(TOKEN, grant.token.clone())]);

@@ -4,7 +4,7 @@
 use super::Cloud;
 use super::answer::Which;
 use super::collection::Collection;
-use super::error::{Error, Refusal};
+use super::error::Error;
 use super::session::Grant;
 
 impl Cloud {
@@ -12,24 +12,18 @@ impl Cloud {
     pub(crate) fn must_see(&self, grant: &Grant, collection: &Collection, which: Which<'_>) -> Result<(), Error> {
         let identity = &grant.identity;
         let Some(own) = identity.project_id() else {
-            return Err(Error::WrongScope { service: collection.service, scope: identity.scope.kind() });
+            return Err(Error::WrongScope { service: collection.service, scope: identity.scope.noun() });
         };
         let sees_all = identity.roles.iter().any(|role| self.inner.options.seeing_roles.contains(role));
         if sees_all || which.project() == Some(own) {
             return Ok(());
         }
-        Err(Error::Forbidden(Box::new(Refusal {
+        Err(Error::OutOfSight {
             service: collection.service,
             operation: collection.operation,
-            project: which.project().map(str::to_owned),
-            status: 403,
-            message: format!(
-                "not asked, because the service would list only {own}: the login has the roles {}, and only {} see \
-                 other projects",
-                identity.roles.join(", "),
-                self.inner.options.seeing_roles.join(", ")
-            ),
-            request_id: None,
-        })))
+            own: own.to_owned(),
+            roles: identity.roles.join(", "),
+            needed: self.inner.options.seeing_roles.join(", "),
+        })
     }
 }

@@ -64,6 +64,17 @@ impl TokenScope {
     }
 }
 
+impl TokenScope {
+    pub(super) fn noun(&self) -> &'static str {
+        match self {
+            Self::Project { .. } => "a project",
+            Self::Domain { .. } => "a domain",
+            Self::System => "the system",
+            Self::Unscoped => "nothing",
+        }
+    }
+}
+
 impl fmt::Display for TokenScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

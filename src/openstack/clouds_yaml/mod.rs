@@ -1,4 +1,4 @@
-//! Finds and merges `clouds.yaml` as every OpenStack client does, so that operators describe their clouds once.
+//! Finds and merges `clouds.yaml` as every `OpenStack` client does, so that operators describe their clouds once.
 //!
 //! The first file of the search order wins; the `secure.yaml` beside it (or named by `OS_CLIENT_SECURE_FILE`) is laid
 //! over it. The entry `envvars` comes from `OS_*` variables. Vendor profiles are not read.
