@@ -1,5 +1,6 @@
 //! tenantd keeps an operator's records of OpenStack tenants true.
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod drift;

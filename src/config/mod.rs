@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use broker::{Broker, Producer};
 pub use clouds::{Cloud, Discover};
 pub use database::Database;
-pub use drift::Drift;
+pub use drift::{Drift, ExpectationRule, Mode};
 pub use http::Http;
 pub use jobs::Jobs;
 pub use load::{LoadError, load};

@@ -197,7 +197,8 @@ impl Amqp {
     async fn watch_depth(&self, channel: &Channel) -> anyhow::Result<()> {
         loop {
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-            let queue = channel.queue_declare(self.topology.jobs.as_str().into(), options, FieldTable::default()).await?;
+            let queue =
+                channel.queue_declare(self.topology.jobs.as_str().into(), options, FieldTable::default()).await?;
             metrics::broker_messages_ready(queue.message_count());
             self.context.clock().sleep(DEPTH_INTERVAL).await;
         }

@@ -88,7 +88,8 @@ fn native(properties: &Properties, body: &[u8], now: DateTime<Utc>) -> Result<Re
     if body.is_empty() {
         return Err(refuse("unreadable", "the message is empty"));
     }
-    let value: Value = serde_json::from_slice(body).map_err(|error| refuse("unreadable", format!("no JSON: {error}")))?;
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| refuse("unreadable", format!("no JSON: {error}")))?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let (kind, tenant) = (text("kind"), text("tenant"));
     let about = |refusal: Refusal| Refusal { kind: kind.clone(), tenant: tenant.clone(), ..refusal };
@@ -145,7 +146,10 @@ mod tests {
         assert_eq!(reason("[1, 2]").0, "invalid_message");
         assert_eq!(reason(r#"{"kind": "pull_quotes", "tenant": "t"}"#).0, "unknown_kind");
         let (reason_of_type, error) = reason(r#"{"kind": "pull", "tenant": 7}"#);
-        assert_eq!((reason_of_type, error.as_str()), ("invalid_message", "tenant: invalid type: integer `7`, expected a string"));
+        assert_eq!(
+            (reason_of_type, error.as_str()),
+            ("invalid_message", "tenant: invalid type: integer `7`, expected a string")
+        );
         assert_eq!(reason(r#"{"kind": "pull", "tenant": "t", "colour": "red"}"#).0, "invalid_message");
         assert_eq!(reason(r#"{"kind": "pull"}"#).0, "invalid_message");
         assert_eq!(reason(r#"{"kind": "pull", "tenant": "t", "params": {"depth": 3}}"#).0, "invalid_params");

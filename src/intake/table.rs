@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::jobs::KINDS;
 use crate::jobs::context::Context;
 use crate::jobs::runner::{LEASE_MARGIN, Origin, Runner};
-use crate::jobs::KINDS;
 use crate::lifecycle::Lifecycle;
-use crate::store::jobs::Hold;
 use crate::store::StoreError;
+use crate::store::jobs::Hold;
 
 /// Jobs taken at once, so that several instances share a heap of them.
 const BATCH: usize = 32;

@@ -73,7 +73,7 @@ pub(super) async fn fleet(
 fn whole<T>(listing: Result<Listing<T>, openstack::Error>) -> Result<Option<Listing<T>>, JobError> {
     match listing {
         Ok(listing) => Ok(Some(listing)),
-        Err(openstack::Error::Forbidden(_)) => Ok(None),
+        Err(openstack::Error::Forbidden(_) | openstack::Error::OutOfSight { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -192,7 +192,8 @@ impl Runner {
     async fn attempt(&self, request: Request) -> Attempt {
         let live = self.context.live();
         let started_at = self.context.clock().now();
-        let mut attempt = Attempt { request, tenant: None, only_cloud: None, live, started_at, report: Report::default() };
+        let mut attempt =
+            Attempt { request, tenant: None, only_cloud: None, live, started_at, report: Report::default() };
         attempt.request.attempt += 1;
         let Some(kind) = super::kind(&attempt.request.kind) else {
             let known = super::kind_names().join(", ");

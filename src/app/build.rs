@@ -1,0 +1,122 @@
+//! Makes parts out of configuration sections.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, LoadError};
+use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
+use crate::intake::topology::Topology;
+use crate::jobs;
+use crate::jobs::context::{CloudEntry, Context, Discovery, Exchanges, Live, Retries};
+use crate::openstack::clouds_yaml::{self, Sources};
+use crate::openstack::{Cloud, Options};
+use crate::retry::Backoff;
+use crate::store::Store;
+
+/// Reads the configuration file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_config(path: &Path) -> Result<Config, LoadError> {
+    config::load(path, &jobs::kind_names())
+}
+
+/// Opens the database; with `migrate` it is brought to this version, else another version is refused.
+///
+/// # Errors
+/// When it cannot be reached or has another version.
+pub async fn store(config: &Config, migrate: bool) -> anyhow::Result<Store> {
+    let store = Store::open(config.database.url.expose(), config.database.connections).await?;
+    if migrate {
+        store.migrate().await?;
+    } else {
+        store.check_version().await?;
+    }
+    Ok(store)
+}
+
+/// The parts that a command beside the daemon needs; clouds that cannot be prepared are named.
+///
+/// # Errors
+/// When the database or a cloud's credentials cannot be opened.
+pub async fn context(config: &Config) -> anyhow::Result<Context> {
+    let store = store(config, config.database.migrate).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (live, problems) = live(config, &clock);
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    Ok(Context::new(store, clock, config.instance_name(), live, exchanges(config)))
+}
+
+/// The exchanges that news goes to, when there is a broker.
+pub fn exchanges(config: &Config) -> Option<Exchanges> {
+    let topology = Topology::new(&config.broker.as_ref()?.prefix);
+    Some(Exchanges { events: topology.events, dead: topology.dead })
+}
+
+/// Clouds and rules; a cloud that cannot be prepared is left out and named, for the others go on.
+pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> (Live, Vec<anyhow::Error>) {
+    let (mut clouds, mut problems) = (BTreeMap::new(), Vec::new());
+    let sources = Sources::from_process();
+    for section in &config.clouds {
+        match cloud(section, &sources, clock).with_context(|| format!("cloud `{}`", section.name)) {
+            Ok(entry) => drop(clouds.insert(section.name.clone(), entry)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let jobs = &config.jobs;
+    let backoff = Backoff { base: jobs.retry_base.0, max: jobs.retry_max.0 };
+    let live = Live { clouds, rules: rules(&config.drift), retries: Retries { attempts: jobs.attempts, backoff } };
+    (live, problems)
+}
+
+fn cloud(section: &config::Cloud, sources: &Sources, clock: &Arc<dyn Clock>) -> anyhow::Result<CloudEntry> {
+    let profile = clouds_yaml::load(section.entry(), section.region.as_deref(), sources)?;
+    let (entry, region, sources) = (section.entry().to_owned(), section.region.clone(), sources.clone());
+    let reload = move || clouds_yaml::load(&entry, region.as_deref(), &sources).ok();
+    let options = Options {
+        name: section.name.clone(),
+        write: !section.write.is_empty(),
+        request_timeout: section.request_timeout.0,
+        concurrency: section.concurrency,
+        seeing_roles: section.all_projects_roles.clone(),
+        reload: Some(Arc::new(reload)),
+        ..Options::default()
+    };
+    let discovery = Discovery {
+        domains: section.discover.domains.clone(),
+        tags: section.discover.tags.clone(),
+        skip_domains: section.discover.skip_domains.clone(),
+    };
+    let api = Cloud::new(profile, options, Arc::clone(clock))?;
+    Ok(CloudEntry { api, discovery, concurrency: section.concurrency })
+}
+
+fn rules(drift: &config::Drift) -> Rules {
+    let mode = |mode| match mode {
+        config::Mode::Guard => Mode::Guard,
+        config::Mode::Follow => Mode::Follow,
+    };
+    let modes = &drift.mode;
+    Rules {
+        modes: [modes.quotas, modes.security_groups, modes.floating_ips, modes.server_groups].map(mode),
+        confirm: Confirm {
+            limit: drift.confirm.limit,
+            usage: drift.confirm.usage,
+            removed: drift.confirm.removed,
+            spacing: drift.confirm_spacing.0,
+        },
+        critical_ports: drift.critical_ports.clone(),
+        accept_first: drift.expectation == config::ExpectationRule::AcceptFirst,
+        vanish: VanishGuard {
+            share: drift.vanish.share,
+            at_least: drift.vanish.at_least,
+            confirm: drift.vanish.confirm,
+        },
+    }
+}

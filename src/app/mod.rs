@@ -1,0 +1,14 @@
+//! The composition root: from a configuration to a running daemon, or to the parts that one command needs. The only
+//! module that names every adapter.
+
+pub mod build;
+pub mod check;
+mod demo;
+pub mod pull;
+mod reload;
+mod run;
+mod simulate;
+
+pub use demo::{DemoOptions, demo};
+pub use run::run;
+pub use simulate::{SimulateOptions, simulate};
