@@ -1,8 +1,10 @@
 //! The switches below `/simulator`: faults, the request log, and changes behind the portal's back.
 
+mod deeds;
 pub mod faults;
 pub mod log;
 pub mod meddle;
+mod undo;
 
 use std::sync::PoisonError;
 
