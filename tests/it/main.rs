@@ -1,1 +1,3 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
+
+mod simulator;

@@ -27,7 +27,7 @@ pub struct Listing<'a, T> {
     /// The caller sees objects of this project only; `None` is all.
     pub owner: Option<Uuid>,
     /// Objects that the caller sees although another project owns them.
-    pub shared: fn(&T) -> bool,
+    pub shared: Option<fn(&T) -> bool>,
     /// False for a system token: it sees nothing at all.
     pub visible: bool,
     /// The largest page.
@@ -52,7 +52,7 @@ pub fn list<'a, T: Resource, V: Serialize>(
     let value = |row: &'a T| serde_json::to_value(render(row)).unwrap_or_default();
     let wanted = |row: &&'a T| {
         listing.visible
-            && (listing.owner.is_none() || row.project() == listing.owner || (listing.shared)(row))
+            && (listing.owner.is_none() || row.project() == listing.owner || listing.shared.is_some_and(|shared| shared(row)))
             && matches(*row, &filters, || value(row))
     };
     let limit = page.limit.unwrap_or(listing.page_limit).min(listing.page_limit);
@@ -168,6 +168,8 @@ fn candidates<'a, T: Resource>(
     let asked = filters.get("project_id").or(filters.get("tenant_id"));
     let project = match asked.map(Vec::as_slice) {
         Some([one]) => Some(id(one)),
+        // Where nothing is shared, a member's own project is all there is to look through.
+        _ if listing.shared.is_none() => listing.owner,
         _ => None,
     };
     let (from, to) = match (marker, reverse) {

@@ -51,7 +51,7 @@ pub fn read(world: &World, call: &Call) -> Answer {
     match parts {
         ["quotas", rest @ ..] => quotas::read(networking, &caller, rest),
         ["security-groups"] => {
-            let listing = listing(world, &caller, "security_groups", &networking.groups, |_| false);
+            let listing = listing(world, &caller, "security_groups", &networking.groups, None);
             list(call, &listing, |row| views::group(networking, row, false))
         }
         ["security-groups", one] => {
@@ -59,7 +59,7 @@ pub fn read(world: &World, call: &Call) -> Answer {
             Ok(Reply::ok(&json!({"security_group": views::group(networking, group, false)})))
         }
         ["security-group-rules"] => {
-            let listing = listing(world, &caller, "security_group_rules", &networking.rules, |_| false);
+            let listing = listing(world, &caller, "security_group_rules", &networking.rules, None);
             list(call, &listing, |row| views::rule(networking, row))
         }
         ["security-group-rules", one] => {
@@ -68,25 +68,25 @@ pub fn read(world: &World, call: &Call) -> Answer {
             Ok(Reply::ok(&json!({"security_group_rule": views::rule(networking, rule)})))
         }
         ["floatingips"] => {
-            let listing = listing(world, &caller, "floatingips", &networking.floating, |_| false);
+            let listing = listing(world, &caller, "floatingips", &networking.floating, None);
             list(call, &listing, |row| views::floating(networking, row))
         }
         ["floatingips", one] => floating::show(networking, &caller, one),
         ["networks"] => {
-            let shared = |row: &model::Network| row.external || row.shared;
-            let listing = listing(world, &caller, "networks", &networking.networks, shared);
+            let shared: fn(&model::Network) -> bool = |row| row.external || row.shared;
+            let listing = listing(world, &caller, "networks", &networking.networks, Some(shared));
             list(call, &listing, |row| views::network(row, admin))
         }
         ["subnets"] => {
-            let listing = listing(world, &caller, "subnets", &networking.subnets, |_| false);
+            let listing = listing(world, &caller, "subnets", &networking.subnets, None);
             list(call, &listing, views::subnet)
         }
         ["ports"] => {
-            let listing = listing(world, &caller, "ports", &networking.ports, |_| false);
+            let listing = listing(world, &caller, "ports", &networking.ports, None);
             list(call, &listing, |row| views::port(row, admin))
         }
         ["routers"] => {
-            let listing = listing(world, &caller, "routers", &networking.routers, |_| false);
+            let listing = listing(world, &caller, "routers", &networking.routers, None);
             list(call, &listing, |row| views::router(row, admin))
         }
         [kind @ ("networks" | "subnets" | "ports" | "routers"), one] => {
@@ -158,7 +158,7 @@ fn listing<'a, T: Resource>(
     caller: &Caller,
     plural: &'static str,
     table: &'a Table<T>,
-    shared: fn(&T) -> bool,
+    shared: Option<fn(&T) -> bool>,
 ) -> Listing<'a, T> {
     Listing {
         plural,
