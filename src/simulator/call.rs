@@ -83,10 +83,7 @@ impl Call {
 
     /// All values of a query parameter.
     pub fn queries<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.query
-            .iter()
-            .filter(move |(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// Whether a parameter is present and does not mean no.

@@ -33,7 +33,6 @@ pub fn zoned_micros(at: DateTime<Utc>) -> String {
 }
 
 /// [`seconds`] for a derived `Serialize`.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
 pub fn serialize_seconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&seconds(*at))
 }

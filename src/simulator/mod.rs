@@ -1,4 +1,4 @@
-//! A simulated OpenStack cloud over HTTP.
+//! A simulated cloud over HTTP.
 //!
 //! Tests and demonstrations need a cloud that is fast, has a thousand tenants, fails on demand, and can be
 //! changed behind the portal's back; a real one is none of these. This one speaks Keystone v3, Nova 2.1,

@@ -17,7 +17,9 @@ pub fn cut<'a, T>(
     let asked = match call.query("limit") {
         None => None,
         Some(text) => Some(text.parse::<usize>().map_err(|_| {
-            refuse(&format!("Invalid input for query parameters limit. Value: {text}. '{text}' does not match '^[0-9]*$'"))
+            refuse(&format!(
+                "Invalid input for query parameters limit. Value: {text}. '{text}' does not match '^[0-9]*$'"
+            ))
         })?),
     };
     let limit = asked.unwrap_or(page_limit).min(page_limit);

@@ -42,12 +42,7 @@ impl Reply {
 
     /// JSON that is already text: listings write themselves to spare a tree of values.
     pub fn bytes(status: StatusCode, body: Vec<u8>) -> Self {
-        Self {
-            status,
-            content_type: JSON,
-            headers: Vec::new(),
-            body,
-        }
+        Self { status, content_type: JSON, headers: Vec::new(), body }
     }
 
     /// No body.
@@ -62,12 +57,7 @@ impl Reply {
         let body = format!(
             "<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n  {message}<br /><br />\n\n\n\n </body>\n</html>"
         );
-        Self {
-            status,
-            content_type: HTML,
-            headers: Vec::new(),
-            body: body.into_bytes(),
-        }
+        Self { status, content_type: HTML, headers: Vec::new(), body: body.into_bytes() }
     }
 
     /// Adds a header.

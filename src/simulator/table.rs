@@ -24,10 +24,7 @@ pub struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self {
-            rows: BTreeMap::new(),
-            projects: HashMap::new(),
-        }
+        Self { rows: BTreeMap::new(), projects: HashMap::new() }
     }
 }
 
@@ -73,9 +70,7 @@ impl<T: Resource> Table<T> {
 
     /// How many a project has.
     pub fn count(&self, project: Uuid) -> i64 {
-        self.projects
-            .get(&project)
-            .map_or(0, |ids| i64::try_from(ids.len()).unwrap_or(i64::MAX))
+        self.projects.get(&project).map_or(0, |ids| i64::try_from(ids.len()).unwrap_or(i64::MAX))
     }
 
     /// The objects of a range of ids, of one project or of all.

@@ -9,7 +9,7 @@ use super::network::{self, model::Networking};
 use super::random::Random;
 use super::reply::Answer;
 use super::seed;
-use super::volume::{self, model::Volumes};
+use super::volume::{self, model::BlockStorage};
 
 /// The state of all services.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct World {
     pub identity: Identity,
     pub network: Networking,
     pub compute: Compute,
-    pub volume: Volumes,
+    pub volume: BlockStorage,
     pub images: Images,
     /// Draws the ids of new objects.
     pub random: Random,
@@ -32,7 +32,7 @@ impl World {
             identity: Identity::default(),
             network: Networking::default(),
             compute: Compute::default(),
-            volume: Volumes::default(),
+            volume: BlockStorage::default(),
             images: Images::default(),
             random: Random::new(options.seed),
             page_limit: options.page_limit.max(1),

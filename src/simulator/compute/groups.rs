@@ -44,12 +44,16 @@ pub fn create(world: &mut World, call: &Call, caller: &Caller, minor: u32) -> An
     let Some(policy) = policy else {
         let key = if minor >= 64 { "policy" } else { "policies" };
         let shown = asked.to_string().replace('"', "'");
-        let message = format!("Invalid input for field/attribute server_group. Value: {shown}. '{key}' is a required property");
+        let message =
+            format!("Invalid input for field/attribute server_group. Value: {shown}. '{key}' is a required property");
         return Err(refusal::invalid(&message));
     };
     if !POLICIES.contains(&policy) {
         let names: Vec<String> = POLICIES.iter().map(|name| format!("'{name}'")).collect();
-        let message = format!("Invalid input for field/attribute policy. Value: {policy}. '{policy}' is not one of [{}]", names.join(", "));
+        let message = format!(
+            "Invalid input for field/attribute policy. Value: {policy}. '{policy}' is not one of [{}]",
+            names.join(", ")
+        );
         return Err(refusal::invalid(&message));
     }
     let Some(name) = asked["name"].as_str() else {

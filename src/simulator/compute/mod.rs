@@ -43,8 +43,9 @@ pub fn read(world: &World, call: &Call) -> Answer {
             Reply::ok(&json!({"server": view}))
         }),
         ["os-server-groups"] => groups::list(world, call, &caller, minor),
-        ["os-server-groups", one] => groups::find(world, &caller, one)
-            .map(|row| Reply::ok(&json!({"server_group": groups::view(row, minor)}))),
+        ["os-server-groups", one] => {
+            groups::find(world, &caller, one).map(|row| Reply::ok(&json!({"server_group": groups::view(row, minor)})))
+        }
         ["flavors"] | ["flavors", "detail"] => {
             let views: Vec<Value> = world.compute.flavors.iter().map(|row| flavor(row, call)).collect();
             Ok(Reply::ok(&json!({"flavors": views})))
@@ -93,9 +94,8 @@ fn microversion(call: &Call) -> Result<(u32, String), Reply> {
         return Ok((1, "2.1".to_owned()));
     };
     let asked = if asked == "latest" { NEWEST.1 } else { asked };
-    let numbers = asked.split_once('.').and_then(|(major, minor)| {
-        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
-    });
+    let numbers =
+        asked.split_once('.').and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)));
     match numbers {
         Some((2, minor)) if (1..=NEWEST.0).contains(&minor) => Ok((minor, asked.to_owned())),
         Some(_) => Err(labelled(refusal::version(asked, NEWEST.1), asked)),
@@ -148,14 +148,17 @@ fn version(call: &Call) -> Value {
 
 fn versions(call: &Call) -> Reply {
     let href = |version: &str| format!("{}/compute/{version}/", call.base);
-    Reply::json(StatusCode::OK, &json!({"versions": [
-        {
-            "id": "v2.0", "status": "DEPRECATED", "version": "", "min_version": "",
-            "updated": "2025-07-04T12:00:00Z", "links": [{"rel": "self", "href": href("v2")}],
-        },
-        {
-            "id": "v2.1", "status": "CURRENT", "version": NEWEST.1, "min_version": "2.1",
-            "updated": "2013-07-23T11:33:21Z", "links": [{"rel": "self", "href": href("v2.1")}],
-        },
-    ]}))
+    Reply::json(
+        StatusCode::OK,
+        &json!({"versions": [
+            {
+                "id": "v2.0", "status": "DEPRECATED", "version": "", "min_version": "",
+                "updated": "2025-07-04T12:00:00Z", "links": [{"rel": "self", "href": href("v2")}],
+            },
+            {
+                "id": "v2.1", "status": "CURRENT", "version": NEWEST.1, "min_version": "2.1",
+                "updated": "2013-07-23T11:33:21Z", "links": [{"rel": "self", "href": href("v2.1")}],
+            },
+        ]}),
+    )
 }

@@ -128,16 +128,21 @@ fn changes(compute: &Compute, project: Uuid, asked: &Value, minor: u32) -> Resul
         let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
         let Some(limit) = number else {
             let shown = value.to_string().replace('"', "'");
-            let message = format!("Invalid input for field/attribute {key}. Value: {shown}. {shown} does not match '^-?[0-9]+$'");
+            let message =
+                format!("Invalid input for field/attribute {key}. Value: {shown}. {shown} does not match '^-?[0-9]+$'");
             return Err(refusal::invalid(&message));
         };
         if limit < -1 {
-            let message = format!("Invalid input for field/attribute {key}. Value: {limit}. {limit} is less than the minimum of -1");
+            let message = format!(
+                "Invalid input for field/attribute {key}. Value: {limit}. {limit} is less than the minimum of -1"
+            );
             return Err(refusal::invalid(&message));
         }
         let used = compute.used(project, name);
         if !force && limit >= 0 && limit < used {
-            let message = format!("Quota limit {limit} for {key} must be greater than or equal to already used and reserved {used}.");
+            let message = format!(
+                "Quota limit {limit} for {key} must be greater than or equal to already used and reserved {used}."
+            );
             return Err(refusal::invalid(&message));
         }
         changes.insert(name, limit);
@@ -200,8 +205,9 @@ fn allowed(world: &World, caller: &Caller, project: &str, action: &str) -> Resul
 
 fn known(world: &World, project: &str) -> Result<(), Reply> {
     let found = world.identity.projects.get(&id(project));
-    match found.is_some_and(|found| hex(found.id) == project) {
-        true => Ok(()),
-        false => Err(refusal::invalid(&format!("Project ID {project} is not a valid project."))),
+    if found.is_some_and(|found| hex(found.id) == project) {
+        Ok(())
+    } else {
+        Err(refusal::invalid(&format!("Project ID {project} is not a valid project.")))
     }
 }

@@ -22,11 +22,7 @@ pub fn forbidden(message: &str) -> Reply {
 
 /// 404 for an object.
 pub fn not_found(what: &str) -> Reply {
-    fault(
-        StatusCode::NOT_FOUND,
-        "itemNotFound",
-        &format!("{what} could not be found."),
-    )
+    fault(StatusCode::NOT_FOUND, "itemNotFound", &format!("{what} could not be found."))
 }
 
 /// 404 for a path: no service code was reached, so it is a page.
@@ -43,11 +39,8 @@ pub fn version(asked: &str, maximum: &str) -> Reply {
 /// 413, Cinder's full quota.
 pub fn over_limit(message: &str) -> Reply {
     let status = StatusCode::PAYLOAD_TOO_LARGE;
-    Reply::json(
-        status,
-        &json!({"overLimit": {"code": status.as_u16(), "message": message, "retryAfter": "0"}}),
-    )
-    .header("Retry-After", "0")
+    Reply::json(status, &json!({"overLimit": {"code": status.as_u16(), "message": message, "retryAfter": "0"}}))
+        .header("Retry-After", "0")
 }
 
 fn fault(status: StatusCode, name: &str, message: &str) -> Reply {

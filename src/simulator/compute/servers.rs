@@ -31,9 +31,12 @@ pub fn list(world: &World, call: &Call, caller: &Caller, detail: bool) -> Answer
     let (rows, next) = page::cut(call, world.page_limit, rows, |row| row.id, refusal::invalid)?;
     let views: Vec<Value> = rows
         .into_iter()
-        .map(|row| match detail {
-            true => view(&world.compute, row, &call.base, caller.admin()),
-            false => json!({"id": row.id, "name": row.name, "links": links(row, &call.base)}),
+        .map(|row| {
+            if detail {
+                view(&world.compute, row, &call.base, caller.admin())
+            } else {
+                json!({"id": row.id, "name": row.name, "links": links(row, &call.base)})
+            }
         })
         .collect();
     let mut body = json!({"servers": views});

@@ -90,13 +90,7 @@ fn remove_rule(world: &mut World, random: &mut Random, project: Uuid) -> Option<
 }
 
 fn rule_deed(before: Value, after: Value, rule: &Rule, undo: Undo) -> Deed {
-    Deed {
-        resource_type: "security_group_rule",
-        object: rule.id.to_string(),
-        before,
-        after,
-        undo,
-    }
+    Deed { resource_type: "security_group_rule", object: rule.id.to_string(), before, after, undo }
 }
 
 fn shown(world: &World, rule: &Rule) -> Value {

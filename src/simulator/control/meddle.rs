@@ -11,8 +11,8 @@ use super::super::call::hex;
 use super::super::clock;
 use super::super::random::Random;
 use super::super::world::World;
-use super::undo::Undo;
 use super::deeds;
+use super::undo::Undo;
 
 /// What to do; drawn where it is silent.
 #[derive(Debug, Default, Deserialize)]
@@ -105,10 +105,7 @@ pub struct Meddles {
 impl Meddles {
     /// None yet.
     pub fn new(random: Random) -> Self {
-        Self {
-            random,
-            done: Vec::new(),
-        }
+        Self { random, done: Vec::new() }
     }
 
     /// All changes, oldest first.

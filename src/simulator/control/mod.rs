@@ -107,20 +107,14 @@ fn route(shared: &Shared, call: &Call) -> Answer {
         }
         ("GET", ["meddles"]) => Ok(Reply::ok(&json!({"meddles": shared.control().meddles.all()}))),
         ("POST", ["meddle"]) => {
-            let order = match call.body.is_null() {
-                true => meddle::Order::default(),
-                false => parsed(&call.body)?,
-            };
+            let order = if call.body.is_null() { meddle::Order::default() } else { parsed(&call.body)? };
             let mut control = shared.control();
             let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
             let done = control.meddles.obey(&mut world, &order);
             done.map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
         }
         ("POST", ["expire-credentials"]) => {
-            let expire: Expire = match call.body.is_null() {
-                true => Expire::default(),
-                false => parsed(&call.body)?,
-            };
+            let expire: Expire = if call.body.is_null() { Expire::default() } else { parsed(&call.body)? };
             let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
             let expired = credentials::expire(&mut world.identity, expire.credential.as_deref());
             Ok(Reply::ok(&json!({"expired": expired})))

@@ -68,7 +68,13 @@ impl Undo {
 }
 
 /// Sets a limit of a project, or forgets it; answers the one that was set before.
-pub fn set(world: &mut World, service: Limited, project: Uuid, resource: &'static str, limit: Option<i64>) -> Option<i64> {
+pub fn set(
+    world: &mut World,
+    service: Limited,
+    project: Uuid,
+    resource: &'static str,
+    limit: Option<i64>,
+) -> Option<i64> {
     let limits = match service {
         Limited::Network => &mut world.network.limits,
         Limited::Compute => &mut world.compute.limits,

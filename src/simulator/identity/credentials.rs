@@ -13,13 +13,12 @@ use super::model::{ApplicationCredential, Identity, ROLES, Scope};
 use super::{listing, login, refusal};
 
 /// `GET …/application_credentials`.
-pub fn list(identity: &Identity, call: &Call, user: Uuid) -> Answer {
-    let wanted = |held: &&ApplicationCredential| {
-        held.user == user && call.query("name").is_none_or(|name| name == held.name)
-    };
+pub fn list(identity: &Identity, call: &Call, user: Uuid) -> Reply {
+    let wanted =
+        |held: &&ApplicationCredential| held.user == user && call.query("name").is_none_or(|name| name == held.name);
     let views = identity.credentials.values().filter(wanted);
-    let views = views.map(|held| view(identity, held, call)).collect();
-    listing::whole(call, "application_credentials", views)
+    let views: Vec<Value> = views.map(|held| view(identity, held, call)).collect();
+    listing::whole(call, "application_credentials", &views)
 }
 
 /// `GET …/application_credentials/{id}`.
@@ -44,14 +43,10 @@ pub fn create(identity: &mut Identity, call: &Call, caller: &Caller, new: Uuid) 
     let wanted: Vec<&Value> = asked["roles"].as_array().map(|roles| roles.iter().collect()).unwrap_or_default();
     let named = |role: &&'static str| {
         wanted.iter().any(|asked| {
-            asked["name"].as_str() == Some(*role)
-                || asked["id"].as_str().map(id) == identity.roles.get(*role).copied()
+            asked["name"].as_str() == Some(*role) || asked["id"].as_str().map(id) == identity.roles.get(*role).copied()
         })
     };
-    let roles = match wanted.is_empty() {
-        true => own,
-        false => with_implied(own.into_iter().filter(named).collect()),
-    };
+    let roles = if wanted.is_empty() { own } else { with_implied(&own.into_iter().filter(named).collect::<Vec<_>>()) };
     let secret = asked["secret"].as_str().map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let held = ApplicationCredential {
         id: new,
@@ -92,12 +87,9 @@ pub fn expire(identity: &mut Identity, which: Option<&str>) -> usize {
     expired.len()
 }
 
-fn with_implied(roles: Vec<&'static str>) -> Vec<&'static str> {
-    let mut all: Vec<&'static str> = ROLES
-        .iter()
-        .filter(|(name, _)| roles.contains(name))
-        .flat_map(|(_, brings)| brings.iter().copied())
-        .collect();
+fn with_implied(roles: &[&'static str]) -> Vec<&'static str> {
+    let mut all: Vec<&'static str> =
+        ROLES.iter().filter(|(name, _)| roles.contains(name)).flat_map(|(_, brings)| brings.iter().copied()).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -109,12 +101,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 }
 
 fn view(identity: &Identity, held: &ApplicationCredential, call: &Call) -> Value {
-    let link = format!(
-        "{}/users/{}/application_credentials/{}",
-        super::address(call),
-        hex(held.user),
-        hex(held.id)
-    );
+    let link = format!("{}/users/{}/application_credentials/{}", super::address(call), hex(held.user), hex(held.id));
     json!({
         "id": hex(held.id), "name": held.name, "description": null, "project_id": hex(held.project),
         "user_id": hex(held.user), "system": null, "unrestricted": held.unrestricted,

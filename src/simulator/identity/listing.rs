@@ -16,9 +16,9 @@ pub fn page<T>(
     view: impl Fn(&T) -> Value,
 ) -> Answer {
     let asked = match call.query("limit") {
-        Some(text) => text
-            .parse::<usize>()
-            .map_err(|_| refusal::invalid(&format!("Invalid input for field 'limit': '{text}' does not match '^[0-9]+$'")))?,
+        Some(text) => text.parse::<usize>().map_err(|_| {
+            refusal::invalid(&format!("Invalid input for field 'limit': '{text}' does not match '^[0-9]+$'"))
+        })?,
         None => page_limit,
     };
     let limit = if asked == 0 { page_limit } else { asked.min(page_limit) };
@@ -29,10 +29,7 @@ pub fn page<T>(
         .collect();
     let cut = page.len() > limit;
     page.truncate(limit);
-    let next = page
-        .last()
-        .filter(|_| cut)
-        .map(|last| call.page_url(&["marker"], &format!("marker={}", id(last))));
+    let next = page.last().filter(|_| cut).map(|last| call.page_url(&["marker"], &format!("marker={}", id(last))));
     let views: Vec<Value> = page.iter().map(view).collect();
     let mut body = json!({plural: views, "links": {"next": next, "self": call.url(), "previous": null}});
     if cut {
@@ -42,8 +39,6 @@ pub fn page<T>(
 }
 
 /// A list that is never cut.
-pub fn whole(call: &Call, plural: &str, views: Vec<Value>) -> Answer {
-    Ok(Reply::ok(
-        &json!({plural: views, "links": {"next": null, "self": call.url(), "previous": null}}),
-    ))
+pub fn whole(call: &Call, plural: &str, views: &[Value]) -> Reply {
+    Reply::ok(&json!({plural: views, "links": {"next": null, "self": call.url(), "previous": null}}))
 }

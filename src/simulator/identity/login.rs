@@ -19,11 +19,11 @@ const LIFETIME: TimeDelta = TimeDelta::hours(1);
 /// Logs in.
 pub fn login(identity: &mut Identity, call: &Call) -> Answer {
     let auth = &call.body["auth"];
-    let method = auth["identity"]["methods"][0].as_str().ok_or_else(|| {
-        refusal::invalid("Invalid input for field 'identity': 'methods' is a required property")
-    })?;
-    let (user, method, credential) = authenticate(identity, &auth["identity"], method)
-        .ok_or_else(|| refusal::unauthorised(call))?;
+    let method = auth["identity"]["methods"][0]
+        .as_str()
+        .ok_or_else(|| refusal::invalid("Invalid input for field 'identity': 'methods' is a required property"))?;
+    let (user, method, credential) =
+        authenticate(identity, &auth["identity"], method).ok_or_else(|| refusal::unauthorised(call))?;
     let asked = scope_of(identity, &auth["scope"]).map_err(|()| refusal::unauthorised(call))?;
     let (scope, roles) = match credential.and_then(|id| identity.credentials.get(&id)) {
         Some(_) if asked.is_some() => return Err(refusal::unauthorised(call)),
@@ -59,11 +59,7 @@ pub fn login(identity: &mut Identity, call: &Call) -> Answer {
     Ok(Reply::json(StatusCode::CREATED, &view).header("X-Subject-Token", secret))
 }
 
-fn authenticate(
-    identity: &Identity,
-    request: &Value,
-    method: &str,
-) -> Option<(Uuid, &'static str, Option<Uuid>)> {
+fn authenticate(identity: &Identity, request: &Value, method: &str) -> Option<(Uuid, &'static str, Option<Uuid>)> {
     match method {
         "password" => {
             let asked = &request["password"]["user"];
@@ -77,20 +73,19 @@ fn authenticate(
         }
         "application_credential" => {
             let asked = &request["application_credential"];
-            let credential = match asked["id"].as_str() {
-                Some(text) => identity.credentials.get(&id(text))?,
-                None => {
-                    let user = named_user(identity, &asked["user"])?;
-                    let name = asked["name"].as_str()?;
-                    identity
-                        .credentials
-                        .values()
-                        .find(|held| held.user == user && held.name == name)?
-                }
+            let credential = if let Some(text) = asked["id"].as_str() {
+                identity.credentials.get(&id(text))?
+            } else {
+                let user = named_user(identity, &asked["user"])?;
+                let name = asked["name"].as_str()?;
+                identity.credentials.values().find(|held| held.user == user && held.name == name)?
             };
             let current = credential.expires_at.is_none_or(|at| at > clock::now());
-            (current && asked["secret"].as_str()? == credential.secret)
-                .then_some((credential.user, "application_credential", Some(credential.id)))
+            (current && asked["secret"].as_str()? == credential.secret).then_some((
+                credential.user,
+                "application_credential",
+                Some(credential.id),
+            ))
         }
         _ => None,
     }

@@ -40,8 +40,8 @@ pub fn read(world: &World, call: &Call) -> Answer {
         ["auth", "catalog"] => Ok(Reply::ok(&json!({
             "catalog": catalogue::catalogue(identity, caller.scope, &call.base), "links": {"self": call.url()},
         }))),
-        ["auth", "projects"] => people::projects_of(identity, call, caller.user),
-        ["auth", "domains"] => listing::whole(call, "domains", Vec::new()),
+        ["auth", "projects"] => Ok(people::projects_of(identity, call, caller.user)),
+        ["auth", "domains"] => Ok(listing::whole(call, "domains", &[])),
         ["projects"] => {
             administrator(&caller, "identity:list_projects")?;
             projects::list(identity, call, world.page_limit)
@@ -57,13 +57,14 @@ pub fn read(world: &World, call: &Call) -> Answer {
         }
         ["projects", one, "tags", tag] => {
             own_project(&caller, one, "identity:get_project_tag")?;
-            match projects::find(identity, one)?.tags.contains(*tag) {
-                true => Ok(Reply::empty(StatusCode::NO_CONTENT)),
-                false => Err(refusal::not_found("project tag", tag)),
+            if projects::find(identity, one)?.tags.contains(*tag) {
+                Ok(Reply::empty(StatusCode::NO_CONTENT))
+            } else {
+                Err(refusal::not_found("project tag", tag))
             }
         }
-        ["users", user, "projects"] => people::projects_of(identity, call, id(user)),
-        ["users", user, "application_credentials"] => credentials::list(identity, call, id(user)),
+        ["users", user, "projects"] => Ok(people::projects_of(identity, call, id(user))),
+        ["users", user, "application_credentials"] => Ok(credentials::list(identity, call, id(user))),
         ["users", _, "application_credentials", one] => credentials::show(identity, call, one),
         ["users", one] if hex(caller.user) == **one => people::user(identity, call, one),
         [kind, rest @ ..] => {
@@ -79,12 +80,12 @@ pub fn read(world: &World, call: &Call) -> Answer {
                 ("domains", [one]) => people::domains(identity, call, Some(one)),
                 ("roles", []) => people::roles(identity, call, None),
                 ("roles", [one]) => people::roles(identity, call, Some(one)),
-                ("role_assignments", []) => people::assignments(identity, call),
-                ("services", []) => listing::whole(call, "services", catalogue::services(identity, &keystone)),
+                ("role_assignments", []) => Ok(people::assignments(identity, call)),
+                ("services", []) => Ok(listing::whole(call, "services", &catalogue::services(identity, &keystone))),
                 ("endpoints", []) => {
-                    listing::whole(call, "endpoints", catalogue::all_endpoints(identity, call, &keystone))
+                    Ok(listing::whole(call, "endpoints", &catalogue::all_endpoints(identity, call, &keystone)))
                 }
-                ("regions", []) => listing::whole(call, "regions", catalogue::regions(&keystone)),
+                ("regions", []) => Ok(listing::whole(call, "regions", &catalogue::regions(&keystone))),
                 _ => Err(refusal::no_such_path()),
             }
         }
@@ -114,9 +115,7 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
             let new = world.random.id();
             credentials::create(&mut world.identity, call, &caller, new)
         }
-        ("DELETE", ["users", _, "application_credentials", one]) => {
-            credentials::delete(&mut world.identity, one)
-        }
+        ("DELETE", ["users", _, "application_credentials", one]) => credentials::delete(&mut world.identity, one),
         ("POST", ["projects"]) => {
             administrator(&caller, "identity:create_project")?;
             projects::create(world, call)
@@ -138,17 +137,11 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
 }
 
 fn administrator(caller: &Caller, action: &str) -> Result<(), Reply> {
-    match caller.admin_role {
-        true => Ok(()),
-        false => Err(refusal::forbidden(action)),
-    }
+    if caller.admin_role { Ok(()) } else { Err(refusal::forbidden(action)) }
 }
 
 fn own_project(caller: &Caller, project: &str, action: &str) -> Result<(), Reply> {
-    match caller.admin_role || caller.project() == Some(id(project)) {
-        true => Ok(()),
-        false => Err(refusal::forbidden(action)),
-    }
+    if caller.admin_role || caller.project() == Some(id(project)) { Ok(()) } else { Err(refusal::forbidden(action)) }
 }
 
 fn validate(world: &World, call: &Call, caller: &Caller) -> Answer {

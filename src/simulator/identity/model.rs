@@ -129,8 +129,7 @@ impl Identity {
 
     /// Adds a project under its name.
     pub fn add_project(&mut self, project: Project) {
-        self.project_names
-            .insert((project.domain_id.clone(), project.name.clone()), project.id);
+        self.project_names.insert((project.domain_id.clone(), project.name.clone()), project.id);
         self.projects.insert(project.id, project);
     }
 
@@ -147,9 +146,7 @@ impl Identity {
 
     /// The domain with this id or name.
     pub fn domain(&self, id_or_name: &str) -> Option<&Domain> {
-        self.domains
-            .iter()
-            .find(|domain| domain.id == id_or_name || domain.name == id_or_name)
+        self.domains.iter().find(|domain| domain.id == id_or_name || domain.name == id_or_name)
     }
 }
 

@@ -27,9 +27,9 @@ pub fn user(identity: &Identity, call: &Call, text: &str) -> Answer {
 }
 
 /// The projects in which a user has a role.
-pub fn projects_of(identity: &Identity, call: &Call, user: Uuid) -> Answer {
+pub fn projects_of(identity: &Identity, call: &Call, user: Uuid) -> Reply {
     let keystone = super::address(call);
-    let views = identity
+    let views: Vec<Value> = identity
         .assignments
         .keys()
         .filter_map(|(holder, scope)| match scope {
@@ -39,7 +39,7 @@ pub fn projects_of(identity: &Identity, call: &Call, user: Uuid) -> Answer {
         .filter(|project| project.enabled)
         .map(|project| project.view(&keystone))
         .collect();
-    listing::whole(call, "projects", views)
+    listing::whole(call, "projects", &views)
 }
 
 /// `GET /v3/domains` and one of them.
@@ -57,8 +57,8 @@ pub fn domains(identity: &Identity, call: &Call, one: Option<&str>) -> Answer {
         return Ok(Reply::ok(&json!({"domain": view(found)})));
     }
     let wanted = |domain: &&Domain| call.query("name").is_none_or(|name| name == domain.name);
-    let views = identity.domains.iter().filter(wanted).map(view).collect();
-    listing::whole(call, "domains", views)
+    let views: Vec<Value> = identity.domains.iter().filter(wanted).map(view).collect();
+    Ok(listing::whole(call, "domains", &views))
 }
 
 /// `GET /v3/roles` and one of them.
@@ -76,12 +76,12 @@ pub fn roles(identity: &Identity, call: &Call, one: Option<&str>) -> Answer {
         return Ok(Reply::ok(&json!({"role": view(found)})));
     }
     let wanted = |(name, _): &(&&'static str, &Uuid)| call.query("name").is_none_or(|asked| asked == **name);
-    let views = identity.roles.iter().filter(wanted).map(view).collect();
-    listing::whole(call, "roles", views)
+    let views: Vec<Value> = identity.roles.iter().filter(wanted).map(view).collect();
+    Ok(listing::whole(call, "roles", &views))
 }
 
 /// `GET /v3/role_assignments`, with names on demand.
-pub fn assignments(identity: &Identity, call: &Call) -> Answer {
+pub fn assignments(identity: &Identity, call: &Call) -> Reply {
     let keystone = super::address(call);
     let names = call.flag("include_names");
     let mut views = Vec::new();
@@ -95,10 +95,9 @@ pub fn assignments(identity: &Identity, call: &Call) -> Answer {
         for role in roles {
             let role_id = identity.roles.get(role).map(|id| hex(*id)).unwrap_or_default();
             let (place, mut shown) = match scope {
-                Scope::Project(project) => (
-                    format!("projects/{}", hex(*project)),
-                    json!({"project": {"id": hex(*project)}}),
-                ),
+                Scope::Project(project) => {
+                    (format!("projects/{}", hex(*project)), json!({"project": {"id": hex(*project)}}))
+                }
                 Scope::Domain => ("domains/default".to_owned(), json!({"domain": {"id": "default"}})),
                 Scope::System | Scope::Unscoped => ("system".to_owned(), json!({"system": {"all": true}})),
             };
@@ -118,7 +117,7 @@ pub fn assignments(identity: &Identity, call: &Call) -> Answer {
             }));
         }
     }
-    listing::whole(call, "role_assignments", views)
+    listing::whole(call, "role_assignments", &views)
 }
 
 fn name(view: &mut Value, name: Option<&str>) {

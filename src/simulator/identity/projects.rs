@@ -21,9 +21,8 @@ pub fn list(identity: &Identity, call: &Call, page_limit: usize) -> Answer {
 
 fn wanted(project: &Project, call: &Call) -> bool {
     let equal = |key: &str, value: &str| call.query(key).is_none_or(|asked| asked == value);
-    let tags = |key: &str| -> Option<Vec<String>> {
-        call.query(key).map(|text| text.split(',').map(str::to_owned).collect())
-    };
+    let tags =
+        |key: &str| -> Option<Vec<String>> { call.query(key).map(|text| text.split(',').map(str::to_owned).collect()) };
     let has = |tag: &String| project.tags.contains(tag);
     equal("domain_id", &project.domain_id)
         && equal("name", &project.name)
@@ -44,10 +43,7 @@ pub fn show(identity: &Identity, call: &Call, text: &str) -> Answer {
 
 /// A project, or Keystone's 404.
 pub fn find<'a>(identity: &'a Identity, text: &str) -> Result<&'a Project, Reply> {
-    identity
-        .projects
-        .get(&id(text))
-        .ok_or_else(|| refusal::not_found("project", text))
+    identity.projects.get(&id(text)).ok_or_else(|| refusal::not_found("project", text))
 }
 
 /// `POST /v3/projects`: Neutron gives it its default group at once, to keep reads free of writes.
@@ -55,7 +51,8 @@ pub fn create(world: &mut World, call: &Call) -> Answer {
     let asked = &call.body["project"];
     let Some(name) = asked["name"].as_str() else {
         let value = &asked["name"];
-        let message = format!("Invalid input for field/attribute name. Value: {value}. {value} is not of type 'string'");
+        let message =
+            format!("Invalid input for field/attribute name. Value: {value}. {value} is not of type 'string'");
         return Err(refusal::invalid(&message));
     };
     let domain_id = asked["domain_id"].as_str().unwrap_or("default").to_owned();

@@ -13,12 +13,8 @@ pub fn invalid(message: &str) -> Reply {
 
 /// 401, with the address at which to log in.
 pub fn unauthorised(call: &Call) -> Reply {
-    error(
-        StatusCode::UNAUTHORIZED,
-        "Unauthorized",
-        "The request you have made requires authentication.",
-    )
-    .header("WWW-Authenticate", format!("Keystone uri=\"{}/identity/v3\"", call.base))
+    error(StatusCode::UNAUTHORIZED, "Unauthorized", "The request you have made requires authentication.")
+        .header("WWW-Authenticate", format!("Keystone uri=\"{}/identity/v3\"", call.base))
 }
 
 /// 403 for a policy such as `identity:list_projects`.
@@ -29,11 +25,7 @@ pub fn forbidden(action: &str) -> Reply {
 
 /// 404 for an object.
 pub fn not_found(kind: &str, id: &str) -> Reply {
-    error(
-        StatusCode::NOT_FOUND,
-        "Not Found",
-        &format!("Could not find {kind}: {id}."),
-    )
+    error(StatusCode::NOT_FOUND, "Not Found", &format!("Could not find {kind}: {id}."))
 }
 
 /// 404 for a path.
@@ -48,8 +40,5 @@ pub fn conflict(message: &str) -> Reply {
 }
 
 fn error(status: StatusCode, title: &str, message: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({"error": {"code": status.as_u16(), "message": message, "title": title}}),
-    )
+    Reply::json(status, &json!({"error": {"code": status.as_u16(), "message": message, "title": title}}))
 }

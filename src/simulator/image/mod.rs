@@ -121,9 +121,8 @@ fn list(world: &World, call: &Call, caller: &Caller) -> Reply {
 
 fn create(world: &mut World, call: &Call, caller: &Caller) -> Answer {
     let owner = caller.project().filter(|_| caller.member || caller.admin());
-    let owner = owner.ok_or_else(|| {
-        Reply::html(StatusCode::FORBIDDEN, "You are not authorized to complete add_image action.")
-    })?;
+    let owner = owner
+        .ok_or_else(|| Reply::html(StatusCode::FORBIDDEN, "You are not authorized to complete add_image action."))?;
     let row = Image {
         id: world.random.id(),
         owner,
@@ -159,8 +158,7 @@ fn view(row: &Image) -> Value {
 
 fn versions(call: &Call) -> Reply {
     let href = format!("{}/image/v2/", call.base);
-    let version = |id: &str, status: &str| {
-        json!({"id": id, "status": status, "links": [{"rel": "self", "href": href}]})
-    };
+    let version =
+        |id: &str, status: &str| json!({"id": id, "status": status, "links": [{"rel": "self", "href": href}]});
     Reply::ok(&json!({"versions": [version("v2.17", "CURRENT"), version("v2.15", "SUPPORTED")]}))
 }

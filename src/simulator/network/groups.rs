@@ -30,7 +30,13 @@ impl Networking {
     }
 
     /// A group with the egress rules that every group is born with.
-    pub fn add_group(&mut self, project: Uuid, (name, description): (&str, &str), at: DateTime<Utc>, random: &mut Random) -> Uuid {
+    pub fn add_group(
+        &mut self,
+        project: Uuid,
+        (name, description): (&str, &str),
+        at: DateTime<Utc>,
+        random: &mut Random,
+    ) -> Uuid {
         let group = Group {
             id: random.id(),
             project,
@@ -50,7 +56,14 @@ impl Networking {
     }
 
     /// A rule that allows everything in one direction.
-    pub fn blank_rule(&mut self, (group, project): (Uuid, Uuid), direction: Direction, ethertype: Ethertype, at: DateTime<Utc>, random: &mut Random) -> Rule {
+    pub fn blank_rule(
+        &mut self,
+        (group, project): (Uuid, Uuid),
+        direction: Direction,
+        ethertype: Ethertype,
+        at: DateTime<Utc>,
+        random: &mut Random,
+    ) -> Rule {
         self.attributes += 1;
         Rule {
             id: random.id(),

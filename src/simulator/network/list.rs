@@ -52,7 +52,9 @@ pub fn list<'a, T: Resource, V: Serialize>(
     let value = |row: &'a T| serde_json::to_value(render(row)).unwrap_or_default();
     let wanted = |row: &&'a T| {
         listing.visible
-            && (listing.owner.is_none() || row.project() == listing.owner || listing.shared.is_some_and(|shared| shared(row)))
+            && (listing.owner.is_none()
+                || row.project() == listing.owner
+                || listing.shared.is_some_and(|shared| shared(row)))
             && matches(*row, &filters, || value(row))
     };
     let limit = page.limit.unwrap_or(listing.page_limit).min(listing.page_limit);
@@ -126,11 +128,7 @@ fn page(call: &Call) -> Result<Page, Reply> {
             (limit > 0).then_some(limit)
         }
     };
-    Ok(Page {
-        limit,
-        marker: call.query("marker").map(id),
-        reverse: call.flag("page_reverse"),
-    })
+    Ok(Page { limit, marker: call.query("marker").map(id), reverse: call.flag("page_reverse") })
 }
 
 fn sorts(call: &Call) -> Result<Vec<(&str, bool)>, Reply> {
@@ -178,10 +176,7 @@ fn candidates<'a, T: Resource>(
         (Some(marker), true) => (Bound::Unbounded, Bound::Excluded(marker)),
     };
     let rows = listing.table.between(project, from, to);
-    match reverse {
-        false => rows,
-        true => Box::new(rows.rev()),
-    }
+    if reverse { Box::new(rows.rev()) } else { rows }
 }
 
 /// Cheap filters first; others look into the object as it is shown.
@@ -189,9 +184,7 @@ fn matches(row: &impl Resource, filters: &BTreeMap<&str, Vec<&str>>, value: impl
     let mut shown: Option<Value> = None;
     filters.iter().all(|(key, wanted)| match *key {
         "id" => wanted.iter().any(|text| id(text) == row.id()),
-        "project_id" | "tenant_id" => wanted
-            .iter()
-            .any(|text| row.project().map(hex).unwrap_or_default() == **text),
+        "project_id" | "tenant_id" => wanted.iter().any(|text| row.project().map(hex).unwrap_or_default() == **text),
         "name" if !row.name().is_empty() => wanted.contains(&row.name()),
         key => has(&shown.get_or_insert_with(&value)[key], wanted),
     })
@@ -200,15 +193,15 @@ fn matches(row: &impl Resource, filters: &BTreeMap<&str, Vec<&str>>, value: impl
 fn has(value: &Value, wanted: &[&str]) -> bool {
     let equal = |value: &Value, text: &str| match value {
         Value::String(held) => held == text,
-        Value::Bool(held) => held.to_string().eq_ignore_ascii_case(text) || (text == "1") == *held && text.len() == 1,
+        Value::Bool(true) => text == "1" || text.eq_ignore_ascii_case("true"),
+        Value::Bool(false) => text == "0" || text.eq_ignore_ascii_case("false"),
         Value::Null => text.is_empty(),
-        other => other.to_string() == text,
+        other => serde_json::from_str::<Value>(text).is_ok_and(|asked| asked == *other),
     };
     match value {
-        Value::Array(list) => wanted
-            .iter()
-            .flat_map(|text| text.split(','))
-            .all(|text| list.iter().any(|held| equal(held, text))),
+        Value::Array(list) => {
+            wanted.iter().flat_map(|text| text.split(',')).all(|text| list.iter().any(|held| equal(held, text)))
+        }
         value => wanted.iter().any(|text| equal(value, text)),
     }
 }
@@ -224,17 +217,14 @@ fn order(one: &Value, other: &Value, sorts: &[(&str, bool)]) -> std::cmp::Orderi
 }
 
 fn links<T: Resource>(call: &Call, rows: &[&T], full: bool) -> Value {
-    let link = |rel: &str, extra: &str| {
-        json!({"rel": rel, "href": call.page_url(&["marker", "page_reverse"], extra)})
-    };
+    let link = |rel: &str, extra: &str| json!({"rel": rel, "href": call.page_url(&["marker", "page_reverse"], extra)});
     let mut links = Vec::new();
     if let (Some(last), true) = (rows.last(), full) {
         links.push(link("next", &format!("marker={}", last.id())));
     }
-    let before = rows.first().map_or_else(
-        || "page_reverse=True".to_owned(),
-        |first| format!("marker={}&page_reverse=True", first.id()),
-    );
+    let before = rows
+        .first()
+        .map_or_else(|| "page_reverse=True".to_owned(), |first| format!("marker={}&page_reverse=True", first.id()));
     links.push(link("previous", &before));
     Value::Array(links)
 }

@@ -98,10 +98,13 @@ pub fn read(world: &World, call: &Call) -> Answer {
             let views: Vec<Value> = EXTENSIONS.iter().map(|alias| extension(alias)).collect();
             Ok(Reply::ok(&json!({"extensions": views})))
         }
-        ["extensions", one] => match EXTENSIONS.contains(one) {
-            true => Ok(Reply::ok(&json!({"extension": extension(one)}))),
-            false => Err(refusal::no_such_path()),
-        },
+        ["extensions", one] => {
+            if EXTENSIONS.contains(one) {
+                Ok(Reply::ok(&json!({"extension": extension(one)})))
+            } else {
+                Err(refusal::no_such_path())
+            }
+        }
         _ => Err(refusal::no_such_path()),
     }
 }

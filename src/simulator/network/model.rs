@@ -82,11 +82,7 @@ pub struct Stamp {
 impl Stamp {
     /// Just made.
     pub fn new(at: DateTime<Utc>) -> Self {
-        Self {
-            created: at,
-            updated: at,
-            revision: 0,
-        }
+        Self { created: at, updated: at, revision: 0 }
     }
 
     /// Just changed.

@@ -51,17 +51,15 @@ impl Networking {
     /// Neutron's 409 where `more` would not fit.
     pub fn room(&self, project: Uuid, resource: &str, more: i64) -> Result<(), Reply> {
         let limit = self.limit(project, resource);
-        match limit < 0 || self.used(project, resource) + more <= limit {
-            true => Ok(()),
-            false => Err(refusal::over_quota(resource)),
+        if limit < 0 || self.used(project, resource) + more <= limit {
+            Ok(())
+        } else {
+            Err(refusal::over_quota(resource))
         }
     }
 
     fn limits_view(&self, project: Uuid) -> Map<String, Value> {
-        DEFAULTS
-            .iter()
-            .map(|(name, _)| ((*name).to_owned(), json!(self.limit(project, name))))
-            .collect()
+        DEFAULTS.iter().map(|(name, _)| ((*name).to_owned(), json!(self.limit(project, name)))).collect()
     }
 }
 
@@ -145,7 +143,8 @@ pub fn write(networking: &mut Networking, call: &Call, caller: &Caller, project:
         let limit = integer(value)?;
         let used = networking.used(project, name);
         if limit >= 0 && limit < used && !force {
-            let message = format!("Quota limit {limit} for {name} must be greater than or equal to already used {used}");
+            let message =
+                format!("Quota limit {limit} for {name} must be greater than or equal to already used {used}");
             return Err(refusal::invalid(&message));
         }
         changes.insert(name, limit);

@@ -59,8 +59,5 @@ pub fn bad(kind: &str, message: &str) -> Reply {
 }
 
 fn error(status: StatusCode, kind: &str, message: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({"NeutronError": {"type": kind, "message": message, "detail": ""}}),
-    )
+    Reply::json(status, &json!({"NeutronError": {"type": kind, "message": message, "detail": ""}}))
 }

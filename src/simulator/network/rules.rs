@@ -14,9 +14,33 @@ use super::model::{Direction, Ethertype, Networking, Rule};
 use super::{groups, refusal, views};
 
 const PROTOCOLS: [&str; 27] = [
-    "any", "ah", "dccp", "egp", "esp", "gre", "hopopt", "icmp", "igmp", "ip", "ipip", "ipv6-encap",
-    "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "ospf", "pgm", "rsvp",
-    "sctp", "tcp", "udp", "udplite", "vrrp", "none",
+    "any",
+    "ah",
+    "dccp",
+    "egp",
+    "esp",
+    "gre",
+    "hopopt",
+    "icmp",
+    "igmp",
+    "ip",
+    "ipip",
+    "ipv6-encap",
+    "ipv6-frag",
+    "ipv6-icmp",
+    "icmpv6",
+    "ipv6-nonxt",
+    "ipv6-opts",
+    "ipv6-route",
+    "ospf",
+    "pgm",
+    "rsvp",
+    "sctp",
+    "tcp",
+    "udp",
+    "udplite",
+    "vrrp",
+    "none",
 ];
 
 /// `POST /v2.0/security-group-rules`.
@@ -150,13 +174,11 @@ fn ports(asked: &Value, protocol: Option<&str>) -> Result<(Option<i64>, Option<i
         (None, None) => true,
         _ => protocol.contains("icmp"),
     };
-    match ordered {
-        true => Ok((low, high)),
-        false => Err(refusal::bad(
-            "SecurityGroupInvalidPortRange",
-            "For TCP/UDP protocols, port_range_min must be <= port_range_max",
-        )),
+    if ordered {
+        return Ok((low, high));
     }
+    let message = "For TCP/UDP protocols, port_range_min must be <= port_range_max";
+    Err(refusal::bad("SecurityGroupInvalidPortRange", message))
 }
 
 fn network_of(prefix: &str, ethertype: Ethertype) -> Result<String, Reply> {
@@ -165,16 +187,13 @@ fn network_of(prefix: &str, ethertype: Ethertype) -> Result<String, Reply> {
         Ethertype::IPv6 => format!("{prefix}/128"),
     };
     let text = if prefix.contains('/') { prefix } else { &whole };
-    let parsed: IpNet = text.parse().map_err(|_| {
-        refusal::bad("InvalidCIDR", &format!("Invalid CIDR {prefix} given as IP prefix."))
-    })?;
+    let parsed: IpNet =
+        text.parse().map_err(|_| refusal::bad("InvalidCIDR", &format!("Invalid CIDR {prefix} given as IP prefix.")))?;
     let fits = matches!((parsed, ethertype), (IpNet::V4(_), Ethertype::IPv4) | (IpNet::V6(_), Ethertype::IPv6));
-    match fits {
-        true => Ok(parsed.trunc().to_string()),
-        false => {
-            let name = if ethertype == Ethertype::IPv4 { "IPv4" } else { "IPv6" };
-            let message = format!("Conflicting value ethertype {name} for CIDR {prefix}");
-            Err(refusal::bad("SecurityGroupRuleParameterConflict", &message))
-        }
+    if fits {
+        return Ok(parsed.trunc().to_string());
     }
+    let name = if ethertype == Ethertype::IPv4 { "IPv4" } else { "IPv6" };
+    let message = format!("Conflicting value ethertype {name} for CIDR {prefix}");
+    Err(refusal::bad("SecurityGroupRuleParameterConflict", &message))
 }

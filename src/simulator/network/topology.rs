@@ -20,8 +20,7 @@ pub fn show(networking: &Networking, caller: &Caller, kind: &str, text: &str) ->
     let view = match kind {
         "network" => {
             let row = networking.networks.get(wanted);
-            row.filter(|row| row.external || row.shared || own(row.project))
-                .map(|row| views::network(row, admin))
+            row.filter(|row| row.external || row.shared || own(row.project)).map(|row| views::network(row, admin))
         }
         "subnet" => networking.subnets.get(wanted).filter(|row| row.external || own(row.project)).map(views::subnet),
         "port" => {
@@ -81,7 +80,7 @@ pub fn create_subnet(networking: &mut Networking, call: &Call, caller: &Caller, 
         network,
         cidr: parsed.trunc().to_string(),
         gateway: hosts.first().cloned(),
-        pool: (hosts.last().cloned().unwrap_or_default(), parsed.broadcast().to_string()),
+        pool: (hosts.last().cloned().unwrap_or_default(), last_host(parsed)),
         version: if parsed.addr().is_ipv4() { 4 } else { 6 },
         external,
         at: Stamp::new(clock::now()),
@@ -126,7 +125,9 @@ pub fn delete(networking: &mut Networking, caller: &Caller, kind: &str, text: &s
     match kind {
         "network" => {
             if networking.ports.iter().any(|port| port.network == found) {
-                let message = format!("Unable to complete operation on network {found}. There are one or more ports still in use on the network.");
+                let message = format!(
+                    "Unable to complete operation on network {found}. There are one or more ports still in use on the network."
+                );
                 return Err(refusal::conflict("NetworkInUse", &message));
             }
             if let Some(network) = networking.networks.remove(found) {
@@ -137,7 +138,9 @@ pub fn delete(networking: &mut Networking, caller: &Caller, kind: &str, text: &s
         }
         "subnet" => {
             if networking.ports.iter().any(|port| port.subnet == found) {
-                let message = format!("Unable to complete operation on subnet {found}: One or more ports have an IP allocation from this subnet.");
+                let message = format!(
+                    "Unable to complete operation on subnet {found}: One or more ports have an IP allocation from this subnet."
+                );
                 return Err(refusal::conflict("SubnetInUse", &message));
             }
             if let Some(subnet) = networking.subnets.remove(found)
@@ -154,4 +157,12 @@ pub fn delete(networking: &mut Networking, caller: &Caller, kind: &str, text: &s
         }
     }
     Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// IPv4 keeps the highest address for broadcasts.
+fn last_host(network: IpNet) -> String {
+    match network {
+        IpNet::V4(network) => std::net::Ipv4Addr::from(u32::from(network.broadcast()).saturating_sub(1)).to_string(),
+        IpNet::V6(network) => network.broadcast().to_string(),
+    }
 }

@@ -85,26 +85,32 @@ pub fn floating(networking: &Networking, row: &FloatingIp) -> Value {
             "status": "ACTIVE", "device_id": port.device, "device_owner": port.owner,
         })
     });
-    stamped(row.at, json!({
-        "id": row.id, "tenant_id": hex(row.project), "project_id": hex(row.project),
-        "floating_ip_address": row.address, "floating_network_id": row.network, "router_id": row.router,
-        "port_id": row.port, "fixed_ip_address": row.fixed,
-        "status": if row.port.is_some() { "ACTIVE" } else { "DOWN" },
-        "description": row.description, "qos_policy_id": null, "port_details": port,
-        "port_forwardings": [], "tags": [],
-    }))
+    stamped(
+        row.at,
+        json!({
+            "id": row.id, "tenant_id": hex(row.project), "project_id": hex(row.project),
+            "floating_ip_address": row.address, "floating_network_id": row.network, "router_id": row.router,
+            "port_id": row.port, "fixed_ip_address": row.fixed,
+            "status": if row.port.is_some() { "ACTIVE" } else { "DOWN" },
+            "description": row.description, "qos_policy_id": null, "port_details": port,
+            "port_forwardings": [], "tags": [],
+        }),
+    )
 }
 
 /// A network; the provider's part is for administrators.
 pub fn network(row: &Network, admin: bool) -> Value {
-    let mut view = stamped(row.at, json!({
-        "id": row.id, "name": row.name, "tenant_id": hex(row.project), "project_id": hex(row.project),
-        "admin_state_up": true, "mtu": if row.external { 1500 } else { 1450 }, "status": "ACTIVE",
-        "subnets": row.subnets, "shared": row.shared, "availability_zone_hints": [], "availability_zones": [],
-        "ipv4_address_scope": null, "ipv6_address_scope": null, "router:external": row.external, "qinq": false,
-        "vlan_transparent": false, "description": row.description, "port_security_enabled": true,
-        "qos_policy_id": null, "l2_adjacency": true, "tags": [],
-    }));
+    let mut view = stamped(
+        row.at,
+        json!({
+            "id": row.id, "name": row.name, "tenant_id": hex(row.project), "project_id": hex(row.project),
+            "admin_state_up": true, "mtu": if row.external { 1500 } else { 1450 }, "status": "ACTIVE",
+            "subnets": row.subnets, "shared": row.shared, "availability_zone_hints": [], "availability_zones": [],
+            "ipv4_address_scope": null, "ipv6_address_scope": null, "router:external": row.external, "qinq": false,
+            "vlan_transparent": false, "description": row.description, "port_security_enabled": true,
+            "qos_policy_id": null, "l2_adjacency": true, "tags": [],
+        }),
+    );
     if row.external {
         view["is_default"] = json!(true);
     }
@@ -118,31 +124,37 @@ pub fn network(row: &Network, admin: bool) -> Value {
 
 /// A subnet.
 pub fn subnet(row: &Subnet) -> Value {
-    stamped(row.at, json!({
-        "id": row.id, "name": row.name, "project_id": hex(row.project), "tenant_id": hex(row.project),
-        "network_id": row.network, "ip_version": row.version, "subnetpool_id": null,
-        "enable_dhcp": !row.external, "ipv6_ra_mode": null, "ipv6_address_mode": null,
-        "gateway_ip": row.gateway, "cidr": row.cidr,
-        "allocation_pools": [{"start": row.pool.0, "end": row.pool.1}], "host_routes": [],
-        "dns_nameservers": [], "description": "", "router:external": row.external, "service_types": [],
-        "segment_id": null, "tags": [],
-    }))
+    stamped(
+        row.at,
+        json!({
+            "id": row.id, "name": row.name, "project_id": hex(row.project), "tenant_id": hex(row.project),
+            "network_id": row.network, "ip_version": row.version, "subnetpool_id": null,
+            "enable_dhcp": !row.external, "ipv6_ra_mode": null, "ipv6_address_mode": null,
+            "gateway_ip": row.gateway, "cidr": row.cidr,
+            "allocation_pools": [{"start": row.pool.0, "end": row.pool.1}], "host_routes": [],
+            "dns_nameservers": [], "description": "", "router:external": row.external, "service_types": [],
+            "segment_id": null, "tags": [],
+        }),
+    )
 }
 
 /// A port; where it is bound is for administrators.
 pub fn port(row: &Port, admin: bool) -> Value {
     let project = row.project().map(hex).unwrap_or_default();
     let bound = row.owner.starts_with("compute:");
-    let mut view = stamped(row.at, json!({
-        "id": row.id, "name": row.name, "network_id": row.network, "project_id": project,
-        "mac_address": row.mac, "admin_state_up": true,
-        "status": if row.project.is_none() { "N/A" } else if bound { "ACTIVE" } else { "DOWN" },
-        "device_id": row.device, "device_owner": row.owner,
-        "fixed_ips": [{"subnet_id": row.subnet, "ip_address": row.address}], "allowed_address_pairs": [],
-        "extra_dhcp_opts": [], "security_groups": row.groups, "description": "",
-        "binding:vnic_type": "normal", "port_security_enabled": row.project.is_some(), "qos_policy_id": null,
-        "qos_network_policy_id": null, "ip_allocation": "immediate", "tags": [], "tenant_id": project,
-    }));
+    let mut view = stamped(
+        row.at,
+        json!({
+            "id": row.id, "name": row.name, "network_id": row.network, "project_id": project,
+            "mac_address": row.mac, "admin_state_up": true,
+            "status": if row.project.is_none() { "N/A" } else if bound { "ACTIVE" } else { "DOWN" },
+            "device_id": row.device, "device_owner": row.owner,
+            "fixed_ips": [{"subnet_id": row.subnet, "ip_address": row.address}], "allowed_address_pairs": [],
+            "extra_dhcp_opts": [], "security_groups": row.groups, "description": "",
+            "binding:vnic_type": "normal", "port_security_enabled": row.project.is_some(), "qos_policy_id": null,
+            "qos_network_policy_id": null, "ip_allocation": "immediate", "tags": [], "tenant_id": project,
+        }),
+    );
     if admin {
         view["binding:profile"] = json!({});
         view["binding:host_id"] = json!(if bound { "compute-1" } else { "" });
@@ -161,12 +173,15 @@ pub fn router(row: &Router, admin: bool) -> Value {
             "external_fixed_ips": [{"subnet_id": subnet, "ip_address": address}],
         })
     });
-    let mut view = stamped(row.at, json!({
-        "id": row.id, "name": row.name, "project_id": hex(row.project), "admin_state_up": true,
-        "status": "ACTIVE", "external_gateway_info": gateway, "description": "", "availability_zones": [],
-        "availability_zone_hints": [], "routes": [], "flavor_id": null, "tags": [],
-        "tenant_id": hex(row.project),
-    }));
+    let mut view = stamped(
+        row.at,
+        json!({
+            "id": row.id, "name": row.name, "project_id": hex(row.project), "admin_state_up": true,
+            "status": "ACTIVE", "external_gateway_info": gateway, "description": "", "availability_zones": [],
+            "availability_zone_hints": [], "routes": [], "flavor_id": null, "tags": [],
+            "tenant_id": hex(row.project),
+        }),
+    );
     if admin {
         view["distributed"] = json!(false);
         view["ha"] = json!(false);

@@ -59,11 +59,7 @@ fn sow_identity(world: &mut World) -> Uuid {
 }
 
 fn domain(id: &str, name: &str, description: &str) -> Domain {
-    Domain {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        description: description.to_owned(),
-    }
+    Domain { id: id.to_owned(), name: name.to_owned(), description: description.to_owned() }
 }
 
 fn project(world: &mut World, name: &str, domain: &str, description: &str, enabled: bool) -> Uuid {

@@ -55,12 +55,8 @@ pub fn sow(world: &mut World, options: &Options, number: usize, at: DateTime<Utc
 fn sow_limits(world: &mut World, tenant: &Tenant, options: &Options) {
     let mut more = |base: usize| i64::try_from(base + world.random.below(10)).unwrap_or(i64::MAX);
     let rules = (options.rules_per_group + 2) * GROUPS * 2 + 100;
-    let network = [
-        ("floatingip", more(20)),
-        ("security_group", more(30)),
-        ("security_group_rule", more(rules)),
-        ("port", 250),
-    ];
+    let network =
+        [("floatingip", more(20)), ("security_group", more(30)), ("security_group_rule", more(rules)), ("port", 250)];
     let compute = [("instances", more(20)), ("cores", more(40)), ("ram", 102_400), ("server_groups", more(11))];
     let volume = [("volumes", more(20)), ("snapshots", 15), ("gigabytes", 2000)];
     world.network.limits.insert(tenant.project, BTreeMap::from(network));

@@ -96,9 +96,7 @@ fn spoken(answer: Answer, version: &str) -> Answer {
 }
 
 fn labelled(reply: Reply, version: &str) -> Reply {
-    reply
-        .header("OpenStack-API-Version", format!("volume {version}"))
-        .header("Vary", "OpenStack-API-Version")
+    reply.header("OpenStack-API-Version", format!("volume {version}")).header("Vary", "OpenStack-API-Version")
 }
 
 fn versions(call: &Call) -> Value {

@@ -32,7 +32,7 @@ pub struct Snapshot {
 
 /// Cinder's state.
 #[derive(Debug, Default)]
-pub struct Volumes {
+pub struct BlockStorage {
     pub volumes: Table<Volume>,
     pub snapshots: Table<Snapshot>,
     pub limits: BTreeMap<Uuid, BTreeMap<&'static str, i64>>,

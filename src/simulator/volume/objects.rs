@@ -12,7 +12,7 @@ use super::super::page;
 use super::super::reply::{Answer, Reply};
 use super::super::table::{Resource, Table};
 use super::super::world::World;
-use super::model::{Snapshot, Volume, Volumes};
+use super::model::{BlockStorage, Snapshot, Volume};
 
 /// `GET /volumes` and `/volumes/detail`.
 pub fn volumes(world: &World, call: &Call, caller: &Caller, detail: bool, minor: u32) -> Answer {
@@ -21,9 +21,12 @@ pub fn volumes(world: &World, call: &Call, caller: &Caller, detail: bool, minor:
     let (rows, next) = page::cut(call, world.page_limit, rows, |row| row.id, refusal::invalid)?;
     let views: Vec<Value> = rows
         .into_iter()
-        .map(|row| match detail {
-            true => view(&world.volume, row, call, caller.admin_role, minor),
-            false => json!({"id": row.id, "name": row.name, "links": links(row, call)}),
+        .map(|row| {
+            if detail {
+                view(&world.volume, row, call, caller.admin_role, minor)
+            } else {
+                json!({"id": row.id, "name": row.name, "links": links(row, call)})
+            }
         })
         .collect();
     let mut body = json!({"volumes": views});
@@ -160,7 +163,7 @@ fn links(row: &Volume, call: &Call) -> Value {
     ])
 }
 
-fn view(volumes: &Volumes, row: &Volume, call: &Call, admin: bool, minor: u32) -> Value {
+fn view(volumes: &BlockStorage, row: &Volume, call: &Call, admin: bool, minor: u32) -> Value {
     let mut view = json!({
         "id": row.id, "status": "available", "size": row.size, "availability_zone": "nova",
         "created_at": micros(row.at), "updated_at": micros(row.at), "name": row.name, "description": null,

@@ -10,7 +10,7 @@ use super::super::call::{Call, id};
 use super::super::compute::refusal;
 use super::super::identity::caller::Caller;
 use super::super::reply::{Answer, Reply};
-use super::model::Volumes;
+use super::model::BlockStorage;
 
 const DEFAULTS: [(&str, i64); 10] = [
     ("volumes", 10),
@@ -25,7 +25,7 @@ const DEFAULTS: [(&str, i64); 10] = [
     ("groups", 10),
 ];
 
-impl Volumes {
+impl BlockStorage {
     /// The limit in force.
     pub fn limit(&self, project: Uuid, resource: &str) -> i64 {
         let own = self.limits.get(&project).and_then(|limits| limits.get(resource));
@@ -69,7 +69,7 @@ impl Volumes {
 }
 
 /// `GET /os-quota-sets/{project}[/defaults]`, with usage on demand.
-pub fn read(volumes: &Volumes, call: &Call, caller: &Caller, project: &str, defaults: bool) -> Answer {
+pub fn read(volumes: &BlockStorage, call: &Call, caller: &Caller, project: &str, defaults: bool) -> Answer {
     let found = id(project);
     if !caller.reads(found) && !caller.admin_role {
         return Err(refusal::policy("volume_extension:quotas:show"));
@@ -90,7 +90,7 @@ pub fn read(volumes: &Volumes, call: &Call, caller: &Caller, project: &str, defa
 }
 
 /// `PUT` and `DELETE /os-quota-sets/{project}`.
-pub fn write(volumes: &mut Volumes, call: &Call, caller: &Caller, project: &str) -> Answer {
+pub fn write(volumes: &mut BlockStorage, call: &Call, caller: &Caller, project: &str) -> Answer {
     let deleting = call.method.as_str() == "DELETE";
     if !caller.admin_role {
         let action = if deleting { "delete" } else { "update" };
@@ -123,7 +123,7 @@ pub fn write(volumes: &mut Volumes, call: &Call, caller: &Caller, project: &str)
 }
 
 /// `GET /limits`.
-pub fn limits(volumes: &Volumes, call: &Call, caller: &Caller) -> Answer {
+pub fn limits(volumes: &BlockStorage, call: &Call, caller: &Caller) -> Answer {
     let own = caller.project();
     let project = call.query("project_id").filter(|_| caller.admin_role).map(id).or(own);
     let project = project.ok_or_else(|| refusal::policy("limits_extension:used_limits"))?;

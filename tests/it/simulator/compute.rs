@@ -34,15 +34,22 @@ async fn a_full_quota_is_forbidden_with_a_reason() {
     let quota = format!("/compute/v2.1/os-quota-sets/{tenant}");
     let body = |limit: i64| Some(json!({"quota_set": {"server_groups": limit}}));
     let below = cloud.send("PUT", &quota, Some(&admin), NEW, body(1)).await;
-    assert_eq!((below.status, &below.body["badRequest"]["message"]), (400, &json!(
-        "Quota limit 1 for server_groups must be greater than or equal to already used and reserved 2."
-    )));
+    assert_eq!(
+        (below.status, &below.body["badRequest"]["message"]),
+        (400, &json!("Quota limit 1 for server_groups must be greater than or equal to already used and reserved 2."))
+    );
     assert_eq!(cloud.send("PUT", &quota, Some(&admin), NEW, body(2)).await.status, 200);
     let group = json!({"server_group": {"name": "x", "policy": "affinity"}});
     let refused = cloud.send("POST", GROUPS, Some(&member), NEW, Some(group.clone())).await;
-    assert_eq!((refused.status, refused.body), (403, json!({
-        "forbidden": {"code": 403, "message": "Quota exceeded, too many server groups."},
-    })));
+    assert_eq!(
+        (refused.status, refused.body),
+        (
+            403,
+            json!({
+                "forbidden": {"code": 403, "message": "Quota exceeded, too many server groups."},
+            })
+        )
+    );
     assert_eq!(cloud.send("DELETE", &quota, Some(&admin), NEW, None).await.status, 202);
     let made = cloud.send("POST", GROUPS, Some(&member), NEW, Some(group)).await;
     assert_eq!((made.status, &made.body["server_group"]["rules"]), (200, &json!({})));

@@ -41,7 +41,11 @@ async fn every_second_request_can_fail() {
 async fn broken_connections_are_errors_of_the_transport() {
     let cloud = Cloud::start().await;
     let token = cloud.token("admin").await;
-    fault(&cloud, json!([{"contains": "limit=1", "kind": "reset", "count": 2}, {"contains": "limit=2", "kind": "truncate"}])).await;
+    fault(
+        &cloud,
+        json!([{"contains": "limit=1", "kind": "reset", "count": 2}, {"contains": "limit=2", "kind": "truncate"}]),
+    )
+    .await;
     let reset = cloud.try_send("POST", &format!("{GROUPS}?limit=1"), Some(&token), None, Some(json!({}))).await;
     assert!(reset.is_err_and(|error| error.is_request()));
     let truncated = cloud.try_send("GET", &format!("{GROUPS}?limit=2"), Some(&token), None, None).await;
@@ -106,7 +110,15 @@ async fn a_crowd_is_refused() {
 async fn each_kind_of_meddling_can_be_reverted() {
     let cloud = Cloud::start().await;
     let token = cloud.token("admin").await;
-    let kinds = ["quota", "rule_add", "rule_remove", "floating_ip_allocate", "floating_ip_release", "server_group_create", "server_group_delete"];
+    let kinds = [
+        "quota",
+        "rule_add",
+        "rule_remove",
+        "floating_ip_allocate",
+        "floating_ip_release",
+        "server_group_create",
+        "server_group_delete",
+    ];
     let tenant = cloud.project(&token, "tenant-002").await;
     for kind in kinds {
         let before = state(&cloud, &token).await;

@@ -20,7 +20,11 @@ async fn every_failed_login_looks_the_same() {
     for login in logins {
         let answer = cloud.login(login.clone()).await;
         let uri = format!("Keystone uri=\"{}\"", cloud.simulator.auth_url());
-        assert_eq!((answer.status, answer.headers["www-authenticate"].to_str().unwrap()), (401, uri.as_str()), "{login}");
+        assert_eq!(
+            (answer.status, answer.headers["www-authenticate"].to_str().unwrap()),
+            (401, uri.as_str()),
+            "{login}"
+        );
     }
 }
 
@@ -31,9 +35,15 @@ async fn an_application_credential_logs_in_until_it_expires() {
     let validated = cloud.get(&token, "/identity/v3/auth/projects").await;
     assert_eq!(validated.body["projects"][0]["name"], "tenant-001");
     let made = cloud
-        .send("POST", "/identity/v3/users/me/application_credentials", Some(&token), None, Some(json!({
-            "application_credential": {"name": "daemon", "roles": [{"name": "reader"}]},
-        })))
+        .send(
+            "POST",
+            "/identity/v3/users/me/application_credentials",
+            Some(&token),
+            None,
+            Some(json!({
+                "application_credential": {"name": "daemon", "roles": [{"name": "reader"}]},
+            })),
+        )
         .await;
     assert_eq!(made.status, 201);
     let made = &made.body["application_credential"];
@@ -41,8 +51,12 @@ async fn an_application_credential_logs_in_until_it_expires() {
         "id": made["id"], "secret": made["secret"],
     }}}});
     let inside = cloud.login(login.clone()).await;
-    let roles: Vec<&Value> = inside.body["token"]["roles"].as_array().unwrap().iter().map(|role| &role["name"]).collect();
-    assert_eq!((inside.status, roles, &inside.body["token"]["project"]["name"]), (201, vec![&json!("reader")], &json!("tenant-001")));
+    let roles: Vec<&Value> =
+        inside.body["token"]["roles"].as_array().unwrap().iter().map(|role| &role["name"]).collect();
+    assert_eq!(
+        (inside.status, roles, &inside.body["token"]["project"]["name"]),
+        (201, vec![&json!("reader")], &json!("tenant-001"))
+    );
     let issued = inside.headers["x-subject-token"].to_str().unwrap().to_owned();
     let expired = cloud.send("POST", "/simulator/expire-credentials", None, None, None).await;
     assert_eq!(expired.body, json!({"expired": 1}));

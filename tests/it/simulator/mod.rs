@@ -26,11 +26,7 @@ struct Answer {
 
 impl Cloud {
     async fn start() -> Self {
-        Self::with(Options {
-            tenants: 3,
-            ..Options::default()
-        })
-        .await
+        Self::with(Options { tenants: 3, ..Options::default() }).await
     }
 
     async fn with(options: Options) -> Self {

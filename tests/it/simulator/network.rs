@@ -68,21 +68,17 @@ async fn the_default_group_lets_its_own_members_in() {
             (rule["direction"].as_str().unwrap(), rule["ethertype"].as_str().unwrap(), own)
         })
         .collect();
-    assert_eq!(rules, [
-        ("egress", "IPv4", false),
-        ("egress", "IPv6", false),
-        ("ingress", "IPv4", true),
-        ("ingress", "IPv6", true),
-    ]);
+    assert_eq!(
+        rules,
+        [("egress", "IPv4", false), ("egress", "IPv6", false), ("ingress", "IPv4", true), ("ingress", "IPv6", true),]
+    );
 }
 
 #[tokio::test]
 async fn a_duplicate_rule_names_the_existing_one() {
     let cloud = Cloud::start().await;
     let token = cloud.token("member").await;
-    let made = cloud
-        .send("POST", GROUPS, Some(&token), None, Some(json!({"security_group": {"name": "web"}})))
-        .await;
+    let made = cloud.send("POST", GROUPS, Some(&token), None, Some(json!({"security_group": {"name": "web"}}))).await;
     assert_eq!(made.status, 201);
     let rule = json!({"security_group_rule": {
         "security_group_id": made.body["security_group"]["id"], "direction": "ingress", "protocol": "tcp",
@@ -92,11 +88,17 @@ async fn a_duplicate_rule_names_the_existing_one() {
     assert_eq!(first.status, 201);
     let second = cloud.send("POST", RULES, Some(&token), None, Some(rule)).await;
     let existing = first.body["security_group_rule"]["id"].as_str().unwrap();
-    assert_eq!((second.status, second.body), (409, json!({"NeutronError": {
-        "type": "SecurityGroupRuleExists",
-        "message": format!("Security group rule already exists. Rule id is {existing}."),
-        "detail": "",
-    }})));
+    assert_eq!(
+        (second.status, second.body),
+        (
+            409,
+            json!({"NeutronError": {
+                "type": "SecurityGroupRuleExists",
+                "message": format!("Security group rule already exists. Rule id is {existing}."),
+                "detail": "",
+            }})
+        )
+    );
 }
 
 #[tokio::test]
@@ -109,7 +111,11 @@ async fn rules_are_checked_in_neutrons_words() {
         (json!({"protocol": "foo"}), 400, "SecurityGroupRuleInvalidProtocol"),
         (json!({"protocol": "tcp", "port_range_min": 30, "port_range_max": 20}), 400, "SecurityGroupInvalidPortRange"),
         (json!({"port_range_min": 30, "port_range_max": 30}), 400, "SecurityGroupProtocolRequiredWithPorts"),
-        (json!({"protocol": "tcp", "port_range_min": 1, "port_range_max": 70_000}), 400, "SecurityGroupInvalidPortValue"),
+        (
+            json!({"protocol": "tcp", "port_range_min": 1, "port_range_max": 70_000}),
+            400,
+            "SecurityGroupInvalidPortValue",
+        ),
         (json!({"ethertype": "IPv6", "remote_ip_prefix": "10.0.0.0/8"}), 400, "SecurityGroupRuleParameterConflict"),
         (json!({"remote_ip_prefix": "nonsense"}), 400, "InvalidCIDR"),
         (json!({"remote_group_id": "11111111-2222-3333-4444-555555555555"}), 404, "SecurityGroupNotFound"),
@@ -118,9 +124,7 @@ async fn rules_are_checked_in_neutrons_words() {
     for (extra, status, kind) in cases {
         let mut rule = json!({"security_group_id": group, "direction": "ingress"});
         rule.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let answer = cloud
-            .send("POST", RULES, Some(&token), None, Some(json!({"security_group_rule": rule})))
-            .await;
+        let answer = cloud.send("POST", RULES, Some(&token), None, Some(json!({"security_group_rule": rule}))).await;
         assert_eq!((answer.status, &answer.body["NeutronError"]["type"]), (status, &json!(kind)), "{extra}");
     }
     assert_eq!(cloud.get(&token, RULES).await.body, before);
@@ -134,9 +138,10 @@ async fn usage_follows_objects_and_limits_hold() {
     let quota = format!("/network/v2.0/quotas/{tenant}");
     let body = |limit: i64, force: bool| Some(json!({"quota": {"floatingip": limit, "force": force}}));
     let below = cloud.send("PUT", &quota, Some(&admin), None, body(1, false)).await;
-    assert_eq!((below.status, &below.body["NeutronError"]["message"]), (400, &json!(
-        "Quota limit 1 for floatingip must be greater than or equal to already used 3"
-    )));
+    assert_eq!(
+        (below.status, &below.body["NeutronError"]["message"]),
+        (400, &json!("Quota limit 1 for floatingip must be greater than or equal to already used 3"))
+    );
     let tight = cloud.send("PUT", &quota, Some(&admin), None, body(4, false)).await;
     assert_eq!((tight.status, &tight.body["quota"]["floatingip"]), (200, &json!(4)));
     let network = ids(&cloud.get(&member, "/network/v2.0/networks?router:external=true").await, "networks").remove(0);

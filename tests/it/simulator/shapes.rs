@@ -9,13 +9,13 @@ use super::Cloud;
 
 /// Keys in which the simulated cloud differs on purpose.
 const EXCEPTIONS: [(&str, &str); 8] = [
-    ("glance-images", "owner_specified"),       // left behind by the client that uploaded the image
-    ("nova-servers-detail-all", "addresses"),   // keys are network names
-    ("neutron-networks", "is_default"),         // only external networks have it; not on each page
+    ("glance-images", "owner_specified"), // left behind by the client that uploaded the image
+    ("nova-servers-detail-all", "addresses"), // keys are network names
+    ("neutron-networks", "is_default"),   // only external networks have it; not on each page
     ("keystone-role-assignments-names", "scope"), // of several kinds
-    ("neutron-ports", "binding:vif_details"),   // free form
-    ("neutron-ports", "binding:profile"),       // free form
-    ("nova-server-groups", "rules"),            // empty or with one key
+    ("neutron-ports", "binding:vif_details"), // free form
+    ("neutron-ports", "binding:profile"), // free form
+    ("nova-server-groups", "rules"),      // empty or with one key
     ("keystone-users-limit-3", "default_project_id"), // not every user has one
 ];
 
@@ -45,9 +45,15 @@ async fn answers_have_genuine_shapes() {
             _ => None,
         };
         let path = exchange["path"].as_str().unwrap();
-        let path = [("{tenant}", &tenant), ("{member}", &own), ("{admin}", &home), ("{foreign_group}", &foreign), ("{group}", &group)]
-            .iter()
-            .fold(path.to_owned(), |path, (mark, id)| path.replace(mark, id));
+        let path = [
+            ("{tenant}", &tenant),
+            ("{member}", &own),
+            ("{admin}", &home),
+            ("{foreign_group}", &foreign),
+            ("{group}", &group),
+        ]
+        .iter()
+        .fold(path.to_owned(), |path, (mark, id)| path.replace(mark, id));
         let answer = cloud.send("GET", &path, token, exchange["version"].as_str(), None).await;
         if u64::from(answer.status) != exchange["status"].as_u64().unwrap() {
             differences.push(format!("{name}: status {} of {path}: {}", answer.status, answer.body));

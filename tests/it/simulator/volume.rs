@@ -17,11 +17,17 @@ async fn a_full_quota_is_too_large_with_nothing_to_wait_for() {
     let volume = Some(json!({"volume": {"size": 1}}));
     let refused = cloud.send("POST", &path, Some(&member), None, volume).await;
     assert_eq!(refused.headers["retry-after"], "0");
-    assert_eq!((refused.status, refused.body), (413, json!({"overLimit": {
-        "code": 413,
-        "message": "VolumeLimitExceeded: Maximum number of volumes allowed (2) exceeded for quota 'volumes'.",
-        "retryAfter": "0",
-    }})));
+    assert_eq!(
+        (refused.status, refused.body),
+        (
+            413,
+            json!({"overLimit": {
+                "code": 413,
+                "message": "VolumeLimitExceeded: Maximum number of volumes allowed (2) exceeded for quota 'volumes'.",
+                "retryAfter": "0",
+            }})
+        )
+    );
     let usage = cloud.get(&admin, &format!("{quota}?usage=True")).await;
     assert_eq!(usage.body["quota_set"]["gigabytes"], json!({"limit": 2000, "in_use": 4, "reserved": 0}));
 }
