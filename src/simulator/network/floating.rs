@@ -18,7 +18,7 @@ impl Networking {
     pub fn free_address(&self, random: &mut Random) -> String {
         loop {
             let [high, low, third, ..] = random.next().to_be_bytes();
-            let address = format!("198.{}.{high}.{}", 18 + (third & 1), low.clamp(2, 254));
+            let address = format!("100.{}.{high}.{}", 64 + (third & 63), low.clamp(2, 254));
             if !self.addresses.contains(&address) {
                 return address;
             }

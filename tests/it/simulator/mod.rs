@@ -1,4 +1,9 @@
 //! The simulated cloud, asked as any client would ask it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "these are tests; the lint only sees the functions marked so"
+)]
 
 mod compute;
 mod control;
