@@ -8,8 +8,21 @@
 //! of them shows. It refuses to be a cloud: nothing boots, nothing is stored, nothing survives a restart.
 //!
 //! Four users exist: `admin` (administrator of project `admin` and of the system), `reader` (reader on
-//! `admin`), `member` (member of `tenant-001`), and one member for each tenant. What is switched on and off
-//! at run time is below `/simulator`, see [`control`](self::control).
+//! `admin`), `member` (member of `tenant-001`), and one member for each tenant.
+//!
+//! What is switched at run time, in JSON and without a token:
+//!
+//! | request below `/simulator` | effect |
+//! | --- | --- |
+//! | `PUT faults`, `GET faults`, `DELETE faults` | rules by which requests fail; the answer counts how often they did |
+//! | `PUT limits` `{"concurrent": n}` | beyond `n` requests at once: 429 and 503 in turn; 0 or null lifts it |
+//! | `GET requests?since=`, `DELETE requests` | who asked what, with numbers to go on from |
+//! | `POST meddle`, `GET meddles` | one change behind the portal's back, or back again with `{"revert": id}` |
+//! | `POST expire-credentials` | application credentials end: all, or the one named in `{"credential": …}` |
+//!
+//! A fault names what it matches (`service`, `method`, `path_prefix`, `contains`), its `kind` (`status` with
+//! `status` and `retry_after`, `reset`, `truncate`, `hang`, `revoke_tokens`, `latency` with `milliseconds`),
+//! and how often it strikes (`count`, `every`).
 
 mod call;
 mod clock;

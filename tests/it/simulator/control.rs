@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use futures::future::Either;
 use serde_json::{Value, json};
-use tenantd::simulator::Options;
 
 use super::{Cloud, ids};
 
@@ -96,14 +96,20 @@ async fn the_log_says_who_asked_what() {
 
 #[tokio::test]
 async fn a_crowd_is_refused() {
-    let cloud = Cloud::with(Options { tenants: 1, latency: Duration::from_millis(50), ..Options::default() }).await;
+    let cloud = Cloud::start().await;
     let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"contains": "limit=1", "kind": "hang"}])).await;
     cloud.send("PUT", "/simulator/limits", None, None, Some(json!({"concurrent": 1}))).await;
-    let crowd = (0..6).map(|_| cloud.get(&token, GROUPS));
-    let mut statuses: Vec<u16> = futures::future::join_all(crowd).await.iter().map(|answer| answer.status).collect();
-    statuses.sort_unstable();
-    statuses.dedup();
-    assert_eq!(statuses, [200, 429, 503]);
+    let path = format!("{GROUPS}?limit=1");
+    let occupying = std::pin::pin!(cloud.get(&token, &path));
+    let statuses = std::pin::pin!(async {
+        while cloud.get("", "/simulator/faults").await.body["faults"][0]["fired"] != 1 {}
+        [cloud.get(&token, GROUPS).await.status, cloud.get(&token, GROUPS).await.status]
+    });
+    match futures::future::select(occupying, statuses).await {
+        Either::Left((answer, _)) => panic!("the hanging request was answered: {answer:?}"),
+        Either::Right((statuses, _)) => assert_eq!(statuses, [429, 503]),
+    }
 }
 
 #[tokio::test]
