@@ -4,6 +4,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod drift;
+pub mod http;
 pub mod intake;
 pub mod jobs;
 pub mod lifecycle;

@@ -62,7 +62,7 @@ pub fn exchanges(config: &Config) -> Option<Exchanges> {
 /// Clouds and rules; a cloud that cannot be prepared is left out and named, for the others go on.
 pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> (Live, Vec<anyhow::Error>) {
     let (mut clouds, mut problems) = (BTreeMap::new(), Vec::new());
-    let sources = Sources::from_process();
+    let sources = sources(config);
     for section in &config.clouds {
         match cloud(section, &sources, clock).with_context(|| format!("cloud `{}`", section.name)) {
             Ok(entry) => drop(clouds.insert(section.name.clone(), entry)),
@@ -73,6 +73,15 @@ pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> (Live, Vec<anyhow::Error
     let backoff = Backoff { base: jobs.retry_base.0, max: jobs.retry_max.0 };
     let live = Live { clouds, rules: rules(&config.drift), retries: Retries { attempts: jobs.attempts, backoff } };
     (live, problems)
+}
+
+/// Where clouds.yaml is looked for: where every OpenStack client looks, and last beside the configuration file.
+pub fn sources(config: &Config) -> Sources {
+    let mut sources = Sources::from_process();
+    if let Some(folder) = config.file.as_deref().and_then(Path::parent) {
+        sources.files.push(folder.join("clouds.yaml"));
+    }
+    sources
 }
 
 fn cloud(section: &config::Cloud, sources: &Sources, clock: &Arc<dyn Clock>) -> anyhow::Result<CloudEntry> {

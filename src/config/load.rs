@@ -82,6 +82,7 @@ pub fn read(path: &Path, text: &str, known_kinds: &[&str]) -> Result<Config, Loa
     read_secret_files(&mut config, &mut problems);
     config.validate(known_kinds, &mut problems);
     if problems.is_empty() {
+        config.file = Some(path.to_owned());
         return Ok(config);
     }
     Err(LoadError::Problems { path: path.to_owned(), problems: problems.into_sorted() })
