@@ -2,7 +2,7 @@
 //! exchanged; an invalid file changes nothing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -63,9 +63,10 @@ impl Reloader {
             return;
         }
         self.seen = seen;
-        let (live, sources) = (context.live(), build::sources(&self.config));
+        let live = context.live();
         for section in &self.config.clouds {
             let Some(entry) = live.clouds.get(&section.name) else { continue };
+            let sources = build::sources(&self.config, section);
             let replaced = clouds_yaml::load(section.entry(), section.region.as_deref(), &sources)
                 .map_err(crate::openstack::Error::from)
                 .and_then(|profile| entry.api.replace_profile(profile));
@@ -81,10 +82,9 @@ impl Reloader {
 
 /// The files that credentials come from, with the time of their last change.
 fn credential_files(config: &Config) -> BTreeMap<PathBuf, Option<SystemTime>> {
-    let sources = build::sources(config);
-    let beside = |file: &Path| file.with_file_name("secure.yaml");
-    let files = sources.files.iter().flat_map(|file| [file.clone(), beside(file)]);
-    files
+    let files = config.clouds.iter().flat_map(|section| build::sources(config, section).files);
+    let with_secrets = files.flat_map(|file| [file.clone(), file.with_file_name("secure.yaml")]);
+    with_secrets
         .map(|file| {
             let changed = std::fs::metadata(&file).and_then(|it| it.modified()).ok();
             (file, changed)
