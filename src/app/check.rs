@@ -105,7 +105,12 @@ async fn cloud(section: &config::Cloud, entry: &CloudEntry) -> Vec<Finding> {
     if let Some(end) = identity.credential_expires_at {
         let left = end - SystemClock.now();
         let verdict = if left < chrono::Duration::days(14) { "warning" } else { "ok" };
-        findings.push(Finding::new(&subject, "credential", verdict, format!("ends {}", end.format("%Y-%m-%d %H:%M UTC"))));
+        findings.push(Finding::new(
+            &subject,
+            "credential",
+            verdict,
+            format!("ends {}", end.format("%Y-%m-%d %H:%M UTC")),
+        ));
     }
     findings.push(match entry.api.clock_skew().await {
         Ok(skew) if skew.num_seconds().abs() <= SKEW => Finding::new(&subject, "clock", "ok", "agrees with ours"),
@@ -118,7 +123,11 @@ async fn cloud(section: &config::Cloud, entry: &CloudEntry) -> Vec<Finding> {
     match entry.api.abilities(None).await {
         Ok(abilities) => findings.extend(abilities.iter().filter(|it| needed(it.operation)).map(|ability| {
             let check = format!("{}.{}", ability.service, ability.operation);
-            Finding::of(&subject, check, ability.outcome.clone().map(|()| "allowed".to_owned()).map_err(|it| it.to_string()))
+            Finding::of(
+                &subject,
+                check,
+                ability.outcome.clone().map(|()| "allowed".to_owned()).map_err(|it| it.to_string()),
+            )
         })),
         Err(error) => findings.push(Finding::new(&subject, "calls", "failed", error.to_string())),
     }

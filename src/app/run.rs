@@ -57,10 +57,7 @@ async fn serve(config: Config, path: &Path, recorder: PrometheusHandle) -> anyho
     systemd::ready(&format!("serving http://{}", daemon.address));
     daemon.main_loop(path, &mut signals).await;
     systemd::stopping();
-    daemon.stop(async move {
-        while signals.next().await != Wake::Leave {}
-    })
-    .await;
+    daemon.stop(async move { while signals.next().await != Wake::Leave {} }).await;
     Ok(())
 }
 

@@ -88,7 +88,8 @@ async fn page(view: &View) -> Result<Page, StoreError> {
     let now = view.context.clock().now();
     let (tenants, open) = tokio::try_join!(store.tenants(None), store.findings(Filter::default()))?;
     let week = Filter { ended: true, since: Some(now - chrono::Duration::days(7)), ..Filter::default() };
-    let (recent, jobs) = tokio::try_join!(store.findings(week), store.jobs(jobs::Filter { limit: 20, ..Default::default() }))?;
+    let (recent, jobs) =
+        tokio::try_join!(store.findings(week), store.jobs(jobs::Filter { limit: 20, ..Default::default() }))?;
     let states = store.schedules().await?;
     let live = view.context.live();
     let clouds = live.clouds.keys().cloned().map(|name| CloudRow {

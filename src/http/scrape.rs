@@ -169,8 +169,7 @@ fn drift(exposition: &mut Exposition, clouds: &[String], counts: &[crate::store:
         exposition.add("tenantd_drift_open", &labels, number(count.count));
     }
     for ((cloud, resource_type, severity), count) in of_cloud {
-        let labels =
-            [("cloud", cloud), ("resource_type", resource_type.as_str()), ("severity", severity.as_str())];
+        let labels = [("cloud", cloud), ("resource_type", resource_type.as_str()), ("severity", severity.as_str())];
         exposition.add("tenantd_cloud_drift_open", &labels, number(count));
     }
     for ((cloud, tenant, resource_type), since) in oldest {

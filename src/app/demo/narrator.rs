@@ -79,7 +79,9 @@ async fn invite(
     let Some((tenant, group)) = group else { return Ok(()) };
     print(&format!("\nmeddle yourself ({} answers any OpenStack client):\n", simulator.auth_url()));
     print(&format!("  export OS_CLIENT_CONFIG_FILE={} OS_CLOUD=sim", clouds.display()));
-    print(&format!("  openstack security group rule create --protocol tcp --dst-port 22 --remote-ip 0.0.0.0/0 {group}"));
+    print(&format!(
+        "  openstack security group rule create --protocol tcp --dst-port 22 --remote-ip 0.0.0.0/0 {group}"
+    ));
     print(&format!("  tenantd --config {} drift list --tenant {}\n", config.display(), tenant.backend_id));
     Ok(())
 }
