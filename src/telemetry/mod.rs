@@ -33,7 +33,8 @@ impl Guard {
 /// # Errors
 /// When the filter or the endpoint is unusable.
 pub fn init(settings: &Telemetry, instance: &str) -> anyhow::Result<Guard> {
-    let filter: EnvFilter = settings.log.parse()?;
+    // The cron library tells of its own parts at every start.
+    let filter: EnvFilter = format!("tokio_cron_scheduler=warn,{}", settings.log).parse()?;
     let (traces, traced) = match &settings.otlp_endpoint {
         Some(endpoint) => {
             let (traces, layer) = traces::layer(endpoint, instance)?;
