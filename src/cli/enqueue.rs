@@ -20,7 +20,7 @@ const PATIENCE: chrono::Duration = chrono::Duration::seconds(5);
 /// A job to put there.
 #[derive(Debug, Args)]
 pub struct Enqueue {
-    /// The job kind, such as pull_quotas; `tenantd schema job` describes all.
+    /// The job kind, such as `pull_quotas`; `tenantd schema job` describes all.
     kind: String,
     /// For this tenant: an id, cloud/name, or a name that only one has.
     #[arg(long)]

@@ -69,8 +69,8 @@ pub struct From {
     #[arg(long, value_name = "JSON")]
     values: Option<String>,
     /// What this snapshot saw.
-    #[arg(long, value_name = "ID")]
-    from_snapshot: Option<String>,
+    #[arg(long = "from-snapshot", value_name = "ID")]
+    snapshot: Option<String>,
     /// All of it, in the form of `expectations show --output json` (its `body`); - reads stdin.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -134,20 +134,19 @@ impl Set {
     async fn run(self, records: &Records) -> anyhow::Result<()> {
         let tenant = self.whose.tenant(records).await?;
         let mut body = None;
-        if let Some(id) = &self.from.from_snapshot {
+        if let Some(id) = &self.from.snapshot {
             body = Some(self.seen(records, &tenant, id).await?);
         }
         if let Some(file) = &self.from.file {
             body = Some(self.written(file)?);
         }
-        let source = if self.from.from_snapshot.is_some() { "accepted" } else { "commanded" };
+        let source = if self.from.snapshot.is_some() { "accepted" } else { "commanded" };
         let mut tx = records.store().begin().await?;
-        let body = match body {
-            Some(body) => body,
-            None => {
-                let present = tx.expectation(tenant.uuid, self.resource_type).await?;
-                self.merged(present.map(|it| it.body))?
-            }
+        let body = if let Some(body) = body {
+            body
+        } else {
+            let present = tx.expectation(tenant.uuid, self.resource_type).await?;
+            self.merged(present.map(|it| it.body))?
         };
         let expectation = Expectation {
             tenant: tenant.uuid,

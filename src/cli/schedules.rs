@@ -1,6 +1,6 @@
 //! `schedules`: when each is next, and running one now.
 
-use chrono::Utc;
+use chrono::{SubsecRound, Utc};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -51,7 +51,8 @@ impl Command {
 /// When a schedule ticks next.
 pub(super) fn next_tick(schedule: &Schedule, now: chrono::DateTime<Utc>) -> Option<chrono::DateTime<Utc>> {
     let (times, zone) = (schedule.times().ok()?, schedule.zone().ok()?);
-    Some(times.find_next_occurrence(&now.with_timezone(&zone), false).ok()?.with_timezone(&Utc))
+    // The parser keeps the fraction of the second that it was asked about.
+    Some(times.find_next_occurrence(&now.with_timezone(&zone), false).ok()?.with_timezone(&Utc).trunc_subsecs(0))
 }
 
 async fn list(records: &Records) -> anyhow::Result<u8> {

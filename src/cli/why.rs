@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::arguments::count;
 use super::output::{self, Format};
 use super::records::Records;
 use super::schedules::next_tick;
@@ -51,23 +52,21 @@ pub(super) async fn run(records: &Records, tenant: &Tenant) -> anyhow::Result<()
     if records.output != Format::Table {
         return print_json(records, tenant, &answers);
     }
-    let mut text = format!("{} (project {}, {})\n", tenant.label(), tenant.backend_id, tenant.uuid);
-    text += &standing(tenant, now);
-    for answer in &answers {
-        text += &answer.text(now);
-    }
-    output::line(text.trim_end())?;
+    let mut lines = vec![format!("{} (project {}, {})", tenant.label(), tenant.backend_id, tenant.uuid)];
+    lines.extend(standing(tenant, now));
+    lines.extend(answers.iter().flat_map(|answer| answer.lines(now)));
+    output::line(&lines.join("\n"))?;
     Ok(())
 }
 
 /// What keeps the whole tenant from being looked at.
-fn standing(tenant: &Tenant, now: DateTime<Utc>) -> String {
+fn standing(tenant: &Tenant, now: DateTime<Utc>) -> impl Iterator<Item = String> {
     let gone = tenant.vanished_at.map(|at| {
-        format!("  the project is gone since {}; it is not looked at any more\n", output::moment(Some(at), now))
+        format!("  the project is gone since {}; it is not looked at any more", output::moment(Some(at), now))
     });
-    let disabled = (!tenant.enabled).then(|| "  the project is disabled; it is not looked at\n".to_owned());
-    let erred = (!tenant.error_message.is_empty()).then(|| format!("  {}: {}\n", tenant.state, tenant.error_message));
-    [gone, disabled, erred].into_iter().flatten().collect()
+    let disabled = (!tenant.enabled).then(|| "  the project is disabled; it is not looked at".to_owned());
+    let erred = (!tenant.error_message.is_empty()).then(|| format!("  {}: {}", tenant.state, tenant.error_message));
+    [gone, disabled, erred].into_iter().flatten()
 }
 
 /// The earliest of what waits in the jobs table and of what the schedules will bring.
@@ -98,38 +97,38 @@ fn next(records: &Records, tenant: &Tenant, resource_type: ResourceType, queued:
 }
 
 impl Answer<'_> {
-    fn text(&self, now: DateTime<Utc>) -> String {
-        let mut text = format!("\n{}: {}\n", self.resource_type, tenants::look(self.status, now));
-        text += &match &self.next {
-            Some(next) if next.at <= now => {
-                format!("  next look: due now ({}), once `tenantd run` takes it\n", next.by)
-            }
-            Some(next) => format!("  next look: {} ({})\n", output::when(Some(next.at), now), next.by),
+    fn lines(&self, now: DateTime<Utc>) -> Vec<String> {
+        let head = format!("{}: {}", self.resource_type, tenants::look(self.status, now));
+        let mut lines = vec![String::new(), head, self.next_line(now), self.expectation_line(now)];
+        if self.findings.is_empty() {
+            lines.push("  drift: none open".to_owned());
+        }
+        for listed in &self.findings {
+            let row = drift::row(listed, now);
+            let [opened, severity, _, _, what, change, expected, observed, state, id] = row.cells.as_slice() else {
+                continue;
+            };
+            lines.push(format!("  drift: {what}, {change}, expected {expected}, observed {observed}"));
+            lines.push(format!("    {severity}, {state}, opened {opened}; tenantd drift show {id}"));
+        }
+        lines
+    }
+
+    fn next_line(&self, now: DateTime<Utc>) -> String {
+        match &self.next {
+            Some(next) if next.at <= now => format!("  next look: as soon as `tenantd run` takes it ({})", next.by),
+            Some(next) => format!("  next look: {} ({})", output::when(Some(next.at), now), next.by),
             None => format!(
-                "  next look: none planned; add a schedule with job = \"{}\", or run `tenantd pull`\n",
+                "  next look: none planned; add a schedule with job = \"{}\", or run `tenantd pull`",
                 jobs::pull_kind(self.resource_type)
             ),
-        };
-        text += &match self.expectation {
-            Some(it) => format!(
-                "  expected: {} objects, {} by {} {}\n",
-                values::objects(&it.body).len(),
-                it.source,
-                it.author,
-                output::when(Some(it.set_at), now)
-            ),
-            None => "  expected: nothing yet\n".to_owned(),
-        };
-        for listed in &self.findings {
-            let cells = drift::row(listed, now).cells;
-            text += &format!("  drift ({}, {}, {}): {}", cells[1], cells[8], cells[5], cells[4]);
-            text += &format!(", expected {}, observed {}, opened {}\n", cells[6], cells[7], cells[0]);
-            text += &format!("    tenantd drift show {}\n", listed.finding.id);
         }
-        if self.findings.is_empty() {
-            text += "  drift: none open\n";
-        }
-        text
+    }
+
+    fn expectation_line(&self, now: DateTime<Utc>) -> String {
+        let Some(it) = self.expectation else { return "  expected: nothing yet".to_owned() };
+        let (many, set) = (values::objects(&it.body).len(), output::when(Some(it.set_at), now));
+        format!("  expected: {}, {} by {} {set}", count(many, "object"), it.source, it.author)
     }
 
     fn json(&self, now: DateTime<Utc>) -> Value {
