@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drift;
+pub mod http;
 pub mod intake;
 pub mod jobs;
 pub mod lifecycle;

@@ -1,3 +1,4 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
 
 mod openstack;
+mod simulator;

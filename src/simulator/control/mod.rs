@@ -1,0 +1,132 @@
+//! The switches below `/simulator`: faults, the request log, and changes behind the portal's back.
+
+mod deeds;
+pub mod faults;
+pub mod log;
+pub mod meddle;
+mod undo;
+
+use std::sync::PoisonError;
+
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::identity::credentials;
+use super::random::Random;
+use super::reply::{Answer, Reply};
+use super::server::Shared;
+use faults::{Fault, Faults};
+use log::Log;
+use meddle::Meddles;
+
+/// The state of the switches.
+#[derive(Debug)]
+pub struct Control {
+    pub faults: Faults,
+    pub log: Log,
+    pub meddles: Meddles,
+    concurrent: Option<usize>,
+    refused: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    concurrent: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expire {
+    credential: Option<String>,
+}
+
+impl Control {
+    /// All switches off.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            faults: Faults::default(),
+            log: Log::default(),
+            meddles: Meddles::new(Random::new(seed ^ 0x6D65_6464_6C65)),
+            concurrent: None,
+            refused: 0,
+        }
+    }
+
+    /// Beyond the cap on concurrency a request is refused: in turn as too many, and as unavailable.
+    pub fn refuses(&mut self, active: usize) -> Option<Reply> {
+        if self.concurrent.is_none_or(|cap| active <= cap) {
+            return None;
+        }
+        self.refused += 1;
+        let status = match self.refused % 2 {
+            0 => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::TOO_MANY_REQUESTS,
+        };
+        Some(Reply::html(status, "Too many requests at once.").header("Retry-After", "1"))
+    }
+}
+
+/// Answers a request below `/simulator`.
+pub fn answer(shared: &Shared, call: &Call) -> Reply {
+    route(shared, call).unwrap_or_else(|refusal| refusal)
+}
+
+fn route(shared: &Shared, call: &Call) -> Answer {
+    let parts = call.parts();
+    match (call.method.as_str(), parts.as_slice()) {
+        ("GET", []) => Ok(Reply::ok(&json!({"simulator": "faults requests limits meddles"}))),
+        ("GET", ["faults"]) => Ok(Reply::ok(&json!({"faults": shared.control().faults.rules()}))),
+        ("PUT", ["faults"]) => {
+            let rules = call.body.get("faults").unwrap_or(&call.body);
+            let rules: Vec<Fault> = parsed(rules)?;
+            let mut control = shared.control();
+            control.faults.set(rules);
+            Ok(Reply::ok(&json!({"faults": control.faults.rules()})))
+        }
+        ("DELETE", ["faults"]) => {
+            shared.control().faults.set(Vec::new());
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        ("PUT", ["limits"]) => {
+            let limits: Limits = parsed(&call.body)?;
+            shared.control().concurrent = limits.concurrent.filter(|cap| *cap > 0);
+            Ok(Reply::ok(&json!({"concurrent": limits.concurrent})))
+        }
+        ("GET", ["requests"]) => {
+            let since = call.query("since").and_then(|text| text.parse().ok()).unwrap_or(0);
+            let control = shared.control();
+            Ok(Reply::ok(&json!({"requests": control.log.since(since), "last": control.log.last()})))
+        }
+        ("DELETE", ["requests"]) => {
+            shared.control().log.clear();
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        ("GET", ["meddles"]) => Ok(Reply::ok(&json!({"meddles": shared.control().meddles.all()}))),
+        ("POST", ["meddle"]) => {
+            let order = if call.body.is_null() { meddle::Order::default() } else { parsed(&call.body)? };
+            let mut control = shared.control();
+            let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+            let done = control.meddles.obey(&mut world, &order);
+            done.map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
+        }
+        ("POST", ["expire-credentials"]) => {
+            let expire: Expire = if call.body.is_null() { Expire::default() } else { parsed(&call.body)? };
+            let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+            let expired = credentials::expire(&mut world.identity, expire.credential.as_deref());
+            Ok(Reply::ok(&json!({"expired": expired})))
+        }
+        _ => Err(Reply::json(StatusCode::NOT_FOUND, &json!({"error": "no such switch"}))),
+    }
+}
+
+fn parsed<T: DeserializeOwned>(value: &Value) -> Result<T, Reply> {
+    T::deserialize(value).map_err(|error| refused(&error.to_string()))
+}
+
+fn refused(problem: &str) -> Reply {
+    Reply::json(StatusCode::BAD_REQUEST, &json!({"error": problem}))
+}

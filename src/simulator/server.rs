@@ -1,0 +1,261 @@
+//! From HTTP to the services and back: the request is logged, disturbed by faults, and answered.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
+use futures::StreamExt;
+use futures::stream;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::call::{Call, Service, hex};
+use super::clock;
+use super::control::faults::Kind;
+use super::control::log::Entry;
+use super::control::{self, Control};
+use super::identity::model::Scope;
+use super::reply::Reply;
+use super::wire::Wire;
+use super::world::World;
+
+const LARGEST_REQUEST: usize = 4 << 20;
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Shared {
+    pub world: RwLock<World>,
+    pub control: Mutex<Control>,
+    pub latency: Duration,
+    pub stop: CancellationToken,
+    /// Used where a request names no host.
+    pub address: String,
+    active: AtomicUsize,
+}
+
+impl Shared {
+    /// The state of a cloud that is about to serve.
+    pub fn new(world: World, control: Control, latency: Duration, address: String, stop: CancellationToken) -> Self {
+        Self {
+            world: RwLock::new(world),
+            control: Mutex::new(control),
+            latency,
+            stop,
+            address,
+            active: AtomicUsize::new(0),
+        }
+    }
+
+    /// The switches; a panic elsewhere does not make them unusable.
+    pub fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a request against the state.
+    fn serve(&self, call: &Call) -> Reply {
+        let answer = if matches!(call.method, Method::GET | Method::HEAD) {
+            self.world.read().unwrap_or_else(PoisonError::into_inner).read(call)
+        } else {
+            self.world.write().unwrap_or_else(PoisonError::into_inner).write(call)
+        };
+        answer.unwrap_or_else(|refusal| refusal)
+    }
+
+    fn project(&self, call: &Call) -> Option<String> {
+        let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+        let token = world.identity.tokens.get(call.header("x-auth-token")?)?;
+        match token.scope {
+            Scope::Project(project) => Some(hex(project)),
+            _ => None,
+        }
+    }
+}
+
+/// A request in flight, for the cap on concurrency.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    fn enter(active: &'a AtomicUsize) -> (Self, usize) {
+        let now = active.fetch_add(1, Ordering::AcqRel) + 1;
+        (Self(active), now)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Answers one request.
+pub async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(wire): ConnectInfo<Wire>,
+    request: Request,
+) -> Response<Body> {
+    let call = match take_apart(&shared, request).await {
+        Ok(call) => call,
+        Err(reply) => return respond(reply),
+    };
+    if call.service == Service::Control {
+        return respond(control::answer(&shared, &call));
+    }
+    let project = shared.project(&call);
+    let (_in_flight, active) = InFlight::enter(&shared.active);
+    let outcome = disturbed(&shared, &call, active).await;
+    let status = match &outcome {
+        Outcome::Reply(reply) | Outcome::Truncated(reply) => reply.status.as_u16(),
+        Outcome::Broken => 0,
+    };
+    shared.control().log.add(Entry {
+        number: 0,
+        at: clock::zoned_micros(clock::now()),
+        service: call.service.name(),
+        method: call.method.to_string(),
+        path: call.page_url(&[], "").replacen(&call.base, "", 1).trim_end_matches('?').to_owned(),
+        project,
+        status,
+    });
+    match outcome {
+        Outcome::Reply(reply) => respond(reply),
+        Outcome::Truncated(reply) => truncated(reply),
+        Outcome::Broken => {
+            wire.cut();
+            respond(Reply::empty(StatusCode::OK))
+        }
+    }
+}
+
+enum Outcome {
+    Reply(Reply),
+    Truncated(Reply),
+    Broken,
+}
+
+/// Serves the request, unless a fault or the cap on concurrency does something else.
+async fn disturbed(shared: &Shared, call: &Call, active: usize) -> Outcome {
+    let (faults, refused) = {
+        let mut control = shared.control();
+        let refused = control.refuses(active);
+        let faults = control.faults.strike(call.service, &call.method, &call.path, &call.raw_query);
+        (faults, refused)
+    };
+    if let Some(reply) = refused {
+        return Outcome::Reply(reply);
+    }
+    let mut latency = shared.latency;
+    let mut truncate = false;
+    for fault in faults {
+        match fault {
+            Kind::Status { status, retry_after } => return Outcome::Reply(failure(status, retry_after)),
+            Kind::Reset => return Outcome::Broken,
+            Kind::Hang => {
+                shared.stop.cancelled().await;
+                return Outcome::Broken;
+            }
+            Kind::Truncate => truncate = true,
+            Kind::Latency { milliseconds } => latency += Duration::from_millis(milliseconds),
+            Kind::RevokeTokens => {
+                let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+                world.identity.tokens.clear();
+            }
+        }
+    }
+    if !latency.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(latency) => {}
+            () = shared.stop.cancelled() => return Outcome::Broken,
+        }
+    }
+    let reply = shared.serve(call);
+    if truncate { Outcome::Truncated(reply) } else { Outcome::Reply(reply) }
+}
+
+/// What a proxy in front of the services answers.
+fn failure(status: u16, retry_after: Option<u64>) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let reply = Reply::html(status, "The server is currently unavailable. Please try again at a later time.");
+    match retry_after {
+        Some(seconds) => reply.header("Retry-After", seconds.to_string()),
+        None => reply,
+    }
+}
+
+async fn take_apart(shared: &Shared, request: Request) -> Result<Call, Reply> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let Some((service, rest)) = Service::of(&path) else {
+        return Err(Reply::html(StatusCode::NOT_FOUND, "The resource could not be found."));
+    };
+    let segments = rest.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+    let raw_query = head.uri.query().unwrap_or_default().to_owned();
+    let query = url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
+    let host = head.headers.get("host").and_then(|value| value.to_str().ok());
+    let base = host.map_or_else(|| shared.address.clone(), |host| format!("http://{host}"));
+    let bytes = axum::body::to_bytes(body, LARGEST_REQUEST)
+        .await
+        .map_err(|_| Reply::html(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large."))?;
+    Ok(Call {
+        service,
+        method: head.method,
+        path,
+        segments,
+        query,
+        raw_query,
+        headers: head.headers,
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        base,
+    })
+}
+
+fn decoded(segment: &str) -> String {
+    let as_pair = format!("x={}", segment.replace('+', "%2B"));
+    let pair = url::form_urlencoded::parse(as_pair.as_bytes()).next();
+    pair.map_or_else(|| segment.to_owned(), |(_, value)| value.into_owned())
+}
+
+fn respond(reply: Reply) -> Response<Body> {
+    let body = Body::from(reply.body);
+    with_head(reply.status, reply.content_type, reply.headers, body)
+}
+
+/// The head promises the whole body; the connection breaks after half of it.
+fn truncated(reply: Reply) -> Response<Body> {
+    let whole = reply.body.len();
+    let half = Bytes::from(reply.body).slice(..whole / 2);
+    let broken = async {
+        // Lets the first half leave before the connection breaks.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe))
+    };
+    let parts = stream::once(async { Ok(half) }).chain(stream::once(broken));
+    let body = Body::from_stream(parts);
+    let mut response = with_head(reply.status, reply.content_type, reply.headers, body);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(whole));
+    response
+}
+
+fn with_head(
+    status: StatusCode,
+    content_type: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let target = response.headers_mut();
+    target.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let request = format!("req-{}", Uuid::new_v4());
+    let request = [("X-OpenStack-Request-Id", request)];
+    for (name, value) in headers.into_iter().chain(request) {
+        if let (Ok(name), Ok(value)) = (name.parse::<axum::http::HeaderName>(), HeaderValue::from_str(&value)) {
+            target.insert(name, value);
+        }
+    }
+    response
+}

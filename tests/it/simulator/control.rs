@@ -1,0 +1,176 @@
+//! Faults, the request log, the cap on concurrency, and changes behind the portal's back.
+
+use std::time::Duration;
+
+use futures::future::Either;
+use serde_json::{Value, json};
+
+use super::{Cloud, ids};
+
+const GROUPS: &str = "/network/v2.0/security-groups";
+
+async fn fault(cloud: &Cloud, rules: Value) {
+    let answer = cloud.send("PUT", "/simulator/faults", None, None, Some(rules)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_status_fault_counts_down() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"service": "network", "kind": "status", "status": 429, "retry_after": 7, "count": 1}])).await;
+    let struck = cloud.get(&token, GROUPS).await;
+    assert_eq!((struck.status, struck.headers["retry-after"].to_str().unwrap()), (429, "7"));
+    assert_eq!(cloud.get(&token, GROUPS).await.status, 200);
+    assert_eq!(cloud.get(&token, "/compute/v2.1/servers").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_second_request_can_fail() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"path_prefix": GROUPS, "method": "get", "kind": "status", "status": 503, "every": 2}])).await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(cloud.get(&token, GROUPS).await.status);
+    }
+    assert_eq!(statuses, [200, 503, 200, 503]);
+}
+
+#[tokio::test]
+async fn broken_connections_are_errors_of_the_transport() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(
+        &cloud,
+        json!([{"contains": "limit=1", "kind": "reset", "count": 2}, {"contains": "limit=2", "kind": "truncate"}]),
+    )
+    .await;
+    let reset = cloud.try_send("POST", &format!("{GROUPS}?limit=1"), Some(&token), None, Some(json!({}))).await;
+    assert!(reset.is_err_and(|error| error.is_request()));
+    let truncated = cloud.try_send("GET", &format!("{GROUPS}?limit=2"), Some(&token), None, None).await;
+    assert!(truncated.is_err_and(|error| error.is_body() || error.is_decode()));
+}
+
+#[tokio::test]
+async fn revoked_tokens_are_refused_until_the_next_login() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"service": "network", "kind": "revoke_tokens", "count": 1}])).await;
+    assert_eq!(cloud.get(&token, GROUPS).await.status, 401);
+    let token = cloud.token("admin").await;
+    assert_eq!(cloud.get(&token, GROUPS).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_hanging_request_does_not_keep_the_cloud_from_stopping() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"service": "network", "kind": "hang"}])).await;
+    let http = cloud.http.clone();
+    let url = format!("{}{GROUPS}", cloud.simulator.url());
+    let hanging = http.get(url).header("X-Auth-Token", token).timeout(Duration::from_millis(50)).send().await;
+    assert!(hanging.is_err_and(|error| error.is_timeout()));
+    cloud.simulator.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_says_who_asked_what() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("member").await;
+    cloud.send("DELETE", "/simulator/requests", None, None, None).await;
+    cloud.get(&token, &format!("{GROUPS}?limit=1")).await;
+    let log = cloud.get("", "/simulator/requests").await.body;
+    let entry = &log["requests"][0];
+    assert_eq!(log["requests"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        [&entry["method"], &entry["path"], &entry["service"], &entry["status"]],
+        [&json!("GET"), &json!(format!("{GROUPS}?limit=1")), &json!("network"), &json!(200)]
+    );
+    let admin = cloud.token("admin").await;
+    assert_eq!(entry["project"], json!(cloud.project(&admin, "tenant-001").await));
+    let since = log["last"].as_u64().unwrap();
+    let later = cloud.get("", &format!("/simulator/requests?since={since}")).await.body;
+    assert_eq!(later["requests"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_crowd_is_refused() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"contains": "limit=1", "kind": "hang"}])).await;
+    cloud.send("PUT", "/simulator/limits", None, None, Some(json!({"concurrent": 1}))).await;
+    let path = format!("{GROUPS}?limit=1");
+    let occupying = std::pin::pin!(cloud.get(&token, &path));
+    let statuses = std::pin::pin!(async {
+        while cloud.get("", "/simulator/faults").await.body["faults"][0]["fired"] != 1 {}
+        [cloud.get(&token, GROUPS).await.status, cloud.get(&token, GROUPS).await.status]
+    });
+    match futures::future::select(occupying, statuses).await {
+        Either::Left((answer, _)) => panic!("the hanging request was answered: {answer:?}"),
+        Either::Right((statuses, _)) => assert_eq!(statuses, [429, 503]),
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_meddling_can_be_reverted() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    let kinds = [
+        "quota",
+        "rule_add",
+        "rule_remove",
+        "floating_ip_allocate",
+        "floating_ip_release",
+        "server_group_create",
+        "server_group_delete",
+    ];
+    let tenant = cloud.project(&token, "tenant-002").await;
+    for kind in kinds {
+        let before = state(&cloud, &token).await;
+        let order = json!({"kind": kind, "tenant": "tenant-002"});
+        let done = cloud.send("POST", "/simulator/meddle", None, None, Some(order)).await;
+        assert_eq!((done.status, &done.body["project_id"], &done.body["kind"]), (200, &json!(tenant), &json!(kind)));
+        assert_ne!(state(&cloud, &token).await, before, "{kind}");
+        let order = json!({"revert": done.body["id"]});
+        assert_eq!(cloud.send("POST", "/simulator/meddle", None, None, Some(order.clone())).await.status, 200);
+        assert_eq!(state(&cloud, &token).await, before, "{kind}");
+        assert_eq!(cloud.send("POST", "/simulator/meddle", None, None, Some(order)).await.status, 400);
+    }
+    let meddles = cloud.get("", "/simulator/meddles").await.body;
+    assert_eq!(meddles["meddles"].as_array().unwrap().len(), kinds.len());
+}
+
+/// What meddling can change; the order of rules within a group is nobody's business.
+async fn state(cloud: &Cloud, token: &str) -> Vec<Value> {
+    let tenant = cloud.project(token, "tenant-002").await;
+    let mut state = Vec::new();
+    for path in [
+        "/network/v2.0/security-group-rules".to_owned(),
+        "/network/v2.0/floatingips".to_owned(),
+        "/compute/v2.1/os-server-groups?all_projects=true".to_owned(),
+        format!("/network/v2.0/quotas/{tenant}"),
+        format!("/compute/v2.1/os-quota-sets/{tenant}"),
+        format!("/volume/v3/os-quota-sets/{tenant}"),
+    ] {
+        state.push(cloud.get(token, &path).await.body);
+    }
+    state
+}
+
+#[tokio::test]
+async fn meddling_is_random_but_repeatable() {
+    let clouds = [Cloud::start().await, Cloud::start().await];
+    let mut stories = Vec::new();
+    for cloud in &clouds {
+        let mut story = Vec::new();
+        for _ in 0..10 {
+            let done = cloud.send("POST", "/simulator/meddle", None, None, None).await.body;
+            story.push([done["kind"].clone(), done["project_name"].clone(), done["object"].clone()]);
+        }
+        stories.push(story);
+    }
+    assert_eq!(stories[0], stories[1]);
+    let token = clouds[0].token("admin").await;
+    assert!(!ids(&clouds[0].get(&token, GROUPS).await, "security_groups").is_empty());
+}
