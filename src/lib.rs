@@ -1,6 +1,7 @@
 //! tenantd keeps an operator's records of OpenStack tenants true.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drift;

@@ -20,7 +20,7 @@ mod pull_security_groups;
 mod pull_server_groups;
 mod pull_tenants;
 mod record;
-mod resolve;
+pub mod resolve;
 pub mod runner;
 pub mod verdict;
 

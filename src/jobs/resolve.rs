@@ -28,12 +28,7 @@ pub async fn known(context: &Context, subject: &str, cloud: Option<&str>) -> Res
 }
 
 /// The one tenant that `subject` means.
-pub(super) async fn tenant(
-    context: &Context,
-    live: &Live,
-    subject: &str,
-    cloud: Option<&str>,
-) -> Result<Tenant, JobError> {
+pub async fn tenant(context: &Context, live: &Live, subject: &str, cloud: Option<&str>) -> Result<Tenant, JobError> {
     let mut tenants = known(context, subject, cloud).await?;
     if tenants.len() > 1 {
         let clouds: Vec<&str> = tenants.iter().map(|tenant| tenant.cloud.as_str()).collect();
