@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::DONE;
 use super::arguments::duration;
+use super::{DONE, output};
 use crate::app::{self, DemoOptions, SimulateOptions};
 
 /// See it work.
@@ -30,9 +30,14 @@ pub struct Demo {
 impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
         let Self { tenants, listen, state_dir, duration } = self;
-        app::demo(DemoOptions { tenants, listen, state_dir, duration }).await?;
+        app::demo(DemoOptions { tenants, listen, state_dir, duration }, print).await?;
         Ok(DONE)
     }
+}
+
+/// Prints a line while something goes on; that nobody reads on does not end it.
+fn print(line: &str) {
+    let _ = output::line(line);
 }
 
 /// The simulated cloud.
@@ -58,7 +63,7 @@ pub struct Simulate {
 impl Simulate {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
         let Self { listen, tenants, seed, latency, clouds_yaml } = self;
-        app::simulate(SimulateOptions { listen, tenants, seed, latency, clouds_yaml }).await?;
+        app::simulate(SimulateOptions { listen, tenants, seed, latency, clouds_yaml }, print).await?;
         Ok(DONE)
     }
 }
