@@ -156,7 +156,7 @@ listen = "127.0.0.1:{self.port}"
         """Publishes a native job message, and waits for the event that tells its end."""
         message_id = str(uuid.uuid4())
         body = json.dumps({"id": message_id, "kind": kind, **job})
-        producer = self.broker.Producer(kombu.Exchange(f"{self.name}.jobs", "topic", durable=True, no_declare=True))
+        producer = self.broker.Producer(exchange=kombu.Exchange(f"{self.name}.jobs", "topic", no_declare=True))
         producer.publish(body, routing_key=kind, content_type="application/json", content_encoding="utf-8")
         event = wait_for(
             f"the end of {kind} {message_id}",
