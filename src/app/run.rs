@@ -103,7 +103,7 @@ impl Daemon {
             loopback: config.http.listen.ip().is_loopback(),
             heartbeat: heard,
         };
-        lifecycle.spawn(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
+        lifecycle.spawn_service(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
         lifecycle.spawn(leader::run(context.clone(), lifecycle.clone(), leads));
         lifecycle.spawn(table::run(context.clone(), runner.clone(), lifecycle.clone()));
         lifecycle.spawn(schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone()));

@@ -48,7 +48,7 @@ pub fn init(settings: &Telemetry, instance: &str) -> anyhow::Result<Guard> {
 
 /// Only our own spans are worth sending; the HTTP client that sends them must not trace itself.
 fn own_spans() -> EnvFilter {
-    EnvFilter::new("off,tenantd=info")
+    EnvFilter::new("off,tenantd=debug")
 }
 
 fn logs<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>

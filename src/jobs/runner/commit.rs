@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use tracing::Instrument;
 
 use super::{Attempt, Ended, Runner, StoreError, state_of};
 use crate::jobs::effects::{Tally, apply};
@@ -36,7 +37,8 @@ impl Runner {
     pub(super) async fn settle(&self, mut attempt: Attempt) -> Result<Ended, StoreError> {
         let mut tries = 0;
         loop {
-            match self.commit(&attempt).await {
+            let span = tracing::debug_span!("store.commit", effects = attempt.report.effects.len());
+            match self.commit(&attempt).instrument(span).await {
                 Ok(ended) => return Ok(ended),
                 Err(error) if error.is_retryable() => {
                     tries += 1;
