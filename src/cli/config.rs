@@ -49,7 +49,8 @@ impl Command {
 }
 
 fn init(path: &Path, cloud: Option<&str>, print: bool) -> anyhow::Result<u8> {
-    let sources = Sources::from_process();
+    let mut sources = Sources::from_process();
+    sources.files.extend(path.parent().map(|folder| folder.join("clouds.yaml")));
     let cloud = cloud.map_or_else(|| guess(&sources), str::to_owned);
     let text = template(&cloud);
     if print {
@@ -140,7 +141,7 @@ fn cloud_section(cloud: &str) -> String {
 const SCHEDULES: &str = r#"# What to do when: second, minute, hour, day of month, month, day of week.
 [[schedules]]
 name = "tenants"
-cron = "0 5 * * * *"
+cron = "0 */5 * * * *"
 job = "pull_tenants"
 
 [[schedules]]

@@ -93,7 +93,7 @@ pub(super) const COLUMNS: Columns = Columns {
         "last_seen_at",
         "resolved_at",
     ],
-    headings: &["OPENED", "SEVERITY", "TENANT", "TYPE", "WHAT", "CHANGE", "EXPECTED", "OBSERVED", "STATE", "ID"],
+    headings: &["OPENED", "SEVERITY", "TENANT", "WHAT", "EXPECTED", "OBSERVED", "STATE", "ID"],
     none: "no open drift",
 };
 
@@ -168,9 +168,11 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
             output::when(Some(finding.opened_at), now),
             finding.severity.to_string(),
             format!("{}/{}", listed.cloud, listed.tenant_name),
-            finding.resource_type.to_string(),
-            values::what(&finding.object_name, &finding.object, &finding.field),
-            finding.change.to_string(),
+            format!(
+                "{} {}",
+                finding.resource_type.noun(),
+                values::what(&finding.object_name, &finding.object, &finding.field)
+            ),
             values::say(&finding.object, &finding.expected),
             values::say(&finding.object, &finding.observed),
             finding.state.to_string(),
@@ -185,11 +187,11 @@ fn show(records: &Records, listed: &Listed) -> anyhow::Result<()> {
     let fields = [
         ("id", finding.id.to_string()),
         ("tenant", format!("{}/{} (project {})", listed.cloud, listed.tenant_name, listed.backend_id)),
-        ("what", format!("{} {}", finding.resource_type.noun(), row.cells[4])),
+        ("what", row.cells[3].clone()),
         ("object", finding.object.clone()),
         ("change", finding.change.to_string()),
-        ("expected", row.cells[6].clone()),
-        ("observed", row.cells[7].clone()),
+        ("expected", row.cells[4].clone()),
+        ("observed", row.cells[5].clone()),
         ("severity", finding.severity.to_string()),
         ("state", finding.state.to_string()),
         ("source", format!("the expectation was {}", finding.source)),
@@ -240,7 +242,9 @@ impl Accept {
                 }
             }
         }
-        print(records, &accepted).await?;
+        if !(failed && accepted.is_empty()) {
+            print(records, &accepted).await?;
+        }
         let what = if self.dry_run { "would be accepted; nothing was changed" } else { "accepted" };
         output::note(&format!("{} {what}", count(accepted.len(), "finding")));
         Ok(if failed { FAILED } else { DONE })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -131,5 +131,5 @@ fn is_empty_database(error: &anyhow::Error) -> bool {
 
 /// Reads an id out of an argument.
 pub fn id(text: &str) -> anyhow::Result<Uuid> {
-    Uuid::parse_str(text).with_context(|| format!("`{text}` is no id")).map_err(|error| usage(format!("{error:#}")))
+    Uuid::parse_str(text).map_err(|_| usage(format!("`{text}` is no id; copy one from the ID column of a listing")))
 }

@@ -176,7 +176,10 @@ impl Diff {
             let label = tenant.label();
             async move {
                 let snapshot = records.store().snapshot_at(tenant.uuid, resource_type, moment).await?;
-                snapshot.ok_or_else(|| anyhow::anyhow!("{resource_type} of {label} were not seen yet at {moment}"))
+                let at = moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+                snapshot.ok_or_else(|| {
+                    anyhow::anyhow!("{resource_type} of {label} were not seen yet at {at}; see: tenantd snapshots list")
+                })
             }
         };
         Ok((at(from.at(now)).await?, at(self.to.map_or(now, |to| to.at(now))).await?))
