@@ -1,4 +1,5 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
 
+mod cli;
 mod openstack;
 mod simulator;
