@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::arguments::{Moment, author, count};
 use super::output::{self, Columns, Row};
-use super::records::{Records, id};
+use super::records::{Id, Records};
 use super::{DONE, DRIFT, FAILED, usage, values};
+use crate::drift::EXISTENCE;
 use crate::jobs::accept::accept;
-use crate::model::{Change, FindingState, ResourceType};
+use crate::model::{Change, Finding, FindingState, ResourceType};
 use crate::store::findings::{Filter, Listed};
 
 /// Drift.
@@ -21,7 +22,7 @@ pub enum Command {
     /// Everything about one
     Show {
         /// The finding's id.
-        id: String,
+        id: Id,
     },
     /// Make what is there what is expected
     Accept(Accept),
@@ -65,7 +66,7 @@ pub struct List {
 pub struct Accept {
     /// Their ids; else all that the options describe.
     #[arg(conflicts_with_all = ["cloud", "tenant", "resource_type", "field", "since"])]
-    ids: Vec<String>,
+    ids: Vec<Id>,
     #[command(flatten)]
     which: Which,
     /// Only say what would be accepted.
@@ -115,9 +116,14 @@ pub(super) fn lasts(state: FindingState) -> bool {
     matches!(state, FindingState::Open | FindingState::Acknowledged)
 }
 
-async fn find(records: &Records, text: &str) -> anyhow::Result<Listed> {
-    let id = id(text)?;
-    let finding = records.store().finding(id).await?;
+async fn find(records: &Records, id: &Id) -> anyhow::Result<Listed> {
+    let store = records.store();
+    let every = Filter { ended: true, ..Filter::default() };
+    let known = async { Ok(store.findings(every).await?.iter().map(|it| it.finding.id).collect()) };
+    let finding = match id.whole(known).await? {
+        Some(whole) => store.finding(whole).await?,
+        None => None,
+    };
     finding.ok_or_else(|| anyhow::anyhow!("no finding {id}; `tenantd drift list --all` shows those there are"))
 }
 
@@ -173,11 +179,21 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
                 finding.resource_type.noun(),
                 values::what(&finding.object_name, &finding.object, &finding.field)
             ),
-            values::say(&finding.object, &finding.expected),
-            values::say(&finding.object, &finding.observed),
+            said(finding, &finding.expected),
+            said(finding, &finding.observed),
             finding.state.to_string(),
             finding.id.to_string(),
         ],
+    }
+}
+
+/// A value in a table; of a whole object or rule, which has been named, only whether it is there.
+fn said(finding: &Finding, value: &Value) -> String {
+    let named = finding.field == EXISTENCE || finding.field.starts_with("rule ");
+    match (named, value) {
+        (true, Value::Null) => "absent".to_owned(),
+        (true, _) => "present".to_owned(),
+        (false, value) => values::say(&finding.object, value),
     }
 }
 
@@ -190,8 +206,8 @@ fn show(records: &Records, listed: &Listed) -> anyhow::Result<()> {
         ("what", row.cells[3].clone()),
         ("object", finding.object.clone()),
         ("change", finding.change.to_string()),
-        ("expected", row.cells[4].clone()),
-        ("observed", row.cells[5].clone()),
+        ("expected", values::say(&finding.object, &finding.expected)),
+        ("observed", values::say(&finding.object, &finding.observed)),
         ("severity", finding.severity.to_string()),
         ("state", finding.state.to_string()),
         ("source", format!("the expectation was {}", finding.source)),
@@ -218,8 +234,8 @@ impl Accept {
         }
         let mut failed = false;
         let mut chosen = Vec::new();
-        for text in &self.ids {
-            chosen.push(find(records, text).await?);
+        for id in &self.ids {
+            chosen.push(find(records, id).await?);
         }
         if self.ids.is_empty() {
             chosen = self.which.findings(records, false).await?;

@@ -65,7 +65,7 @@ fn binary() -> Command {
     std::env::vars().filter(|(name, _)| ours(name)).for_each(|(name, _)| {
         command.env_remove(name);
     });
-    command.env("USER", "olga").env_remove("SUDO_USER");
+    command.env("USER", "olga").env_remove("SUDO_USER").env("HOME", "/nowhere").env_remove("XDG_CONFIG_HOME");
     command
 }
 

@@ -61,6 +61,8 @@ async fn what_is_shown_alone_is_a_list_of_one() {
     assert!(tenant[0]["ages"]["quotas"].is_i64() && tenant[0]["ages"]["floating_ips"].is_null());
     let finding = place.run(&["drift", "show", &furniture.finding.to_string(), "-o", "json"]).json();
     assert_eq!((finding[0]["tenant"].as_str(), finding[0]["cloud"].as_str()), (Some(PROJECT), Some("lab")));
+    let ending = furniture.finding.simple().to_string().split_off(20);
+    assert_eq!(place.run(&["drift", "show", &ending, "-o", "json"]).json(), finding);
     let letter = place.run(&["dead", "show", &furniture.letter.to_string(), "-o", "json"]).json();
     assert_eq!(letter[0]["body"]["kind"], "pull_quotas");
 }
@@ -75,6 +77,7 @@ async fn exit_codes_tell_drift_failure_and_misuse_apart() {
     assert_eq!(code(&["tenants", "show", "nobody"]), 1);
     assert_eq!(code(&["jobs", "show", &furniture.letter.to_string()]), 1);
     assert_eq!(code(&["jobs", "show", "seven"]), 64);
+    assert_eq!(code(&["jobs", "show", "000000"]), 1);
     assert_eq!(code(&["jobs", "list", "--state", "asleep"]), 64);
     assert_eq!(code(&["enqueue", "pull_quotas"]), 64);
     assert_eq!(code(&["enqueue", "pull_quotas", "--cloud", "nowhere"]), 64);
@@ -97,7 +100,7 @@ fn help_of_every_command_renders() {
         migrate; enqueue; pull; tenants; tenants list; tenants show; tenants why; tenants add; jobs; jobs list; \
         jobs show; dead; dead list; dead show; dead requeue; dead purge; schedules; schedules list; schedules run; \
         snapshots; snapshots list; snapshots show; snapshots diff; drift; drift list; drift show; drift accept; \
-        expectations; expectations show; expectations set; expectations clear; schema; schema job; completions";
+        expectations; expectations show; expectations set; expectations clear; schema; schema job; completions; man";
     for command in commands.split("; ") {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let said = tenantd(&words);
