@@ -90,7 +90,7 @@ impl Daemon {
             None => BrokerState::Off,
             Some(_) => BrokerState::Away("not connected yet".to_owned()),
         });
-        let (schedules, scheduled) = watch::channel(config.schedules.clone());
+        let (schedules, timetable) = watch::channel(config.schedules.clone());
         let (heartbeat, heard) = watch::channel(now);
         let runner = Runner::new(context.clone(), config.jobs.workers, lifecycle.interrupt.clone());
         let view = View {
@@ -98,7 +98,7 @@ impl Daemon {
             recorder,
             broker,
             leads: leading.clone(),
-            schedules: scheduled.clone(),
+            schedules: timetable.clone(),
             max_series: config.telemetry.max_series,
             loopback: config.http.listen.ip().is_loopback(),
             heartbeat: heard,
@@ -106,7 +106,7 @@ impl Daemon {
         lifecycle.spawn(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
         lifecycle.spawn(leader::run(context.clone(), lifecycle.clone(), leads));
         lifecycle.spawn(table::run(context.clone(), runner.clone(), lifecycle.clone()));
-        lifecycle.spawn(schedule::run(context.clone(), lifecycle.clone(), scheduled, leading.clone()));
+        lifecycle.spawn(schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone()));
         if let Some(settings) = config.broker.clone() {
             metrics::broker_connected(false);
             let parts = (context.clone(), runner, lifecycle.clone());

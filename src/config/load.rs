@@ -95,7 +95,7 @@ fn read_all(mut value: Value, problems: &mut Problems) -> Config {
             Ok(config) => return config,
             Err(error) => {
                 let message = error.inner().to_string();
-                let mut segments: Vec<String> = error.path().iter().map(|segment| segment.to_string()).collect();
+                let mut segments: Vec<String> = error.path().iter().map(std::string::ToString::to_string).collect();
                 segments.retain(|segment| segment != "?");
                 if let Some(field) = unknown_field(&message)
                     && segments.last().is_none_or(|last| last != field)

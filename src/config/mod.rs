@@ -87,7 +87,7 @@ impl Config {
         let mut keys = Vec::new();
         let mut differs = |key, changed: bool| {
             if changed {
-                keys.push(key)
+                keys.push(key);
             }
         };
         differs("instance", self.instance != next.instance);

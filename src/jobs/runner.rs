@@ -26,7 +26,7 @@ use crate::telemetry::{metrics, traces};
 mod commit;
 
 /// How much longer than its time-out a job is held, before another instance may take it over.
-pub const LEASE_MARGIN: Duration = Duration::from_secs(60);
+pub const LEASE_MARGIN: Duration = Duration::from_mins(1);
 
 /// How a request ended for whoever brought it.
 #[derive(Debug, Clone, PartialEq)]

@@ -35,14 +35,14 @@ impl Guard {
 pub fn init(settings: &Telemetry, instance: &str) -> anyhow::Result<Guard> {
     // The cron library tells of its own parts at every start.
     let filter: EnvFilter = format!("tokio_cron_scheduler=warn,{}", settings.log).parse()?;
-    let (traces, traced) = match &settings.otlp_endpoint {
+    let (traces, sending) = match &settings.otlp_endpoint {
         Some(endpoint) => {
             let (traces, layer) = traces::layer(endpoint, instance)?;
             (Some(traces), Some(layer.with_filter(own_spans())))
         }
         None => (None, None),
     };
-    Registry::default().with(traced).with(logs(settings.log_format).with_filter(filter)).try_init()?;
+    Registry::default().with(sending).with(logs(settings.log_format).with_filter(filter)).try_init()?;
     Ok(Guard { traces })
 }
 

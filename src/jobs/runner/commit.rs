@@ -75,7 +75,7 @@ impl Runner {
         tx.commit().await?;
         self.context.ring();
         tally.count();
-        Ok(self.tell(attempt, settled, now))
+        Ok(Self::tell(attempt, settled, now))
     }
 
     async fn write_job(
@@ -107,7 +107,7 @@ impl Runner {
             tx.schedule_succeeded(schedule, now).await?;
         }
         if settled.dead {
-            let error = settled.error.clone().unwrap_or_default();
+            let error = settled.error.as_deref().unwrap_or_default();
             let letter = dead_letter(&request, settled.reason.unwrap_or("failed"), error, now);
             self.bury(tx, &letter).await?;
         }
@@ -121,7 +121,7 @@ impl Runner {
     }
 
     /// Moves the counters, writes the log line, and says how it ended.
-    fn tell(&self, attempt: &Attempt, settled: Settled, now: DateTime<Utc>) -> Ended {
+    fn tell(attempt: &Attempt, settled: Settled, now: DateTime<Utc>) -> Ended {
         let request = &attempt.request;
         let kind = crate::jobs::kind(&request.kind).map_or("unknown", |kind| kind.name);
         let took = attempt.took(now);
@@ -171,7 +171,7 @@ impl Runner {
 
     /// A request whose id was used for another job is dead; the other job stays as it is.
     pub(super) async fn bury_reused(&self, request: &Request, error: &str) -> Result<Ended, StoreError> {
-        let letter = dead_letter(request, "id_reused", error.to_owned(), self.context.clock().now());
+        let letter = dead_letter(request, "id_reused", error, self.context.clock().now());
         let mut tx = self.context.store().begin().await?;
         self.bury(&mut tx, &letter).await?;
         tx.commit().await?;
@@ -236,14 +236,14 @@ fn settled(attempt: &Attempt, tally: &Tally, now: DateTime<Utc>) -> Settled {
     Settled { outcome, dead, again_at, reason: Some(error.reason()), error: Some(limited(&error.to_string())) }
 }
 
-fn dead_letter(request: &Request, reason: &str, error: String, now: DateTime<Utc>) -> DeadLetter {
+fn dead_letter(request: &Request, reason: &str, error: &str, now: DateTime<Utc>) -> DeadLetter {
     DeadLetter {
         id: new_id(now),
         job: Some(request.id),
         kind: Some(request.kind.clone()),
         tenant: request.subject.clone(),
         reason: reason.to_owned(),
-        error: limited(&error),
+        error: limited(error),
         attempts: request.attempt,
         died_at: now,
         content_type: "application/json".to_owned(),

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_macros, reason = "the one module that may name a metric")]
 
 pub mod catalogue;
+pub mod page;
 
 use std::time::Duration;
 
