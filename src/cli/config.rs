@@ -94,7 +94,11 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     let (owner, mine) = (std::fs::metadata(folder)?, file.metadata()?);
     if owner.gid() != mine.gid() {
-        chown(path, None, Some(owner.gid()))?;
+        match chown(path, None, Some(owner.gid())) {
+            // Somebody's own file, in a folder of others: it stays theirs.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            done => done?,
+        }
     }
     Ok(())
 }
@@ -134,7 +138,8 @@ fn next_steps(path: &Path, cloud: &str, sources: &Sources) {
 
 fn cloud_section(cloud: &str) -> String {
     format!(
-        "[[clouds]]\nname = \"{cloud}\"                          # in jobs, metrics and commands; the entry of clouds.yaml\n"
+        "# The name in jobs, metrics and commands; in clouds.yaml too, unless `entry` says another.\n\
+         [[clouds]]\nname = \"{cloud}\"\n"
     )
 }
 

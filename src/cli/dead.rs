@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::arguments::{Moment, count};
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
-use super::{DONE, FAILED, usage};
+use super::{DONE, FAILED, explain, usage};
 use crate::intake::envelope::{self, Properties};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
@@ -183,7 +183,7 @@ impl Requeue {
                 }),
                 Err(error) => {
                     refused += 1;
-                    output::note(&format!("tenantd: dead letter {}: {error:#}", letter.id));
+                    output::note(&format!("tenantd: dead letter {}: {}", letter.id, explain(&error)));
                 }
             }
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::arguments::{Moment, author, count};
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
-use super::{DONE, DRIFT, FAILED, usage, values};
+use super::{DONE, DRIFT, FAILED, explain, usage, values};
 use crate::drift::EXISTENCE;
 use crate::jobs::accept::accept;
 use crate::model::{Change, Finding, FindingState, ResourceType};
@@ -254,7 +254,7 @@ impl Accept {
                 Ok(()) => accepted.push(listed.finding.id),
                 Err(error) => {
                     failed = true;
-                    output::note(&format!("tenantd: {error:#}"));
+                    output::note(&format!("tenantd: {}", explain(&error)));
                 }
             }
         }

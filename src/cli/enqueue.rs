@@ -78,6 +78,9 @@ impl Enqueue {
             None => Value::Object(serde_json::Map::new()),
             Some(text) => serde_json::from_str(text).map_err(|error| usage(format!("--params is no JSON: {error}")))?,
         };
+        if !params.is_object() {
+            return Err(usage("--params must be a JSON object, such as {\"sizes\": true}"));
+        }
         kind.check(&params).map_err(usage)?;
         if self.tenant.is_none() && !kind.fleet {
             return Err(usage(format!("{} is for one tenant: say which with --tenant", kind.name)));

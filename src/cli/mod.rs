@@ -184,6 +184,27 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
     if wrong { WRONG } else { FAILED }
 }
 
+/// An error with its causes on one line, each said once, and what to do where that is known.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors end in what their cause says.
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    match error.downcast_ref() {
+        Some(LoadError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            text + "; `tenantd config init` writes one to start from, --config names another"
+        }
+        _ => text,
+    }
+}
+
 /// Whether an error only says that nobody reads on.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error

@@ -38,7 +38,9 @@ fn five_mistakes_are_five_messages() {
 fn a_missing_file_is_named() {
     let said = tenantd(&["--config", "/nowhere/tenantd.toml", "config", "check"]);
     assert_eq!(said.code, 64);
-    assert!(said.err.contains("/nowhere/tenantd.toml: No such file"), "{said:?}");
+    assert!(said.err.starts_with("tenantd: /nowhere/tenantd.toml: No such file"), "{said:?}");
+    assert_eq!(said.err.matches("No such file").count(), 1, "a cause is said once: {said:?}");
+    assert!(said.err.contains("tenantd config init"), "{said:?}");
 }
 
 #[test]
