@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::from(cli::DONE),
         Err(error) => {
-            eprintln!("tenantd: {error:#}");
+            eprintln!("tenantd: {}", cli::explain(&error));
             ExitCode::from(cli::code_of(&error))
         }
     }

@@ -1,5 +1,6 @@
 //! Arguments that several commands share.
 
+use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -46,7 +47,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Who gives this command, for the record: the person behind sudo, if there is one.
 pub fn author() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    named("SUDO_USER").or_else(|| named("USER")).unwrap_or_else(|| "unknown".to_owned())
+    let number =
+        || std::fs::metadata("/proc/self").map_or_else(|_| "unknown".to_owned(), |me| format!("uid {}", me.uid()));
+    named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME")).unwrap_or_else(number)
 }
 
 /// `1 finding`, `2 findings`.

@@ -49,7 +49,8 @@ impl Command {
 }
 
 fn init(path: &Path, cloud: Option<&str>, print: bool) -> anyhow::Result<u8> {
-    let sources = Sources::from_process();
+    let mut sources = Sources::from_process();
+    sources.files.extend(path.parent().map(|folder| folder.join("clouds.yaml")));
     let cloud = cloud.map_or_else(|| guess(&sources), str::to_owned);
     let text = template(&cloud);
     if print {
@@ -93,7 +94,11 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     let (owner, mine) = (std::fs::metadata(folder)?, file.metadata()?);
     if owner.gid() != mine.gid() {
-        chown(path, None, Some(owner.gid()))?;
+        match chown(path, None, Some(owner.gid())) {
+            // Somebody's own file, in a folder of others: it stays theirs.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            done => done?,
+        }
     }
     Ok(())
 }
@@ -133,14 +138,15 @@ fn next_steps(path: &Path, cloud: &str, sources: &Sources) {
 
 fn cloud_section(cloud: &str) -> String {
     format!(
-        "[[clouds]]\nname = \"{cloud}\"                          # in jobs, metrics and commands; the entry of clouds.yaml\n"
+        "# The name in jobs, metrics and commands; in clouds.yaml too, unless `entry` says another.\n\
+         [[clouds]]\nname = \"{cloud}\"\n"
     )
 }
 
 const SCHEDULES: &str = r#"# What to do when: second, minute, hour, day of month, month, day of week.
 [[schedules]]
 name = "tenants"
-cron = "0 5 * * * *"
+cron = "0 */5 * * * *"
 job = "pull_tenants"
 
 [[schedules]]

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::arguments::{Moment, count};
 use super::output::{self, Columns, Row};
-use super::records::{Records, id};
-use super::{DONE, FAILED, usage};
+use super::records::{Id, Records};
+use super::{DONE, FAILED, explain, usage};
 use crate::intake::envelope::{self, Properties};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
@@ -32,7 +32,7 @@ pub enum Command {
     /// One, with its message
     Show {
         /// The dead letter's id.
-        id: String,
+        id: Id,
     },
     /// Make each a new job
     Requeue(Requeue),
@@ -52,7 +52,7 @@ pub enum Command {
 pub struct Requeue {
     /// The dead letters' ids.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
-    ids: Vec<String>,
+    ids: Vec<Id>,
     /// Every one that was not requeued yet.
     #[arg(long)]
     all: bool,
@@ -95,7 +95,7 @@ impl Command {
                 let rows: Vec<Row> = letters.iter().map(|letter| row(letter, now)).collect();
                 output::list(records.output, COLUMNS, &rows)?;
             }
-            Self::Show { id: text } => show(records, &find(records, &text).await?, now)?,
+            Self::Show { id } => show(records, &find(records, &id).await?, now)?,
             Self::Requeue(requeue) => return requeue.run(records).await,
             Self::Purge { reason, before } => {
                 let before = before.map_or(now, |moment| moment.at(now));
@@ -109,9 +109,13 @@ impl Command {
     }
 }
 
-async fn find(records: &Records, text: &str) -> anyhow::Result<DeadLetter> {
-    let id = id(text)?;
-    let letter = records.store().dead_letter(id).await?;
+async fn find(records: &Records, id: &Id) -> anyhow::Result<DeadLetter> {
+    let store = records.store();
+    let known = async { Ok(store.dead_letters(None, None, MOST).await?.iter().map(|it| it.id).collect()) };
+    let letter = match id.whole(known).await? {
+        Some(whole) => store.dead_letter(whole).await?,
+        None => None,
+    };
     letter.ok_or_else(|| anyhow::anyhow!("no dead letter {id}; `tenantd dead list` shows those there are"))
 }
 
@@ -164,8 +168,8 @@ fn show(records: &Records, letter: &DeadLetter, now: DateTime<Utc>) -> anyhow::R
 impl Requeue {
     async fn run(self, records: &Records) -> anyhow::Result<u8> {
         let mut letters = Vec::new();
-        for text in &self.ids {
-            letters.push(find(records, text).await?);
+        for id in &self.ids {
+            letters.push(find(records, id).await?);
         }
         if self.all {
             letters = records.store().dead_letters(self.reason.as_deref(), None, MOST).await?;
@@ -179,7 +183,7 @@ impl Requeue {
                 }),
                 Err(error) => {
                     refused += 1;
-                    output::note(&format!("tenantd: dead letter {}: {error:#}", letter.id));
+                    output::note(&format!("tenantd: dead letter {}: {}", letter.id, explain(&error)));
                 }
             }
         }

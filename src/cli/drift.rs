@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::arguments::{Moment, author, count};
 use super::output::{self, Columns, Row};
-use super::records::{Records, id};
-use super::{DONE, DRIFT, FAILED, usage, values};
+use super::records::{Id, Records};
+use super::{DONE, DRIFT, FAILED, explain, usage, values};
+use crate::drift::EXISTENCE;
 use crate::jobs::accept::accept;
-use crate::model::{Change, FindingState, ResourceType};
+use crate::model::{Change, Finding, FindingState, ResourceType};
 use crate::store::findings::{Filter, Listed};
 
 /// Drift.
@@ -21,7 +22,7 @@ pub enum Command {
     /// Everything about one
     Show {
         /// The finding's id.
-        id: String,
+        id: Id,
     },
     /// Make what is there what is expected
     Accept(Accept),
@@ -65,7 +66,7 @@ pub struct List {
 pub struct Accept {
     /// Their ids; else all that the options describe.
     #[arg(conflicts_with_all = ["cloud", "tenant", "resource_type", "field", "since"])]
-    ids: Vec<String>,
+    ids: Vec<Id>,
     #[command(flatten)]
     which: Which,
     /// Only say what would be accepted.
@@ -93,7 +94,7 @@ pub(super) const COLUMNS: Columns = Columns {
         "last_seen_at",
         "resolved_at",
     ],
-    headings: &["OPENED", "SEVERITY", "TENANT", "TYPE", "WHAT", "CHANGE", "EXPECTED", "OBSERVED", "STATE", "ID"],
+    headings: &["OPENED", "SEVERITY", "TENANT", "WHAT", "EXPECTED", "OBSERVED", "STATE", "ID"],
     none: "no open drift",
 };
 
@@ -115,9 +116,14 @@ pub(super) fn lasts(state: FindingState) -> bool {
     matches!(state, FindingState::Open | FindingState::Acknowledged)
 }
 
-async fn find(records: &Records, text: &str) -> anyhow::Result<Listed> {
-    let id = id(text)?;
-    let finding = records.store().finding(id).await?;
+async fn find(records: &Records, id: &Id) -> anyhow::Result<Listed> {
+    let store = records.store();
+    let every = Filter { ended: true, ..Filter::default() };
+    let known = async { Ok(store.findings(every).await?.iter().map(|it| it.finding.id).collect()) };
+    let finding = match id.whole(known).await? {
+        Some(whole) => store.finding(whole).await?,
+        None => None,
+    };
     finding.ok_or_else(|| anyhow::anyhow!("no finding {id}; `tenantd drift list --all` shows those there are"))
 }
 
@@ -168,14 +174,26 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
             output::when(Some(finding.opened_at), now),
             finding.severity.to_string(),
             format!("{}/{}", listed.cloud, listed.tenant_name),
-            finding.resource_type.to_string(),
-            values::what(&finding.object_name, &finding.object, &finding.field),
-            finding.change.to_string(),
-            values::say(&finding.object, &finding.expected),
-            values::say(&finding.object, &finding.observed),
+            format!(
+                "{} {}",
+                finding.resource_type.noun(),
+                values::what(&finding.object_name, &finding.object, &finding.field)
+            ),
+            said(finding, &finding.expected),
+            said(finding, &finding.observed),
             finding.state.to_string(),
             finding.id.to_string(),
         ],
+    }
+}
+
+/// A value in a table; of a whole object or rule, which has been named, only whether it is there.
+fn said(finding: &Finding, value: &Value) -> String {
+    let named = finding.field == EXISTENCE || finding.field.starts_with("rule ");
+    match (named, value) {
+        (true, Value::Null) => "absent".to_owned(),
+        (true, _) => "present".to_owned(),
+        (false, value) => values::say(&finding.object, value),
     }
 }
 
@@ -185,11 +203,11 @@ fn show(records: &Records, listed: &Listed) -> anyhow::Result<()> {
     let fields = [
         ("id", finding.id.to_string()),
         ("tenant", format!("{}/{} (project {})", listed.cloud, listed.tenant_name, listed.backend_id)),
-        ("what", format!("{} {}", finding.resource_type.noun(), row.cells[4])),
+        ("what", row.cells[3].clone()),
         ("object", finding.object.clone()),
         ("change", finding.change.to_string()),
-        ("expected", row.cells[6].clone()),
-        ("observed", row.cells[7].clone()),
+        ("expected", values::say(&finding.object, &finding.expected)),
+        ("observed", values::say(&finding.object, &finding.observed)),
         ("severity", finding.severity.to_string()),
         ("state", finding.state.to_string()),
         ("source", format!("the expectation was {}", finding.source)),
@@ -216,8 +234,8 @@ impl Accept {
         }
         let mut failed = false;
         let mut chosen = Vec::new();
-        for text in &self.ids {
-            chosen.push(find(records, text).await?);
+        for id in &self.ids {
+            chosen.push(find(records, id).await?);
         }
         if self.ids.is_empty() {
             chosen = self.which.findings(records, false).await?;
@@ -236,11 +254,13 @@ impl Accept {
                 Ok(()) => accepted.push(listed.finding.id),
                 Err(error) => {
                     failed = true;
-                    output::note(&format!("tenantd: {error:#}"));
+                    output::note(&format!("tenantd: {}", explain(&error)));
                 }
             }
         }
-        print(records, &accepted).await?;
+        if !(failed && accepted.is_empty()) {
+            print(records, &accepted).await?;
+        }
         let what = if self.dry_run { "would be accepted; nothing was changed" } else { "accepted" };
         output::note(&format!("{} {what}", count(accepted.len(), "finding")));
         Ok(if failed { FAILED } else { DONE })

@@ -19,8 +19,9 @@ const PATIENCE: chrono::Duration = chrono::Duration::seconds(5);
 
 /// A job to put there.
 #[derive(Debug, Args)]
+#[command(after_help = kinds())]
 pub struct Enqueue {
-    /// The job kind, such as `pull_quotas`; `tenantd schema job` describes all.
+    /// The job kind.
     kind: String,
     /// For this tenant: an id, cloud/name, or a name that only one has.
     #[arg(long)]
@@ -31,12 +32,19 @@ pub struct Enqueue {
     /// For every tenant of every cloud.
     #[arg(long, conflicts_with_all = ["tenant", "cloud"])]
     all: bool,
-    /// The kind's parameters.
+    /// The kind's parameters; `tenantd schema job` describes them.
     #[arg(long, value_name = "JSON")]
     params: Option<String>,
     /// Wait for its end, and exit by it.
     #[arg(long)]
     wait: bool,
+}
+
+/// The kinds with what they do, for the help.
+fn kinds() -> String {
+    let longest = jobs::KINDS.iter().map(|kind| kind.name.len()).max().unwrap_or_default();
+    let lines = jobs::KINDS.iter().map(|kind| format!("\n  {:longest$}  {}", kind.name, kind.about));
+    format!("Kinds:{}", lines.collect::<String>())
 }
 
 impl Enqueue {
@@ -70,6 +78,9 @@ impl Enqueue {
             None => Value::Object(serde_json::Map::new()),
             Some(text) => serde_json::from_str(text).map_err(|error| usage(format!("--params is no JSON: {error}")))?,
         };
+        if !params.is_object() {
+            return Err(usage("--params must be a JSON object, such as {\"sizes\": true}"));
+        }
         kind.check(&params).map_err(usage)?;
         if self.tenant.is_none() && !kind.fleet {
             return Err(usage(format!("{} is for one tenant: say which with --tenant", kind.name)));

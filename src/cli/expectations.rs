@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::arguments::author;
 use super::output::{self, Columns, Format, Row};
-use super::records::Records;
+use super::records::{Id, Records};
 use super::{DONE, snapshots, usage, values};
 use crate::model::job::Request;
 use crate::model::quota::{self, Limit, Quotas};
@@ -70,7 +70,7 @@ pub struct From {
     values: Option<String>,
     /// What this snapshot saw.
     #[arg(long = "from-snapshot", value_name = "ID")]
-    snapshot: Option<String>,
+    snapshot: Option<Id>,
     /// All of it, in the form of `expectations show --output json` (its `body`); - reads stdin.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -163,7 +163,7 @@ impl Set {
         Ok(())
     }
 
-    async fn seen(&self, records: &Records, tenant: &Tenant, id: &str) -> anyhow::Result<Body> {
+    async fn seen(&self, records: &Records, tenant: &Tenant, id: &Id) -> anyhow::Result<Body> {
         let snapshot = snapshots::find(records, id).await?;
         if snapshot.tenant != tenant.uuid || snapshot.resource_type != self.resource_type {
             return Err(usage(format!(

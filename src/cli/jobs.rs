@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::DONE;
 use super::output::{self, Columns, Row};
-use super::records::{Records, id};
+use super::records::{Id, Records};
 use crate::model::Tenant;
 use crate::model::job::{Job, JobState};
 use crate::store::jobs::Filter;
@@ -22,7 +22,7 @@ pub enum Command {
     /// Everything about one
     Show {
         /// The job's id.
-        id: String,
+        id: Id,
     },
 }
 
@@ -45,6 +45,9 @@ pub struct List {
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
 }
+
+/// Jobs that are looked through for the ending of an id.
+const MOST: i64 = 10_000;
 
 pub(super) const COLUMNS: Columns = Columns {
     keys: &[
@@ -73,9 +76,14 @@ impl Command {
     pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
         match self {
             Self::List(list) => list.run(records).await,
-            Self::Show { id: text } => {
-                let id = id(&text)?;
-                let job = records.store().job(id).await?;
+            Self::Show { id } => {
+                let filter = Filter { limit: MOST, ..Filter::default() };
+                let known =
+                    async { Ok(records.store().jobs(filter).await?.iter().map(|job| job.request.id).collect()) };
+                let job = match id.whole(known).await? {
+                    Some(whole) => records.store().job(whole).await?,
+                    None => None,
+                };
                 let job = job.ok_or_else(|| anyhow::anyhow!("no job {id}; `tenantd jobs list` shows the newest"))?;
                 show(records, &job).await?;
                 Ok(DONE)

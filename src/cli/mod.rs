@@ -42,19 +42,30 @@ pub const WRONG: u8 = 64;
 
 /// Keeps an operator's records of OpenStack tenants true: pulls, snapshots, drift findings, events and metrics.
 #[derive(Debug, Parser)]
-#[command(name = "tenantd", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "tenantd", version, arg_required_else_help = true)]
 pub struct Cli {
     /// The configuration file.
     #[arg(
         long,
         global = true,
         env = "TENANTD_CONFIG",
+        hide_env_values = true,
         value_name = "FILE",
-        default_value = "/etc/tenantd/tenantd.toml"
+        default_value = "/etc/tenantd/tenantd.toml",
+        help_heading = "Everywhere"
     )]
     pub config: PathBuf,
-    /// How results are written.
-    #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    /// How results are written: table, json or csv.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Everywhere"
+    )]
     pub output: Format,
     /// What to do.
     #[command(subcommand)]
@@ -110,6 +121,12 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Man pages: tenantd(1) on stdout, or a page for each command into a folder
+    Man {
+        /// The folder.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// The command was asked for in a way that makes no sense; exits with [`WRONG`].
@@ -135,6 +152,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Config(command) => return command.run(&config, output),
         Command::Schema(command) => return command.run(),
         Command::Completions { shell } => return schema::completions(shell),
+        Command::Man { folder } => return schema::man(folder.as_deref()),
         _ => warnings_to_stderr(),
     }
     match command {
@@ -164,6 +182,27 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
 pub fn code_of(error: &anyhow::Error) -> u8 {
     let wrong = error.is::<Usage>() || error.is::<LoadError>() || error.is::<ProfileError>();
     if wrong { WRONG } else { FAILED }
+}
+
+/// An error with its causes on one line, each said once, and what to do where that is known.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors end in what their cause says.
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    match error.downcast_ref() {
+        Some(LoadError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            text + "; `tenantd config init` writes one to start from, --config names another"
+        }
+        _ => text,
+    }
 }
 
 /// Whether an error only says that nobody reads on.

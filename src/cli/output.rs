@@ -109,20 +109,39 @@ fn width() -> Option<u16> {
     io::stdout().is_terminal().then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0)
 }
 
-/// Columns side by side without lines around them; ids are never broken, for they are there to be copied.
+/// Wider columns than this are broken into lines when a table does not fit.
+const SHORT: usize = 16;
+
+/// Columns side by side without lines around them. Where the terminal is too narrow, ids show their last group only
+/// (arguments take it too), and long texts are broken into lines.
 fn table<'a>(headings: &[&str], rows: impl Iterator<Item = &'a [String]>, width: Option<u16>) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(headings.iter().copied());
-    for row in rows {
-        table.add_row(row);
+    let mut rows: Vec<Vec<String>> = rows.map(<[String]>::to_vec).collect();
+    let whole = rendered(headings, &rows, None);
+    let Some(width) = width else { return whole };
+    let fits = |text: &str| text.lines().all(|line| line.chars().count() <= width.into());
+    if fits(&whole) {
+        return whole;
     }
+    for (cell, _) in rows.iter_mut().flat_map(|row| row.iter_mut().zip(headings)).filter(|(_, it)| it.ends_with("ID")) {
+        if let Some((_, last)) = cell.rsplit_once('-') {
+            *cell = last.to_owned();
+        }
+    }
+    let shorter = rendered(headings, &rows, None);
+    if fits(&shorter) { shorter } else { rendered(headings, &rows, Some(width)) }
+}
+
+fn rendered(headings: &[&str], rows: &[Vec<String>], width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(headings.iter().copied()).add_rows(rows);
     table.set_content_arrangement(ContentArrangement::Disabled);
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    for (column, heading) in table.column_iter_mut().zip(headings) {
+    for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if heading.ends_with("ID") || heading.ends_with("AGE") || *heading == "SEEN" {
+        let widest = rows.iter().filter_map(|row| Some(row.get(index)?.chars().count())).max().unwrap_or_default();
+        if widest <= SHORT {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
@@ -195,12 +214,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_as_wide_as_the_terminal_and_breaks_no_id() {
+    fn a_table_that_does_not_fit_has_short_ids_and_broken_texts() {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057".to_owned();
         let row = ["a group with rather a long name that has to be broken".to_owned(), id.clone()];
-        let text = table(&["OBJECT", "ID"], std::iter::once(row.as_slice()), Some(60));
-        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        assert!(text.contains(&id) && text.lines().count() > 2, "{text}");
+        let at = |width| table(&["OBJECT", "ID"], std::iter::once(row.as_slice()), width);
+        assert!(at(None).contains(&id) && at(Some(120)).contains(&id));
+        let narrow = at(Some(40));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+        assert!(narrow.contains("  b302099a8057") && narrow.lines().count() > 2, "{narrow}");
     }
 
     #[test]

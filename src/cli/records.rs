@@ -1,10 +1,13 @@
 //! The records as commands use them: opened beside the daemon, without asking any cloud.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -129,7 +132,54 @@ fn is_empty_database(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(StoreError::Older { found: 0, .. }))
 }
 
-/// Reads an id out of an argument.
-pub fn id(text: &str) -> anyhow::Result<Uuid> {
-    Uuid::parse_str(text).with_context(|| format!("`{text}` is no id")).map_err(|error| usage(format!("{error:#}")))
+/// An id as a person gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Id {
+    /// The whole of it.
+    Whole(Uuid),
+    /// Its last digits, as narrow tables show them.
+    Ending(String),
+}
+
+impl FromStr for Id {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(id) = Uuid::parse_str(text) {
+            return Ok(Self::Whole(id));
+        }
+        let digits = text.trim_start_matches('-').to_ascii_lowercase();
+        if digits.len() >= 6 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Ok(Self::Ending(digits));
+        }
+        Err("is no id; copy one from the ID column of a listing, the last six digits are enough".to_owned())
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(id) => id.fmt(formatter),
+            Self::Ending(digits) => write!(formatter, "…{digits}"),
+        }
+    }
+}
+
+impl Id {
+    /// The whole id; `known` are asked only when the ending was given.
+    pub async fn whole<F>(&self, known: F) -> anyhow::Result<Option<Uuid>>
+    where
+        F: Future<Output = Result<Vec<Uuid>, StoreError>>,
+    {
+        let digits = match self {
+            Self::Whole(id) => return Ok(Some(*id)),
+            Self::Ending(digits) => digits,
+        };
+        let known = known.await?;
+        let mut fitting = known.into_iter().filter(|id| id.simple().to_string().ends_with(digits.as_str()));
+        match (fitting.next(), fitting.next()) {
+            (Some(_), Some(_)) => Err(usage(format!("more than one id ends in {digits}; give more of it"))),
+            (first, _) => Ok(first),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use anyhow::Context as _;
 use clap::{CommandFactory, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -62,6 +63,20 @@ pub(super) fn completions(shell: clap_complete::Shell) -> anyhow::Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tenantd", &mut script);
     output::line(String::from_utf8(script).map_err(io::Error::other)?.trim_end())?;
+    Ok(DONE)
+}
+
+/// Prints the man page, or writes one for each command.
+pub(super) fn man(folder: Option<&Path>) -> anyhow::Result<u8> {
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+            .with_context(|| folder.display().to_string())?;
+        return Ok(DONE);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    output::line(String::from_utf8(page).map_err(io::Error::other)?.trim_end())?;
     Ok(DONE)
 }
 

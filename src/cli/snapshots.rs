@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::arguments::Moment;
 use super::output::{self, Columns, Format, Row};
-use super::records::{Records, id};
+use super::records::{Id, Records};
 use super::{DONE, usage, values};
 use crate::drift::{self, Difference};
 use crate::model::ResourceType;
@@ -33,7 +33,7 @@ pub enum Command {
     /// One, with its content
     Show {
         /// The snapshot's id.
-        id: String,
+        id: Id,
     },
     /// What changed between two
     Diff(Diff),
@@ -44,7 +44,7 @@ pub enum Command {
 pub struct Diff {
     /// The earlier snapshot and the later one.
     #[arg(num_args = 2, value_names = ["EARLIER", "LATER"], conflicts_with_all = ["tenant", "resource_type", "from", "to"])]
-    ids: Vec<String>,
+    ids: Vec<Id>,
     /// Of this tenant.
     #[arg(long, requires = "from", requires = "resource_type")]
     tenant: Option<String>,
@@ -96,10 +96,18 @@ impl Command {
     }
 }
 
+/// Snapshots that are looked through for the ending of an id.
+const MOST: i64 = 10_000;
+
 /// The snapshot that an argument names.
-pub(super) async fn find(records: &Records, text: &str) -> anyhow::Result<Snapshot> {
-    let id = id(text)?;
-    let snapshot = records.store().snapshot(id).await?;
+pub(super) async fn find(records: &Records, id: &Id) -> anyhow::Result<Snapshot> {
+    let store = records.store();
+    let newest = Filter { limit: MOST, ..Filter::default() };
+    let known = async { Ok(store.snapshots(newest).await?.iter().map(|it| it.id).collect()) };
+    let snapshot = match id.whole(known).await? {
+        Some(whole) => store.snapshot(whole).await?,
+        None => None,
+    };
     snapshot.ok_or_else(|| anyhow::anyhow!("no snapshot {id}; `tenantd snapshots list` shows the newest"))
 }
 
@@ -176,7 +184,10 @@ impl Diff {
             let label = tenant.label();
             async move {
                 let snapshot = records.store().snapshot_at(tenant.uuid, resource_type, moment).await?;
-                snapshot.ok_or_else(|| anyhow::anyhow!("{resource_type} of {label} were not seen yet at {moment}"))
+                let at = moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+                snapshot.ok_or_else(|| {
+                    anyhow::anyhow!("{resource_type} of {label} were not seen yet at {at}; see: tenantd snapshots list")
+                })
             }
         };
         Ok((at(from.at(now)).await?, at(self.to.map_or(now, |to| to.at(now))).await?))

@@ -138,10 +138,13 @@ fn state(tenant: &Tenant) -> String {
     }
 }
 
+fn successes(statuses: &[Status]) -> Ages {
+    statuses.iter().filter_map(|it| Some((it.resource_type, it.last_success_at?))).collect()
+}
+
 async fn show(records: &Records, tenant: &Tenant) -> anyhow::Result<()> {
     let (now, statuses) = (records.now(), records.store().statuses(tenant.uuid).await?);
-    let ages = statuses.iter().filter_map(|it| Some((it.resource_type, it.last_success_at?))).collect();
-    let mut row = row(tenant, &ages, now);
+    let mut row = row(tenant, &successes(&statuses), now);
     row.json["domain"] = json!(tenant.domain);
     row.json["description"] = json!(tenant.description);
     row.json["created_at"] = json!(tenant.created_at);
@@ -187,10 +190,14 @@ impl Add {
         let config = build::load_config(path)?;
         known_cloud(&config, Some(&self.cloud))?;
         let context = build::context(&config).await?;
-        let live = context.live();
+        let (live, began) = (context.live(), context.clock().now());
         let found = resolve::tenant(&context, &live, &self.project_id, Some(&self.cloud)).await;
         let tenant = found.with_context(|| format!("cloud `{}`", self.cloud))?;
-        output::list(format, COLUMNS, &[row(&tenant, &Ages::new(), context.clock().now())])?;
+        let statuses = context.store().statuses(tenant.uuid).await?;
+        output::list(format, COLUMNS, &[row(&tenant, &successes(&statuses), context.clock().now())])?;
+        if tenant.created_at < began {
+            output::note("it was recorded already; nothing was changed");
+        }
         output::note(&format!("next: tenantd pull --cloud {} --tenant {}", tenant.cloud, tenant.backend_id));
         context.store().close().await;
         Ok(DONE)

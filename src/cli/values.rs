@@ -23,7 +23,12 @@ pub fn say(object: &str, value: &Value) -> String {
         Value::Array(items) => items.iter().map(|it| say(object, it)).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => match serde_json::from_value::<Meaning>(value.clone()) {
             Ok(meaning) => meaning.to_string(),
-            Err(_) => fields.iter().map(|field| say_field(object, field)).collect::<Vec<_>>().join(", "),
+            Err(_) => fields
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|field| say_field(object, field))
+                .collect::<Vec<_>>()
+                .join(", "),
         },
     }
 }
@@ -84,11 +89,12 @@ pub fn summary(body: &Body) -> String {
 fn quotas_summary(quotas: &BTreeMap<String, Quota>) -> String {
     let exceeded =
         |quota: &Quota| matches!((quota.limit, quota.usage), (Some(limit), Some(usage)) if limit.is_exceeded_by(usage));
-    let named: Vec<_> =
-        quotas.iter().filter(|(name, quota)| FOREMOST.contains(&name.as_str()) || exceeded(quota)).collect();
-    let mut parts: Vec<String> = named.iter().map(|(name, quota)| one_quota(name, **quota)).collect();
-    if quotas.len() > named.len() {
-        parts.push(format!("{} more", quotas.len() - named.len()));
+    let is_foremost = |name: &str| FOREMOST.contains(&name);
+    let foremost = FOREMOST.iter().filter_map(|name| quotas.get_key_value(*name));
+    let others = quotas.iter().filter(|(name, quota)| !is_foremost(name) && exceeded(quota));
+    let mut parts: Vec<String> = foremost.chain(others).map(|(name, quota)| one_quota(name, *quota)).collect();
+    if quotas.len() > parts.len() {
+        parts.push(format!("{} more", quotas.len() - parts.len()));
     }
     parts.join(", ")
 }

@@ -105,10 +105,10 @@ impl Answer<'_> {
         }
         for listed in &self.findings {
             let row = drift::row(listed, now);
-            let [opened, severity, _, _, what, change, expected, observed, state, id] = row.cells.as_slice() else {
+            let [opened, severity, _, what, expected, observed, state, id] = row.cells.as_slice() else {
                 continue;
             };
-            lines.push(format!("  drift: {what}, {change}, expected {expected}, observed {observed}"));
+            lines.push(format!("  drift: {what}, expected {expected}, observed {observed}"));
             lines.push(format!("    {severity}, {state}, opened {opened}; tenantd drift show {id}"));
         }
         lines
