@@ -1,4 +1,6 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
 
 mod openstack;
+mod records;
 mod simulator;
+mod support;
