@@ -1,5 +1,7 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
 
+mod architecture;
+mod broker;
 mod openstack;
 mod records;
 mod simulator;

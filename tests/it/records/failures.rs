@@ -55,6 +55,7 @@ async fn a_busy_service_is_asked_again_when_it_said(database: Database) {
     app.run("pull_floating_ips", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&["jobs", "resources", "dead_letters", "outbox"]).await, @r"
     + jobs attempt=1 error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull_floating_ips not_before=T+21 params={} reason=unavailable source=test state=queued subject=tenant-001 tenant=tenant-001
+    + outbox events tenant.discovered
     + resources error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) error_reason=unavailable failures=1 last_attempt_at=T+1 resource_type=floating_ips tenant=tenant-001
     ");
     app.advance(19);
@@ -116,8 +117,10 @@ async fn an_interrupted_job_is_put_back_uncounted(database: Database) {
     app.cloud().faults(json!([{"service": "network", "kind": "hang"}])).await;
     let job = app.run("pull_floating_ips", "tenant-001", none());
     let stop = async {
-        crate::support::eventually("the request that hangs", async || (app.cloud().struck().await == [1]).then_some(()))
-            .await;
+        crate::support::eventually("the request that hangs", async || {
+            (app.cloud().struck().await == [1]).then_some(())
+        })
+        .await;
         app.interrupt.cancel();
     };
     let (ended, ()) = tokio::join!(job, stop);

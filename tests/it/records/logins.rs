@@ -25,7 +25,8 @@ async fn pulled_with(database: &Database, login: Login) -> String {
 
     let rows = rows::all(database).await;
     let cloud_of = |tenant: &serde_json::Value| {
-        rows.iter().find(|((table, key), _)| table == "tenants" && *key == rows::text(tenant)).unwrap().1["cloud"].clone()
+        rows.iter().find(|((table, key), _)| table == "tenants" && *key == rows::text(tenant)).unwrap().1["cloud"]
+            .clone()
     };
     let accepted = rows.iter().filter(|((table, _), _)| table == "expectations");
     let accepted: Vec<String> = accepted.map(|(_, row)| rows::text(&cloud_of(&row["tenant"]))).collect();
@@ -39,7 +40,7 @@ async fn pulled_with(database: &Database, login: Login) -> String {
 
 async fn a_wrong_password_is_named(database: Database) {
     assert_snapshot!(pulled_with(&database, Login::WrongPassword).await, @r#"
-    + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+5 error=http://127.0.0.1:PORT/identity/v3 refused the login of user admin: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml job=<job> kind=pull_security_groups reason=unauthorised
+    + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+6 error=http://127.0.0.1:PORT/identity/v3 refused the login of user admin: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml job=<job> kind=pull_security_groups reason=unauthorised
     + jobs attempt=1 cloud=broken error=http://127.0.0.1:PORT/identity/v3 refused the login of user admin: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml kind=pull_security_groups not_before=T+3 outcome=failed params={} reason=unauthorised source=test state=failed
     + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
     accepted in the broken cloud: 0
@@ -48,7 +49,7 @@ async fn a_wrong_password_is_named(database: Database) {
 
 async fn an_expired_credential_is_named(database: Database) {
     assert_snapshot!(pulled_with(&database, Login::ExpiredCredential).await, @r#"
-    + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+5 error=http://127.0.0.1:PORT/identity/v3 refused the login of application credential <id>: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml job=<job> kind=pull_security_groups reason=unauthorised
+    + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+6 error=http://127.0.0.1:PORT/identity/v3 refused the login of application credential <id>: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml job=<job> kind=pull_security_groups reason=unauthorised
     + jobs attempt=1 cloud=broken error=http://127.0.0.1:PORT/identity/v3 refused the login of application credential <id>: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml kind=pull_security_groups not_before=T+3 outcome=failed params={} reason=unauthorised source=test state=failed
     + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
     accepted in the broken cloud: 0
@@ -73,7 +74,7 @@ async fn a_member_sees_only_its_own_project(database: Database) {
 
 async fn a_system_scope_is_refused(database: Database) {
     assert_snapshot!(pulled_with(&database, Login::Entry("sim-system")).await, @r#"
-    + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+5 error=network gives a true answer only to a token for a project (neutron lists nothing to others) and this one is for the system; set a project in clouds.yaml job=<job> kind=pull_security_groups reason=wrong_scope
+    + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+6 error=network gives a true answer only to a token for a project (neutron lists nothing to others) and this one is for the system; set a project in clouds.yaml job=<job> kind=pull_security_groups reason=wrong_scope
     + jobs attempt=1 cloud=broken error=network gives a true answer only to a token for a project (neutron lists nothing to others) and this one is for the system; set a project in clouds.yaml kind=pull_security_groups not_before=T+3 outcome=failed params={} reason=wrong_scope source=test state=failed
     + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
     accepted in the broken cloud: 0

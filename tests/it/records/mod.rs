@@ -1,8 +1,5 @@
 //! One behavioural suite for both databases: what jobs record, and what they never do.
-#![expect(
-    clippy::unwrap_used,
-    reason = "these are tests; the lint only sees the functions marked so"
-)]
+#![expect(clippy::unwrap_used, reason = "these are tests; the lint only sees the functions marked so")]
 
 mod absence;
 mod drift;

@@ -31,6 +31,7 @@ async fn a_first_pull_accepts_what_is_there(database: Database) {
     + outbox events snapshot.quotas.changed
     + outbox events snapshot.security_groups.changed
     + outbox events snapshot.server_groups.changed
+    + outbox events tenant.discovered
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=floating_ips snapshot=<snapshot> tenant=tenant-001
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=quotas snapshot=<snapshot> tenant=tenant-001
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=security_groups snapshot=<snapshot> tenant=tenant-001

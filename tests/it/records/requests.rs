@@ -15,6 +15,7 @@ on_both_databases!(
     a_passed_deadline_is_expired,
     what_nobody_can_do_is_dead,
     a_request_for_later_waits,
+    what_a_person_waits_for_goes_first,
     two_claims_never_share_a_job,
     a_lost_owners_job_is_taken_over_and_counted,
 );
@@ -77,6 +78,22 @@ async fn a_request_for_later_waits(database: Database) {
     app.advance(30);
     let ended = app.run_waiting().await;
     assert!(matches!(ended.as_slice(), [Ended::Done { .. }]), "{ended:?}");
+}
+
+async fn what_a_person_waits_for_goes_first(database: Database) {
+    let app = TestApp::start(&database).await;
+    let now = app.clock.now();
+    let mut tx = app.context.store().begin().await.unwrap();
+    let asked = [("b", 0, 2), ("c", 5, 1), ("d", 5, 0), ("e", 10, 3), ("a", 0, 1)];
+    for (name, priority, seconds) in asked {
+        let (source, not_before) = (name.to_owned(), now + Duration::seconds(seconds));
+        let request = Request { priority, source, not_before, ..app.request("detect_drift") };
+        tx.insert_job(&request, None).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    app.advance(10);
+    let order: Vec<String> = app.claim().await.into_iter().map(|job| job.request.source).collect();
+    assert_eq!(order, ["e", "d", "c", "a", "b"]);
 }
 
 async fn two_claims_never_share_a_job(database: Database) {

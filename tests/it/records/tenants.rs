@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::json;
+use tenantd::clock::Clock;
 use tenantd::jobs::context::Discovery;
 use tenantd::jobs::runner::Ended;
 use tenantd::model::job::Request;
@@ -14,7 +15,7 @@ on_both_databases!(
     discovery_leaves_out_heat_and_disabled_projects,
     discovery_respects_domains,
     a_tenant_that_changes_is_recorded,
-    a_vanished_project_is_marked_and_comes_back,
+    a_vanished_project_comes_back,
     a_deleted_project_is_marked,
     an_unknown_tenant_is_looked_up_and_announced,
     what_no_cloud_has_is_dead,
@@ -78,31 +79,30 @@ async fn a_tenant_that_changes_is_recorded(database: Database) {
     assert_snapshot!(app.changes_in(&["snapshots"]).await, @"+ snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+3 last_seen_at=T+3 resource_type=server_groups tenant=tenant-001");
 }
 
-async fn a_vanished_project_is_marked_and_comes_back(database: Database) {
+async fn a_vanished_project_comes_back(database: Database) {
     let app = TestApp::with(&database, tagged()).await;
     app.run_for_cloud("pull_tenants", "sim").await;
     app.run("pull_server_groups", "tenant-002", none()).await;
-    app.changes().await;
-    let path = format!("/identity/v3/projects/{}", app.cloud().project("tenant-002").await);
+    // Who loses the tag is still there, and so is its tenant.
     app.cloud().change_project("tenant-002", json!({"tags": []})).await;
+    app.changes().await;
     app.run_for_cloud("pull_tenants", "sim").await;
     assert_snapshot!(app.changes_in(&["tenants"]).await, @"");
-    app.cloud().faults(json!([{"path_prefix": path, "method": "GET", "kind": "status", "status": 404}])).await;
-    app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes().await, @r#"
-    + dead_letters attempts=1 body={"cloud":"sim","id":"<job>","kind":"pull_tenants","params":{}} died_at=T+4 error=not found: identity answered 404 to project_show of project tenant-002: 404 Not Found The server is currently unavailable. Please try again at a later time. (<id>) job=<job> kind=pull_tenants reason=not_found
-    + jobs attempt=1 cloud=sim error=not found: identity answered 404 to project_show of project tenant-002: 404 Not Found The server is currently unavailable. Please try again at a later time. (<id>) kind=pull_tenants not_before=T+3 outcome=failed params={} reason=not_found source=test state=failed
-    + outbox dead pull_tenants
-    + outbox events job.pull_tenants.failed
-    "#);
-    app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes_in(&["tenants"]).await, @"");
-    app.cloud().faults(json!([])).await;
+    let mut tx = app.context.store().begin().await.unwrap();
+    tx.mark_vanished(app.tenant("tenant-002").await.uuid, app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    app.run_for_cloud("pull_server_groups", "sim").await;
+    assert_snapshot!(app.changes_in(&["tenants", "snapshots"]).await, @r"
+    + snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+4 last_seen_at=T+4 resource_type=server_groups tenant=tenant-001
+    ~ tenants tenant-002: vanished_at null → T+3
+    ");
     app.cloud().change_project("tenant-002", json!({"tags": ["tenant"]})).await;
     app.run_for_cloud("pull_tenants", "sim").await;
     assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 cloud=sim kind=pull_tenants not_before=T+5 outcome=unchanged params={} source=test state=succeeded
-    + outbox events job.pull_tenants.unchanged
+    + jobs attempt=1 cloud=sim kind=pull_tenants not_before=T+4 outcome=succeeded params={} source=test state=succeeded
+    + outbox events job.pull_tenants.succeeded
+    + outbox events tenant.changed
+    ~ tenants tenant-002: vanished_at T+3 → null
     ");
 }
 
@@ -130,6 +130,7 @@ async fn an_unknown_tenant_is_looked_up_and_announced(database: Database) {
     + jobs attempt=1 kind=pull_floating_ips not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_floating_ips.succeeded
     + outbox events snapshot.floating_ips.changed
+    + outbox events tenant.discovered
     + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
     ");
     let by_name = Request { subject: Some("sim/tenant-001".into()), ..app.request("pull_floating_ips") };
@@ -197,5 +198,10 @@ async fn one_id_in_two_clouds_is_ambiguous(database: Database) {
     }
     app.changes().await;
     app.deliver(Request { subject, ..app.request("pull_floating_ips") }).await;
-    assert_snapshot!(app.changes().await, @"");
+    assert_snapshot!(app.changes().await, @r#"
+    + dead_letters attempts=1 body={"id":"<job>","kind":"pull_floating_ips","params":{},"tenant":"tenant-001"} died_at=T+4 error=`tenant-001` is a tenant of east and of west; say which with `cloud` job=<job> kind=pull_floating_ips reason=ambiguous_tenant tenant=tenant-001
+    + jobs attempt=1 error=`tenant-001` is a tenant of east and of west; say which with `cloud` kind=pull_floating_ips not_before=T+3 outcome=failed params={} reason=ambiguous_tenant source=test state=failed subject=tenant-001
+    + outbox dead pull_floating_ips
+    + outbox events job.pull_floating_ips.failed
+    "#);
 }

@@ -1,6 +1,7 @@
 //! The daemon's parts around one test's database and clouds, with a clock that the test moves.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tenantd::drift::rules::Rules;
 use tenantd::jobs::context::{Context, Discovery, Exchanges, Live, Retries};
 use tenantd::jobs::effects::{Effect, Tally, apply};
 use tenantd::jobs::runner::{Ended, Origin, Runner};
-use tenantd::model::ids::new_id;
+use tenantd::model::ids::named_id;
 use tenantd::model::job::{Job, Request};
 use tenantd::model::{Observation, Tenant};
 use tenantd::store::jobs::Hold;
@@ -31,6 +32,8 @@ pub struct Setup {
     pub discovery: Discovery,
     pub rules: Rules,
     pub retries: Retries,
+    /// What the exchanges' names begin with.
+    pub prefix: Option<String>,
 }
 
 impl Default for Setup {
@@ -41,6 +44,7 @@ impl Default for Setup {
             discovery: Discovery { skip_domains: vec!["heat".to_owned()], ..Discovery::default() },
             rules: Rules::default(),
             retries: Retries::default(),
+            prefix: None,
         }
     }
 }
@@ -55,6 +59,7 @@ pub struct TestApp {
     pub interrupt: CancellationToken,
     clouds: BTreeMap<&'static str, SimulatedCloud>,
     looked: Mutex<Rows>,
+    requests: AtomicU64,
 }
 
 impl TestApp {
@@ -73,14 +78,25 @@ impl TestApp {
             clouds.insert(name, cloud);
         }
         let live = Live { clouds: live, rules: setup.rules, retries: setup.retries };
-        let exchanges = Exchanges { events: "events".to_owned(), dead: "dead".to_owned() };
+        let name =
+            |what: &str| setup.prefix.as_ref().map_or_else(|| what.to_owned(), |prefix| format!("{prefix}.{what}"));
+        let exchanges = Exchanges { events: name("events"), dead: name("dead") };
         let clock_of_context: Arc<dyn Clock> = Arc::new(clock.clone());
         let store = database.store().await;
         let context = Context::new(store, clock_of_context, "test".to_owned(), live, Some(exchanges));
         let interrupt = CancellationToken::new();
         let runner = Runner::new(context.clone(), 4, interrupt.clone());
         let looked = Mutex::new(rows::all(database).await);
-        Self { database: database.clone(), clock, context, runner, interrupt, clouds, looked }
+        Self {
+            database: database.clone(),
+            clock,
+            context,
+            runner,
+            interrupt,
+            clouds,
+            looked,
+            requests: AtomicU64::new(0),
+        }
     }
 
     /// The cloud, where there is one.
@@ -122,8 +138,9 @@ impl TestApp {
 
     /// A request for everything.
     pub fn request(&self, kind: &str) -> Request {
-        let now = self.context.clock().now();
-        Request::new(new_id(now), kind, "test", now)
+        // Counted ids, so that jobs that wait are taken in the same order each time.
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        Request::new(named_id("test", &number.to_string()), kind, "test", self.clock.now())
     }
 
     /// Runs what waits in the table and whose time has come, until nothing does.

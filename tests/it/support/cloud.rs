@@ -52,8 +52,12 @@ impl SimulatedCloud {
         std::fs::write(&file, yaml).unwrap();
         let sources = Sources { files: vec![file], ..Sources::default() };
         let profile = clouds_yaml::load(entry, None, &sources).unwrap();
-        let options =
-            Options { name: name.to_owned(), attempts: 1, request_timeout: Duration::from_secs(10), ..Options::default() };
+        let options = Options {
+            name: name.to_owned(),
+            attempts: 1,
+            request_timeout: Duration::from_secs(10),
+            ..Options::default()
+        };
         let api = Cloud::new(profile, options, clock).unwrap();
         CloudEntry { api, discovery, concurrency: 4 }
     }

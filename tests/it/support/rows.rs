@@ -51,9 +51,9 @@ async fn sqlite(url: &str) -> sqlx::Result<Raw> {
             .bind(&table)
             .fetch_all(&mut connection)
             .await?;
-        let readable = columns
-            .iter()
-            .map(|(name, _)| format!("'{name}', CASE typeof({name}) WHEN 'blob' THEN lower(hex({name})) ELSE {name} END"));
+        let readable = columns.iter().map(|(name, _)| {
+            format!("'{name}', CASE typeof({name}) WHEN 'blob' THEN lower(hex({name})) ELSE {name} END")
+        });
         let select = format!("SELECT json_object({}) FROM {table}", readable.collect::<Vec<_>>().join(", "));
         let keys: Vec<String> = columns.iter().filter(|(_, key)| *key > 0).map(|(name, _)| name.clone()).collect();
         let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut connection).await?;
