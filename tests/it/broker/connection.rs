@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
+use tenantd::intake::amqp::BrokerState;
 
 use super::rig::{Daemon, HOLD, Rig, with};
 use super::{ended, job, jobs, outcomes, until_ended};
@@ -28,10 +29,12 @@ async fn a_cut_connection_loses_nothing_and_doubles_nothing() {
         for enough in [10, 30] {
             until_ended(&database, enough).await;
             proxy.cut();
+            let is_connected = || *daemon.state.borrow() == BrokerState::Connected;
+            eventually("the cut to be noticed", async || (!is_connected()).then_some(())).await;
             eventually("a new connection", async || {
                 // The wait before the next attempt goes by this clock.
                 app.clock.advance(Duration::from_secs(1));
-                (proxy.connections() > 0).then_some(())
+                is_connected().then_some(())
             })
             .await;
         }

@@ -154,7 +154,7 @@ pub struct Event {
 /// A running broker side, with whatever takes parked jobs.
 pub struct Daemon {
     pub lifecycle: Lifecycle,
-    _state: watch::Receiver<BrokerState>,
+    pub state: watch::Receiver<BrokerState>,
     _leads: watch::Sender<bool>,
 }
 
@@ -174,7 +174,7 @@ impl Daemon {
         lifecycle.spawn(table::run(app.context.clone(), app.runner.clone(), lifecycle.clone()));
         let connected = watched.wait_for(|state| *state == BrokerState::Connected);
         tokio::time::timeout(Duration::from_secs(20), connected).await.expect("a connection").unwrap();
-        Self { lifecycle, _state: watched, _leads: leads }
+        Self { lifecycle, state: watched, _leads: leads }
     }
 
     /// Stops politely.

@@ -6,6 +6,7 @@ mod drift;
 mod failures;
 mod groups;
 mod logins;
+mod properties;
 mod pulls;
 mod requests;
 mod schedules;

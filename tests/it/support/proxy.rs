@@ -30,11 +30,6 @@ impl Proxy {
     pub fn cut(&self) {
         self.cuts.send_modify(|count| *count += 1);
     }
-
-    /// How many connections stand now.
-    pub fn connections(&self) -> usize {
-        self.cuts.receiver_count().saturating_sub(1)
-    }
 }
 
 async fn forward(mut near: TcpStream, target: String, mut cut: watch::Receiver<u64>) {
