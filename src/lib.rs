@@ -1,9 +1,11 @@
 //! tenantd keeps an operator's records of OpenStack tenants true.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drift;
+pub mod http;
 pub mod intake;
 pub mod jobs;
 pub mod lifecycle;

@@ -15,6 +15,7 @@ pub struct Lifecycle {
     /// Cancelled when what runs must end now.
     pub interrupt: CancellationToken,
     tasks: TaskTracker,
+    services: TaskTracker,
 }
 
 /// What woke the daemon's main loop.
@@ -74,6 +75,12 @@ impl Lifecycle {
         tokio::spawn(self.tasks.track_future(task))
     }
 
+    /// Runs a task that lasts until everything else has ended, such as the HTTP server that tells of it.
+    #[expect(clippy::disallowed_methods, reason = "this is the tracker that everyone else uses")]
+    pub fn spawn_service(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.services.track_future(task));
+    }
+
     /// Stops politely: nothing new is taken, what runs may end within `grace`, then it is interrupted. `at_once`
     /// completes when someone is tired of waiting.
     pub async fn end(&self, grace: Duration, at_once: impl Future<Output = ()>) {
@@ -85,9 +92,12 @@ impl Lifecycle {
             () = at_once => {}
         }
         self.interrupt.cancel();
+        self.services.close();
         // Putting jobs back is one transaction each.
-        if tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await.is_err() {
-            tracing::error!(tasks = self.tasks.len(), "tasks did not end; they are left behind");
+        let ended = async { tokio::join!(self.tasks.wait(), self.services.wait()) };
+        if tokio::time::timeout(Duration::from_secs(5), ended).await.is_err() {
+            let tasks = self.tasks.len() + self.services.len();
+            tracing::error!(tasks, "tasks did not end; they are left behind");
         }
     }
 }

@@ -46,7 +46,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_delay_never_passes_its_ceiling(attempt in 0_u32..1_000, seed in any::<u64>()) {
-            let backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(300) };
+            let backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_mins(5) };
             let delay = backoff.delay(attempt, &mut rand::rngs::StdRng::seed_from_u64(seed));
             prop_assert!(delay <= backoff.ceiling(attempt));
             prop_assert!(backoff.ceiling(attempt) <= backoff.max);

@@ -62,9 +62,8 @@ pub fn exchanges(config: &Config) -> Option<Exchanges> {
 /// Clouds and rules; a cloud that cannot be prepared is left out and named, for the others go on.
 pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> (Live, Vec<anyhow::Error>) {
     let (mut clouds, mut problems) = (BTreeMap::new(), Vec::new());
-    let sources = Sources::from_process();
     for section in &config.clouds {
-        match cloud(section, &sources, clock).with_context(|| format!("cloud `{}`", section.name)) {
+        match cloud(section, sources(config, section), clock).with_context(|| format!("cloud `{}`", section.name)) {
             Ok(entry) => drop(clouds.insert(section.name.clone(), entry)),
             Err(problem) => problems.push(problem),
         }
@@ -75,9 +74,22 @@ pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> (Live, Vec<anyhow::Error
     (live, problems)
 }
 
-fn cloud(section: &config::Cloud, sources: &Sources, clock: &Arc<dyn Clock>) -> anyhow::Result<CloudEntry> {
-    let profile = clouds_yaml::load(section.entry(), section.region.as_deref(), sources)?;
-    let (entry, region, sources) = (section.entry().to_owned(), section.region.clone(), sources.clone());
+/// Where the credentials of a cloud are looked for.
+pub fn sources(config: &Config, section: &config::Cloud) -> Sources {
+    let mut sources = Sources::from_process();
+    if let Some(file) = &section.file {
+        sources.files = vec![file.clone()];
+        return sources;
+    }
+    if let Some(folder) = config.file.as_deref().and_then(Path::parent) {
+        sources.files.push(folder.join("clouds.yaml"));
+    }
+    sources
+}
+
+fn cloud(section: &config::Cloud, sources: Sources, clock: &Arc<dyn Clock>) -> anyhow::Result<CloudEntry> {
+    let profile = clouds_yaml::load(section.entry(), section.region.as_deref(), &sources)?;
+    let (entry, region) = (section.entry().to_owned(), section.region.clone());
     let reload = move || clouds_yaml::load(&entry, region.as_deref(), &sources).ok();
     let options = Options {
         name: section.name.clone(),

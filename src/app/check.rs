@@ -1,8 +1,20 @@
-//! `tenantd check`: whether everything that the configuration needs works.
+//! `tenantd check`: whether everything that the configuration needs works, and if not, what to do.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::{Connection, ConnectionProperties};
 use serde::Serialize;
 
-use crate::config::Config;
+use super::build;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config};
+use crate::jobs::context::CloudEntry;
+use crate::store::Store;
+
+const LIMIT: Duration = Duration::from_secs(10);
+/// Beyond this, tokens and times of observations become unreliable.
+const SKEW: i64 = 5;
 
 /// One thing that was tried.
 #[derive(Debug, Clone, Serialize)]
@@ -17,8 +29,113 @@ pub struct Finding {
     pub detail: String,
 }
 
+impl Finding {
+    fn new(subject: &str, check: impl Into<String>, verdict: &'static str, detail: impl Into<String>) -> Self {
+        Self { subject: subject.to_owned(), check: check.into(), verdict, detail: detail.into() }
+    }
+
+    fn of(subject: &str, check: impl Into<String>, outcome: Result<String, String>) -> Self {
+        match outcome {
+            Ok(detail) => Self::new(subject, check, "ok", detail),
+            Err(detail) => Self::new(subject, check, "failed", detail),
+        }
+    }
+}
+
 /// Tries everything that the configuration needs; fine when nothing failed.
 pub async fn check(config: &Config) -> Vec<Finding> {
-    let _ = config;
-    Vec::new()
+    let mut findings = vec![database(config).await];
+    match &config.broker {
+        Some(settings) => findings.push(broker(settings).await),
+        None => findings.push(Finding::new("broker", "reachable", "ok", "not configured: no messages are taken")),
+    }
+    if config.clouds.is_empty() {
+        let detail = "no cloud is configured, so there is nothing to do; add a [[clouds]] section";
+        findings.push(Finding::new("clouds", "configured", "warning", detail));
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (live, problems) = build::live(config, &clock);
+    findings.extend(problems.iter().map(|it| Finding::new("clouds", "credentials", "failed", format!("{it:#}"))));
+    for section in &config.clouds {
+        if let Some(entry) = live.clouds.get(&section.name) {
+            findings.extend(cloud(section, entry).await);
+        }
+    }
+    findings
+}
+
+async fn database(config: &Config) -> Finding {
+    let opened = async {
+        let store = Store::open(config.database.url.expose(), 2).await.map_err(|error| error.to_string())?;
+        store.ping().await.map_err(|error| error.to_string())?;
+        let engine = store.engine();
+        let version = match store.check_version().await {
+            Ok(()) => "its schema is this version's".to_owned(),
+            Err(error @ crate::store::StoreError::Newer { .. }) => return Err(error.to_string()),
+            Err(_) if config.database.migrate => "`run` will bring it to this version".to_owned(),
+            Err(error) => return Err(error.to_string()),
+        };
+        store.close().await;
+        Ok(format!("{engine} answers; {version}"))
+    };
+    Finding::of("database", "reachable", opened.await)
+}
+
+async fn broker(settings: &config::Broker) -> Finding {
+    let connect = Connection::connect(settings.url.expose(), ConnectionProperties::default());
+    let outcome = match tokio::time::timeout(LIMIT, connect).await {
+        Err(_) => Err(format!("no connection within {LIMIT:?}")),
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(connection)) => {
+            let _ = connection.close(200, "checked".into()).await;
+            Ok(format!("connected; exchanges and queues begin with `{}`", settings.prefix))
+        }
+    };
+    Finding::of("broker", "reachable", outcome)
+}
+
+async fn cloud(section: &config::Cloud, entry: &CloudEntry) -> Vec<Finding> {
+    let subject = format!("cloud {}", section.name);
+    let identity = match entry.api.identity().await {
+        Ok(identity) => identity,
+        Err(error) => return vec![Finding::new(&subject, "token", "failed", error.to_string())],
+    };
+    let who = format!("{} in {} with {}", identity.user_name, identity.scope, identity.roles.join(", "));
+    let mut findings = vec![Finding::new(&subject, "token", "ok", who)];
+    if let Some(end) = identity.credential_expires_at {
+        let left = end - SystemClock.now();
+        let verdict = if left < chrono::Duration::days(14) { "warning" } else { "ok" };
+        findings.push(Finding::new(
+            &subject,
+            "credential",
+            verdict,
+            format!("ends {}", end.format("%Y-%m-%d %H:%M UTC")),
+        ));
+    }
+    findings.push(match entry.api.clock_skew().await {
+        Ok(skew) if skew.num_seconds().abs() <= SKEW => Finding::new(&subject, "clock", "ok", "agrees with ours"),
+        Ok(skew) => {
+            let detail = format!("differs by {} s from ours; synchronise both clocks", skew.num_seconds());
+            Finding::new(&subject, "clock", "warning", detail)
+        }
+        Err(error) => Finding::new(&subject, "clock", "failed", error.to_string()),
+    });
+    match entry.api.abilities(None).await {
+        Ok(abilities) => findings.extend(abilities.iter().filter(|it| needed(it.operation)).map(|ability| {
+            let check = format!("{}.{}", ability.service, ability.operation);
+            Finding::of(
+                &subject,
+                check,
+                ability.outcome.clone().map(|()| "allowed".to_owned()).map_err(|it| it.to_string()),
+            )
+        })),
+        Err(error) => findings.push(Finding::new(&subject, "calls", "failed", error.to_string())),
+    }
+    findings
+}
+
+/// Whether a pull makes this call; what only later features need is not asked for.
+fn needed(operation: &str) -> bool {
+    !operation.starts_with("network_")
+        && !["subnet_", "port_", "server_list", "volume_", "snapshot_"].iter().any(|other| operation.starts_with(other))
 }

@@ -1,8 +1,21 @@
-//! `tenantd demo`: everything in one process.
+//! `tenantd demo`: everything in one process. A simulated cloud on loopback, SQLite, no broker, schedules every few
+//! seconds, and someone who meddles with the cloud behind the portal's back.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod meddler;
+mod narrator;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::build;
+use super::run::Daemon;
+use super::simulate::{SimulateOptions, start, write_file};
+use crate::lifecycle::{Signals, Wake};
+use crate::simulator::Simulator;
+use crate::telemetry::{self, metrics};
 
 /// How the demonstration is to be.
 #[derive(Debug, Clone)]
@@ -11,17 +24,109 @@ pub struct DemoOptions {
     pub tenants: usize,
     /// The address of metrics and the status page.
     pub listen: SocketAddr,
-    /// Where its files go; else a temporary folder.
+    /// Where its files go; else a folder of its own below the system's for temporary files.
     pub state_dir: Option<PathBuf>,
     /// How long it runs; else until Ctrl-C.
     pub duration: Option<Duration>,
 }
 
-/// Runs the demonstration.
+/// Where its lines go.
+pub(super) type Print<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// Runs the demonstration; its lines are given to `print`.
 ///
 /// # Errors
 /// When an address is taken or a file cannot be written.
-pub async fn demo(options: DemoOptions) -> anyhow::Result<()> {
-    let _ = options;
-    Ok(())
+pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> anyhow::Result<()> {
+    let print: Print<'_> = &print;
+    let mut signals = Signals::listen()?;
+    let folder = options
+        .state_dir
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("tenantd-demo-{}", std::process::id())));
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let simulator = start(&SimulateOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        tenants: options.tenants,
+        seed: 1,
+        latency: Duration::from_millis(10),
+        clouds_yaml: None,
+    })
+    .await?;
+    let path = write_files(&folder, &simulator, options.listen)?;
+    let config = build::load_config(&path)?;
+    let _guard = telemetry::init(&config.telemetry, "demo")?;
+    let daemon = Daemon::start(config, metrics::install()?).await?;
+    greet(print, &options, &simulator, &daemon);
+    let cloud = simulator.url();
+
+    let ended = tokio::select! {
+        told = narrator::tell(&daemon.context, options.tenants, &simulator, &path, print) => told,
+        () = meddler::meddle(&daemon.context, &cloud, options.tenants, print) => Ok(()),
+        () = over(options.duration) => Ok(()),
+        () = async { while signals.next().await == Wake::Reload {} } => Ok(()),
+    };
+    narrator::sum_up(&daemon.context, &path, print).await?;
+    daemon.stop(async move { while signals.next().await == Wake::Reload {} }).await;
+    simulator.stop().await;
+    ended
+}
+
+async fn over(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn greet(print: Print<'_>, options: &DemoOptions, simulator: &Simulator, daemon: &Daemon) {
+    print(&format!("a simulated cloud with {} tenants answers at {}", options.tenants, simulator.auth_url()));
+    print(&format!("status page  http://{}/", daemon.address));
+    print(&format!("metrics      http://{}/metrics", daemon.address));
+    print("");
+}
+
+/// Leaves clouds.yaml and tenantd.toml, so that any client and any command can join in.
+fn write_files(folder: &Path, simulator: &Simulator, listen: SocketAddr) -> anyhow::Result<PathBuf> {
+    let folder = folder.canonicalize()?;
+    let (clouds, path) = (folder.join("clouds.yaml"), folder.join("tenantd.toml"));
+    // Each demonstration begins anew: its cloud does.
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(folder.join(format!("tenantd.db{suffix}")));
+    }
+    write_file(&clouds, &simulator.clouds_yaml())?;
+    let text = format!(
+        r#"# Made by `tenantd demo`: quick schedules, and every resource type under guard.
+[database]
+url = "sqlite://{folder}/tenantd.db"
+
+[[clouds]]
+name = "sim"
+file = "{folder}/clouds.yaml"
+
+[[schedules]]
+name = "tenants"
+cron = "*/15 * * * * *"
+job = "pull_tenants"
+
+[[schedules]]
+name = "everything"
+cron = "*/3 * * * * *"
+job = "pull"
+
+[drift]
+mode = {{ quotas = "guard", security_groups = "guard", floating_ips = "guard", server_groups = "guard" }}
+confirm_spacing = "2s"
+critical_ports = [22, 3389]
+
+[http]
+listen = "{listen}"
+
+[telemetry]
+log = "error"
+"#,
+        folder = folder.display()
+    );
+    write_file(&path, &text)?;
+    Ok(path)
 }

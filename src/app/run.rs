@@ -1,12 +1,172 @@
 //! `tenantd run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+
+use super::build;
+use super::reload::Reloader;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Schedule};
+use crate::http::{self, View};
+use crate::intake::amqp::{Amqp, BrokerState};
+use crate::intake::{leader, schedule, table};
+use crate::jobs::context::Context;
+use crate::jobs::runner::Runner;
+use crate::jobs::{self};
+use crate::lifecycle::{Lifecycle, Signals, Wake, systemd};
+use crate::telemetry::{self, metrics};
+
+/// How often the main loop says that it lives, and looks whether secrets changed.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A daemon whose tasks run.
+#[derive(Debug)]
+pub struct Daemon {
+    /// What jobs and intake share.
+    pub context: Context,
+    /// Where metrics and the page are.
+    pub address: std::net::SocketAddr,
+    config: Config,
+    lifecycle: Lifecycle,
+    heartbeat: watch::Sender<DateTime<Utc>>,
+    schedules: watch::Sender<Vec<Schedule>>,
+}
 
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(path: PathBuf) -> anyhow::Result<()> {
-    let _ = path;
+    let config = build::load_config(&path)?;
+    let guard = telemetry::init(&config.telemetry, &config.instance_name())?;
+    let recorder = metrics::install()?;
+    let outcome = serve(config, &path, recorder).await;
+    tokio::task::spawn_blocking(move || guard.flush()).await?;
+    outcome
+}
+
+async fn serve(config: Config, path: &Path, recorder: PrometheusHandle) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let daemon = Daemon::start(config, recorder).await?;
+    systemd::ready(&format!("serving http://{}", daemon.address));
+    daemon.main_loop(path, &mut signals).await;
+    systemd::stopping();
+    daemon.stop(async move { while signals.next().await != Wake::Leave {} }).await;
     Ok(())
+}
+
+impl Daemon {
+    /// Opens the records and starts every task.
+    ///
+    /// # Errors
+    /// When the database cannot be used or the address is taken.
+    pub async fn start(config: Config, recorder: PrometheusHandle) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let instance = config.instance_name();
+        let store = build::store(&config, config.database.migrate).await.context("the database cannot be used")?;
+        let listener = http::bind(config.http.listen).await?;
+        let address = listener.local_addr()?;
+        let released = store.release_jobs(&instance, true).await?;
+        if released > 0 {
+            tracing::info!(jobs = released, "jobs that a crash left behind wait again");
+        }
+        let (live, problems) = build::live(&config, &clock);
+        for problem in problems {
+            tracing::error!(error = format!("{problem:#}"), "a cloud is left out");
+        }
+        tell_what_to_do(&config, address);
+        zero_counters(&live.clouds.keys().cloned().collect::<Vec<_>>());
+        let now = clock.now();
+        let context = Context::new(store, clock, instance, live, build::exchanges(&config));
+        let lifecycle = Lifecycle::default();
+        let (leads, leading) = watch::channel(false);
+        let (broker_state, broker) = watch::channel(match &config.broker {
+            None => BrokerState::Off,
+            Some(_) => BrokerState::Away("not connected yet".to_owned()),
+        });
+        let (schedules, timetable) = watch::channel(config.schedules.clone());
+        let (heartbeat, heard) = watch::channel(now);
+        let runner = Runner::new(context.clone(), config.jobs.workers, lifecycle.interrupt.clone());
+        let view = View {
+            context: context.clone(),
+            recorder,
+            broker,
+            leads: leading.clone(),
+            schedules: timetable.clone(),
+            max_series: config.telemetry.max_series,
+            loopback: config.http.listen.ip().is_loopback(),
+            heartbeat: heard,
+        };
+        lifecycle.spawn_service(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
+        lifecycle.spawn(leader::run(context.clone(), lifecycle.clone(), leads));
+        lifecycle.spawn(table::run(context.clone(), runner.clone(), lifecycle.clone()));
+        lifecycle.spawn(schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone()));
+        if let Some(settings) = config.broker.clone() {
+            metrics::broker_connected(false);
+            let parts = (context.clone(), runner, lifecycle.clone());
+            let amqp = Amqp::new(settings, parts, config.jobs.hold.0, broker_state, leading);
+            lifecycle.spawn(amqp.run());
+        }
+        Ok(Self { context, address, config, lifecycle, heartbeat, schedules })
+    }
+
+    /// Answers signals and says that it lives, until it is told to stop.
+    async fn main_loop(&self, path: &Path, signals: &mut Signals) {
+        let mut reloader = Reloader::new(self.config.clone(), path.to_owned());
+        let every = systemd::watchdog_interval().map_or(HEARTBEAT, |interval| interval.min(HEARTBEAT));
+        loop {
+            self.heartbeat.send_replace(self.context.clock().now());
+            systemd::alive();
+            tokio::select! {
+                wake = signals.next() => match wake {
+                    Wake::Reload => {
+                        systemd::reloading();
+                        reloader.reload(&self.context, &self.schedules);
+                        systemd::ready(&format!("serving http://{}", self.address));
+                    }
+                    Wake::Stop | Wake::Leave => break,
+                },
+                () = tokio::time::sleep(every) => reloader.refresh_credentials(&self.context),
+            }
+        }
+    }
+
+    /// Stops politely, or at once when `at_once` completes.
+    pub async fn stop(self, at_once: impl Future<Output = ()>) {
+        tracing::info!("stopping: nothing new is taken, running jobs may end");
+        self.lifecycle.end(self.config.jobs.grace.0, at_once).await;
+        let store = self.context.store();
+        match store.release_jobs(self.context.instance(), false).await {
+            Ok(0) => {}
+            Ok(jobs) => tracing::info!(jobs, "jobs were put back"),
+            Err(error) => tracing::warn!(%error, "jobs could not be put back; they wait for their leases to end"),
+        }
+        store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn tell_what_to_do(config: &Config, address: std::net::SocketAddr) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "tenantd runs");
+    if config.clouds.is_empty() {
+        tracing::warn!("no cloud is configured, so there is nothing to do; add a [[clouds]] section and reload");
+    } else if config.schedules.is_empty() && config.broker.is_none() {
+        tracing::warn!("neither schedules nor a broker are configured; jobs come from the command line only");
+    }
+}
+
+fn zero_counters(clouds: &[String]) {
+    metrics::build_info();
+    metrics::config_reloaded(true);
+    metrics::leader(false);
+    let kinds = jobs::kind_names();
+    for cloud in clouds {
+        metrics::zero(cloud, &kinds);
+    }
 }

@@ -1,8 +1,13 @@
-//! `tenantd simulate`: only the simulated cloud.
+//! `tenantd simulate`: only the simulated cloud, for any OpenStack client or tenantd's own `run`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::lifecycle::{Signals, Wake};
+use crate::simulator::{Options, Simulator};
 
 /// How the simulated cloud is to be.
 #[derive(Debug, Clone)]
@@ -19,11 +24,43 @@ pub struct SimulateOptions {
     pub clouds_yaml: Option<PathBuf>,
 }
 
-/// Runs the simulated cloud until it is told to stop.
+/// Runs the simulated cloud until it is told to stop; the text for standard output is given to `print`.
 ///
 /// # Errors
-/// When the address is taken.
-pub async fn simulate(options: SimulateOptions) -> anyhow::Result<()> {
-    let _ = options;
+/// When the address is taken or clouds.yaml cannot be written.
+pub async fn simulate(options: SimulateOptions, print: impl Fn(&str)) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let simulator = start(&options).await?;
+    match &options.clouds_yaml {
+        Some(path) => {
+            write_file(path, &simulator.clouds_yaml())?;
+            print(&format!(
+                "a simulated cloud with {} tenants answers at {}\n\n  export OS_CLIENT_CONFIG_FILE={}\n  openstack --os-cloud sim project list\n",
+                options.tenants,
+                simulator.auth_url(),
+                path.display()
+            ));
+        }
+        None => print(&simulator.clouds_yaml()),
+    }
+    while signals.next().await == Wake::Reload {}
+    simulator.stop().await;
     Ok(())
+}
+
+/// Starts the simulated cloud.
+pub(super) async fn start(options: &SimulateOptions) -> anyhow::Result<Simulator> {
+    let settings = Options {
+        listen: options.listen,
+        tenants: options.tenants,
+        seed: options.seed,
+        latency: options.latency,
+        ..Options::default()
+    };
+    Simulator::start(settings).await.with_context(|| format!("the simulated cloud cannot listen on {}", options.listen))
+}
+
+/// Writes a file, naming it when that fails.
+pub(super) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -1,6 +1,7 @@
 //! `[[clouds]]`: one OpenStack deployment in one region each.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct Cloud {
     /// The entry of clouds.yaml; default: the name.
     #[serde(default)]
     pub entry: Option<String>,
+    /// The clouds.yaml; default: where every OpenStack client looks, and last beside the configuration file.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     /// The region; default: the entry's.
     #[serde(default)]
     pub region: Option<String>,

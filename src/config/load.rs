@@ -82,6 +82,7 @@ pub fn read(path: &Path, text: &str, known_kinds: &[&str]) -> Result<Config, Loa
     read_secret_files(&mut config, &mut problems);
     config.validate(known_kinds, &mut problems);
     if problems.is_empty() {
+        config.file = Some(path.to_owned());
         return Ok(config);
     }
     Err(LoadError::Problems { path: path.to_owned(), problems: problems.into_sorted() })
@@ -94,7 +95,7 @@ fn read_all(mut value: Value, problems: &mut Problems) -> Config {
             Ok(config) => return config,
             Err(error) => {
                 let message = error.inner().to_string();
-                let mut segments: Vec<String> = error.path().iter().map(|segment| segment.to_string()).collect();
+                let mut segments: Vec<String> = error.path().iter().map(std::string::ToString::to_string).collect();
                 segments.retain(|segment| segment != "?");
                 if let Some(field) = unknown_field(&message)
                     && segments.last().is_none_or(|last| last != field)
@@ -219,5 +220,26 @@ mod tests {
         let config = read(Path::new("t.toml"), text, &KINDS).unwrap();
         let shown = toml::to_string(&config).unwrap() + &format!("{config:?}");
         assert!(!shown.contains("hunter2") && shown.contains("amqp://portal:<redacted>@rabbit/"), "{shown}");
+    }
+
+    /// Every option stands in the shipped file: active, or commented out with an example.
+    #[test]
+    fn the_shipped_file_is_valid_shows_every_option_and_has_the_defaults() {
+        let text = include_str!("../../config/tenantd.toml");
+        let kinds = crate_kinds();
+        let config = read(Path::new("config/tenantd.toml"), text, &kinds).unwrap();
+        let defaults = Config::default();
+        assert_eq!((&config.database, &config.jobs), (&defaults.database, &defaults.jobs));
+        assert_eq!((&config.http, &config.telemetry), (&defaults.http, &defaults.telemetry));
+        assert_eq!((&config.drift, config.broker), (&defaults.drift, Some(crate::config::Broker::default())));
+        let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+        let definitions = schema["$defs"].as_object().unwrap().values();
+        for (key, _) in definitions.chain([&schema]).filter_map(|it| it["properties"].as_object()).flatten() {
+            assert!(text.contains(&format!("{key} = ")) || text.contains(&format!("{key}]")), "{key} is not shown");
+        }
+    }
+
+    fn crate_kinds() -> Vec<&'static str> {
+        vec!["pull_tenants", "pull_quotas", "pull_security_groups", "pull_floating_ips", "pull_server_groups"]
     }
 }

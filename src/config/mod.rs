@@ -15,6 +15,8 @@ mod schedules;
 mod telemetry;
 mod units;
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,9 @@ pub use units::{HumanDuration, Secret};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// This instance's name in leases and events; default: host name and HTTP port.
     pub instance: Option<String>,
     /// Where the records are.
@@ -82,7 +87,7 @@ impl Config {
         let mut keys = Vec::new();
         let mut differs = |key, changed: bool| {
             if changed {
-                keys.push(key)
+                keys.push(key);
             }
         };
         differs("instance", self.instance != next.instance);

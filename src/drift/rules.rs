@@ -58,7 +58,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             modes: [Mode::Guard, Mode::Follow, Mode::Follow, Mode::Follow],
-            confirm: Confirm { limit: 1, usage: 3, removed: 2, spacing: Duration::from_secs(60) },
+            confirm: Confirm { limit: 1, usage: 3, removed: 2, spacing: Duration::from_mins(1) },
             critical_ports: Vec::new(),
             accept_first: true,
             vanish: VanishGuard { share: 0.5, at_least: 5, confirm: 3 },

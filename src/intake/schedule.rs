@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub enum Fired {
 
 /// The newest tick after `after` and until `now`: older ones are not caught up.
 pub fn due(times: &Cron, zone: Tz, after: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // Within the second of a tick the parser answers with the very moment it was asked about.
+    let now = now.trunc_subsecs(0);
     let newest = times.find_previous_occurrence(&now.with_timezone(&zone), true).ok()?;
     let newest = newest.with_timezone(&Utc);
     (newest > after).then_some(newest)
@@ -46,7 +48,7 @@ pub fn longest_gap(times: &Cron, zone: Tz, from: DateTime<Utc>) -> Option<Durati
     let mut before = ticks.next()?;
     let mut longest = chrono::Duration::zero();
     for tick in ticks {
-        longest = longest.max(tick.clone() - before);
+        longest = longest.max(tick - before);
         before = tick;
     }
     longest.to_std().ok()
@@ -206,6 +208,8 @@ mod tests {
         let due = |after, now| due(&times, Tz::UTC, at(after), at(now));
         assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:09:59Z"), None);
         assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"), Some(at("2026-01-01T00:10:00Z")));
+        assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:10:00.7Z"), Some(at("2026-01-01T00:10:00Z")));
+        assert_eq!(due("2026-01-01T00:10:00Z", "2026-01-01T00:10:00.9Z"), None);
         assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T07:33:00Z"), Some(at("2026-01-01T07:30:00Z")));
     }
 
@@ -222,7 +226,7 @@ mod tests {
     #[test]
     fn the_longest_gap_is_what_a_schedule_promises() {
         let times = schedule("0 0 2,3 * * *", "UTC").times().unwrap();
-        assert_eq!(longest_gap(&times, Tz::UTC, at("2026-01-01T00:00:00Z")), Some(Duration::from_secs(23 * 3600)));
+        assert_eq!(longest_gap(&times, Tz::UTC, at("2026-01-01T00:00:00Z")), Some(Duration::from_hours(23)));
     }
 
     proptest! {

@@ -49,7 +49,7 @@ pub struct Retries {
 
 impl Default for Retries {
     fn default() -> Self {
-        let backoff = Backoff { base: std::time::Duration::from_secs(2), max: std::time::Duration::from_secs(600) };
+        let backoff = Backoff { base: std::time::Duration::from_secs(2), max: std::time::Duration::from_mins(10) };
         Self { attempts: 8, backoff }
     }
 }

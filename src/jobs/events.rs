@@ -9,7 +9,7 @@ use crate::model::{Finding, Tenant};
 use crate::store::outbox::Outgoing;
 use crate::store::{StoreError, Tx};
 
-/// The media type of a structured CloudEvent.
+/// The media type of a structured `CloudEvent`.
 pub const CLOUDEVENT: &str = "application/cloudevents+json; charset=utf-8";
 
 /// Writes events into the outbox of a transaction; without a broker it writes nothing.

@@ -20,7 +20,7 @@ mod pull_security_groups;
 mod pull_server_groups;
 mod pull_tenants;
 mod record;
-mod resolve;
+pub mod resolve;
 pub mod runner;
 pub mod verdict;
 
@@ -72,7 +72,7 @@ pub trait Job: DeserializeOwned + JsonSchema + Send + 'static {
     /// Whether it makes sense without a tenant.
     const FLEET: bool = true;
     /// How long one attempt may take.
-    const TIMEOUT: Duration = Duration::from_secs(900);
+    const TIMEOUT: Duration = Duration::from_mins(15);
 
     /// Does it.
     fn run(self, call: Call) -> impl Future<Output = Report> + Send;

@@ -31,9 +31,9 @@ pub(super) async fn tenant(
     let which = Which::Project(project);
     match resource_type {
         ResourceType::Quotas => quotas(cloud, project, extent).await,
-        ResourceType::SecurityGroups => alone(cloud.api.security_groups(which).await?, project),
-        ResourceType::FloatingIps => alone(cloud.api.floating_ips(which).await?, project),
-        ResourceType::ServerGroups => alone(cloud.api.server_groups(which).await?, project),
+        ResourceType::SecurityGroups => Ok(alone(cloud.api.security_groups(which).await?, project)),
+        ResourceType::FloatingIps => Ok(alone(cloud.api.floating_ips(which).await?, project)),
+        ResourceType::ServerGroups => Ok(alone(cloud.api.server_groups(which).await?, project)),
     }
 }
 
@@ -162,7 +162,7 @@ impl Listed for openstack::ServerGroup {
 }
 
 /// The objects of one project out of a listing that was asked for it.
-fn alone<T: Listed>(listing: Listing<T>, project: &str) -> Result<Observation, JobError> {
+fn alone<T: Listed>(listing: Listing<T>, project: &str) -> Observation {
     let mut heap = Heap::new();
     for item in listing.items {
         if item.project().is_none_or(|owner| owner == project) {
@@ -174,7 +174,7 @@ fn alone<T: Listed>(listing: Listing<T>, project: &str) -> Result<Observation, J
             heap.add_broken(broken.id);
         }
     }
-    Ok(heap.observation(listing.asked_at))
+    heap.observation(listing.asked_at)
 }
 
 /// Gives each tenant its own out of a listing of everything; a tenant without any has none.

@@ -31,7 +31,7 @@ impl Job for Pull {
 /// Reads some resource types of whomever the request concerns.
 pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: Extent) -> Report {
     match (&call.tenant, call.request.scope()) {
-        (Some(tenant), _) => match call.cloud(&tenant.cloud) {
+        (Some(tenant), _) => match present(&call, tenant).await {
             Ok(cloud) => of_tenant(cloud, tenant, types, extent).await,
             Err(error) => Report::failed(error),
         },
@@ -76,6 +76,17 @@ impl Report {
     pub(super) fn failed(error: JobError) -> Self {
         Self { failure: Some(error), ..Self::default() }
     }
+}
+
+/// The tenant's cloud, unless its project is known to be gone and still is: Neutron would not refuse the question, it
+/// would make a `default` group for a project that does not exist.
+async fn present<'a>(call: &'a Call, tenant: &Tenant) -> Result<&'a CloudEntry, JobError> {
+    let cloud = call.cloud(&tenant.cloud)?;
+    if tenant.vanished_at.is_some() && cloud.api.project(&tenant.backend_id).await?.is_none() {
+        let message = format!("the project {} of {} is gone", tenant.backend_id, tenant.label());
+        return Err(JobError::give_up("tenant_gone", message));
+    }
+    Ok(cloud)
 }
 
 async fn of_tenant(cloud: &CloudEntry, tenant: &Tenant, types: &[ResourceType], extent: Extent) -> Report {

@@ -30,12 +30,7 @@ pub async fn known(context: &Context, subject: &str, cloud: Option<&str>) -> Res
 }
 
 /// The one tenant that `subject` means.
-pub(super) async fn tenant(
-    context: &Context,
-    live: &Live,
-    subject: &str,
-    cloud: Option<&str>,
-) -> Result<Tenant, JobError> {
+pub async fn tenant(context: &Context, live: &Live, subject: &str, cloud: Option<&str>) -> Result<Tenant, JobError> {
     let mut tenants = known(context, subject, cloud).await?;
     if tenants.len() > 1 {
         return Err(ambiguous(subject, tenants.iter().map(|tenant| tenant.cloud.as_str())));

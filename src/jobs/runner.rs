@@ -26,7 +26,7 @@ use crate::telemetry::{metrics, traces};
 mod commit;
 
 /// How much longer than its time-out a job is held, before another instance may take it over.
-pub const LEASE_MARGIN: Duration = Duration::from_secs(60);
+pub const LEASE_MARGIN: Duration = Duration::from_mins(1);
 
 /// How a request ended for whoever brought it.
 #[derive(Debug, Clone, PartialEq)]
@@ -297,7 +297,7 @@ mod tests {
     /// A kind whose body is given.
     fn kind(start: fn(Call) -> Result<crate::jobs::Running, String>) -> Kind {
         let schema = || schemars::Schema::default();
-        let timeout = Duration::from_secs(60);
+        let timeout = Duration::from_mins(1);
         Kind { name: "pull", about: "", fleet: true, timeout, schema, check: |_| Ok(()), start }
     }
 
@@ -332,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn an_attempt_ends_with_its_time_or_with_the_daemon() {
         let hangs = kind(|_| Ok(Box::pin(std::future::pending())));
-        let said = guarded(&hangs, |clock, _| clock.advance(Duration::from_secs(60))).await;
+        let said = guarded(&hangs, |clock, _| clock.advance(Duration::from_mins(1))).await;
         assert_eq!(said, ("job_timeout", "pull did not end within 1m".to_owned()));
         let said = guarded(&hangs, |_, interrupt| interrupt.cancel()).await;
         assert_eq!(said.0, "interrupted");

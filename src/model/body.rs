@@ -1,5 +1,7 @@
 //! What one pull saw of one resource type, in the form in which it is stored and compared.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -40,12 +42,16 @@ impl Body {
             Self::Quotas(_) => {}
             Self::SecurityGroups(groups) => {
                 groups.sort_by(|left, right| left.id.cmp(&right.id));
-                groups.iter_mut().for_each(|group| group.rules.sort());
+                for group in groups {
+                    group.rules.sort();
+                }
             }
             Self::FloatingIps(addresses) => addresses.sort_by(|left, right| left.id.cmp(&right.id)),
             Self::ServerGroups(groups) => {
                 groups.sort_by(|left, right| left.id.cmp(&right.id));
-                groups.iter_mut().for_each(|group| group.members.sort());
+                for group in groups {
+                    group.members.sort();
+                }
             }
         }
         self
@@ -96,8 +102,7 @@ impl Body {
 
     /// SHA-256 of the stored JSON, as hex: equal digests, equal content.
     pub fn digest(&self) -> String {
-        let hash = Sha256::digest(self.to_json().to_string());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex_digest(&self.to_json().to_string())
     }
 
     /// Takes over the objects of `earlier` whose ids stand in `ids` and that are missing here.
@@ -129,4 +134,13 @@ fn canonical(mut groups: Vec<SecurityGroup>) -> Vec<SecurityGroup> {
         rule.meaning = rule.meaning.clone().canonical();
     }
     groups
+}
+
+/// SHA-256 of a text, as hex.
+pub(super) fn hex_digest(text: &str) -> String {
+    let hash = Sha256::digest(text);
+    hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

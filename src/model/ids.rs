@@ -1,9 +1,9 @@
-//! Identifiers: UUIDv7 for what tenantd makes, UUIDv5 for what others name, 32 hex digits for what OpenStack made.
+//! Identifiers: `UUIDv7` for what tenantd makes, `UUIDv5` for what others name, 32 hex digits for what OpenStack made.
 
 use chrono::{DateTime, Utc};
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// The namespace of every name-based id of tenantd: UUIDv5 of `tenantd` in the OID namespace.
+/// The namespace of every name-based id of tenantd: `UUIDv5` of `tenantd` in the OID namespace.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7a1e_5d0c_52d4_5c0e_9a63_1f0b_7c9d_4e21);
 
 /// A new id that sorts by the moment it was made.

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::body::hex_digest;
 use super::words::words;
 
 words! {
@@ -133,7 +133,7 @@ impl Request {
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
         let asked = json!([self.kind, self.cloud, self.subject, self.params]);
-        Sha256::digest(asked.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex_digest(&asked.to_string())
     }
 
     /// The native message that asks for the same.

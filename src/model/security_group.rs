@@ -73,7 +73,8 @@ impl Meaning {
     #[must_use]
     pub fn canonical(mut self) -> Self {
         self.direction = self.direction.to_ascii_lowercase();
-        self.ethertype = if self.ethertype.eq_ignore_ascii_case("ipv6") { "IPv6" } else { "IPv4" }.to_owned();
+        let version = if self.ethertype.eq_ignore_ascii_case("ipv6") { "IPv6" } else { "IPv4" };
+        version.clone_into(&mut self.ethertype);
         self.protocol = self.protocol.as_deref().and_then(|name| canonical_protocol(name, &self.ethertype));
         self.cidr = self.cidr.as_deref().and_then(canonical_cidr);
         if self.covers_every_port() {

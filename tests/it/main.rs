@@ -2,6 +2,8 @@
 
 mod architecture;
 mod broker;
+mod cli;
+mod daemon;
 mod openstack;
 mod records;
 mod simulator;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use tracing::Instrument;
 
 use super::{Attempt, Ended, Runner, StoreError, state_of};
 use crate::jobs::effects::{Tally, apply};
@@ -36,7 +37,8 @@ impl Runner {
     pub(super) async fn settle(&self, mut attempt: Attempt) -> Result<Ended, StoreError> {
         let mut tries = 0;
         loop {
-            match self.commit(&attempt).await {
+            let span = tracing::debug_span!("store.commit", effects = attempt.report.effects.len());
+            match self.commit(&attempt).instrument(span).await {
                 Ok(ended) => return Ok(ended),
                 Err(error) if error.is_retryable() => {
                     tries += 1;
@@ -75,7 +77,7 @@ impl Runner {
         tx.commit().await?;
         self.context.ring();
         tally.count();
-        Ok(self.tell(attempt, settled, now))
+        Ok(Self::tell(attempt, settled, now))
     }
 
     async fn write_job(
@@ -107,7 +109,7 @@ impl Runner {
             tx.schedule_succeeded(schedule, now).await?;
         }
         if settled.dead {
-            let error = settled.error.clone().unwrap_or_default();
+            let error = settled.error.as_deref().unwrap_or_default();
             let letter = dead_letter(&request, settled.reason.unwrap_or("failed"), error, now);
             self.bury(tx, &letter).await?;
         }
@@ -121,7 +123,7 @@ impl Runner {
     }
 
     /// Moves the counters, writes the log line, and says how it ended.
-    fn tell(&self, attempt: &Attempt, settled: Settled, now: DateTime<Utc>) -> Ended {
+    fn tell(attempt: &Attempt, settled: Settled, now: DateTime<Utc>) -> Ended {
         let request = &attempt.request;
         let kind = crate::jobs::kind(&request.kind).map_or("unknown", |kind| kind.name);
         let took = attempt.took(now);
@@ -171,7 +173,7 @@ impl Runner {
 
     /// A request whose id was used for another job is dead; the other job stays as it is.
     pub(super) async fn bury_reused(&self, request: &Request, error: &str) -> Result<Ended, StoreError> {
-        let letter = dead_letter(request, "id_reused", error.to_owned(), self.context.clock().now());
+        let letter = dead_letter(request, "id_reused", error, self.context.clock().now());
         let mut tx = self.context.store().begin().await?;
         self.bury(&mut tx, &letter).await?;
         tx.commit().await?;
@@ -236,14 +238,14 @@ fn settled(attempt: &Attempt, tally: &Tally, now: DateTime<Utc>) -> Settled {
     Settled { outcome, dead, again_at, reason: Some(error.reason()), error: Some(limited(&error.to_string())) }
 }
 
-fn dead_letter(request: &Request, reason: &str, error: String, now: DateTime<Utc>) -> DeadLetter {
+fn dead_letter(request: &Request, reason: &str, error: &str, now: DateTime<Utc>) -> DeadLetter {
     DeadLetter {
         id: new_id(now),
         job: Some(request.id),
         kind: Some(request.kind.clone()),
         tenant: request.subject.clone(),
         reason: reason.to_owned(),
-        error: limited(&error),
+        error: limited(error),
         attempts: request.attempt,
         died_at: now,
         content_type: "application/json".to_owned(),

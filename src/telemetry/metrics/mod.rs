@@ -2,10 +2,11 @@
 //!
 //! Two kinds live side by side. *Instance* metrics count what this process does, as it does it, through the
 //! `metrics` facade. *Stored* metrics describe the records and are encoded from the database at each scrape
-//! ([`stored`]): they are there right after a restart and gone with their tenant.
+//! ([`crate::telemetry::exposition`]): they are there right after a restart and gone with their tenant.
 #![expect(clippy::disallowed_macros, reason = "the one module that may name a metric")]
 
 pub mod catalogue;
+pub mod page;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The client against genuine services: `TENANTD_TEST_OS_CLOUD` names an entry of `clouds.yaml` with an
+//! The client against genuine services: `TENANTD_TEST_OPENSTACK_CLOUD` names an entry of `clouds.yaml` with an
 //! administrator's role. Without it nothing is asked and the test says so.
 #![expect(clippy::print_stdout, reason = "what was skipped, and what the cloud showed")]
 
@@ -9,8 +9,8 @@ use tenantd::clock::SystemClock;
 use tenantd::openstack::{Cloud, Error, Options, ProjectFilter, SecurityGroup, Service, Which, clouds_yaml};
 
 fn cloud(page_size: Option<usize>) -> Option<Cloud> {
-    let Some(entry) = std::env::var("TENANTD_TEST_OS_CLOUD").ok().filter(|entry| !entry.is_empty()) else {
-        println!("skipped: TENANTD_TEST_OS_CLOUD names no cloud");
+    let Some(entry) = std::env::var("TENANTD_TEST_OPENSTACK_CLOUD").ok().filter(|entry| !entry.is_empty()) else {
+        println!("skipped: TENANTD_TEST_OPENSTACK_CLOUD names no cloud");
         return None;
     };
     let profile = clouds_yaml::load(&entry, None, &clouds_yaml::Sources::from_process()).unwrap();

@@ -1,0 +1,181 @@
+//! `jobs`: what waits, runs, and ended.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::DONE;
+use super::output::{self, Columns, Row};
+use super::records::{Id, Records};
+use crate::model::Tenant;
+use crate::model::job::{Job, JobState};
+use crate::store::jobs::Filter;
+
+/// Jobs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The newest first
+    List(List),
+    /// Everything about one
+    Show {
+        /// The job's id.
+        id: Id,
+    },
+}
+
+/// Which ones.
+#[derive(Debug, Args)]
+pub struct List {
+    /// queued, running, succeeded, failed or cancelled.
+    #[arg(long)]
+    state: Option<JobState>,
+    /// Of this kind.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Of this cloud.
+    #[arg(long)]
+    cloud: Option<String>,
+    /// Of this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+}
+
+/// Jobs that are looked through for the ending of an id.
+const MOST: i64 = 10_000;
+
+pub(super) const COLUMNS: Columns = Columns {
+    keys: &[
+        "id",
+        "kind",
+        "cloud",
+        "tenant",
+        "state",
+        "attempt",
+        "source",
+        "error",
+        "enqueued_at",
+        "started_at",
+        "finished_at",
+        "outcome",
+        "reason",
+        "not_before",
+        "params",
+        "retry_of",
+    ],
+    headings: &["ENQUEUED", "KIND", "CLOUD", "TENANT", "STATE", "TRY", "SOURCE", "ERROR", "ID"],
+    none: "no jobs",
+};
+
+impl Command {
+    pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
+        match self {
+            Self::List(list) => list.run(records).await,
+            Self::Show { id } => {
+                let filter = Filter { limit: MOST, ..Filter::default() };
+                let known =
+                    async { Ok(records.store().jobs(filter).await?.iter().map(|job| job.request.id).collect()) };
+                let job = match id.whole(known).await? {
+                    Some(whole) => records.store().job(whole).await?,
+                    None => None,
+                };
+                let job = job.ok_or_else(|| anyhow::anyhow!("no job {id}; `tenantd jobs list` shows the newest"))?;
+                show(records, &job).await?;
+                Ok(DONE)
+            }
+        }
+    }
+}
+
+impl List {
+    async fn run(self, records: &Records) -> anyhow::Result<u8> {
+        let tenant = records.tenant_if(self.tenant.as_deref(), self.cloud.as_deref()).await?;
+        let filter = Filter {
+            state: self.state,
+            kind: self.kind.as_deref(),
+            cloud: self.cloud.as_deref(),
+            tenant: tenant.map(|it| it.uuid),
+            limit: self.limit.into(),
+        };
+        let (jobs, tenants, now) = (records.store().jobs(filter).await?, records.tenants_by_id().await?, records.now());
+        let rows: Vec<Row> = jobs.iter().map(|job| row(job, &tenants, now)).collect();
+        output::list(records.output, COLUMNS, &rows)?;
+        Ok(DONE)
+    }
+}
+
+/// The project id where the tenant is known, else what the asker wrote.
+fn tenant_of(job: &Job, tenants: &BTreeMap<Uuid, Tenant>) -> Option<Tenant> {
+    let subject = job.request.subject.as_deref().and_then(|it| Uuid::parse_str(it).ok());
+    job.tenant.or(subject).and_then(|uuid| tenants.get(&uuid)).cloned()
+}
+
+fn row(job: &Job, tenants: &BTreeMap<Uuid, Tenant>, now: DateTime<Utc>) -> Row {
+    let request = &job.request;
+    let tenant = tenant_of(job, tenants);
+    let project = tenant.as_ref().map(|it| it.backend_id.clone()).or_else(|| request.subject.clone());
+    let cloud = request.cloud.clone().or_else(|| tenant.as_ref().map(|it| it.cloud.clone()));
+    let name = tenant.map(|it| it.name).or_else(|| request.subject.clone()).unwrap_or_else(|| "all".to_owned());
+    let state = match job.outcome {
+        Some(outcome) if outcome.as_str() != job.state.as_str() => format!("{} ({outcome})", job.state),
+        _ if job.state == JobState::Queued && request.not_before > now => {
+            format!("queued, {}", output::when(Some(request.not_before), now))
+        }
+        _ => job.state.to_string(),
+    };
+    Row {
+        json: json!({
+            "id": request.id, "kind": request.kind, "cloud": cloud, "tenant": project, "state": job.state,
+            "attempt": request.attempt, "source": request.source, "error": job.error,
+            "enqueued_at": request.enqueued_at, "started_at": job.started_at, "finished_at": job.finished_at,
+            "outcome": job.outcome, "reason": job.reason, "not_before": request.not_before,
+            "params": request.params, "retry_of": request.retry_of,
+        }),
+        cells: vec![
+            output::when(Some(request.enqueued_at), now),
+            request.kind.clone(),
+            cloud.unwrap_or_else(|| "all".to_owned()),
+            name,
+            state,
+            request.attempt.to_string(),
+            request.source.clone(),
+            job.error.clone().unwrap_or_default(),
+            request.id.to_string(),
+        ],
+    }
+}
+
+/// Prints one job.
+pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
+    let (tenants, now) = (records.tenants_by_id().await?, records.now());
+    let row = row(job, &tenants, now);
+    let request = &job.request;
+    let params = if request.params == json!({}) { String::new() } else { request.params.to_string() };
+    let moment = |at| output::moment(at, now);
+    let waits = (job.state == JobState::Queued).then_some(request.not_before);
+    let fields = [
+        ("id", request.id.to_string()),
+        ("kind", request.kind.clone()),
+        ("cloud", row.cells[2].clone()),
+        ("tenant", row.cells[3].clone()),
+        ("params", params),
+        ("state", row.cells[4].clone()),
+        ("attempt", request.attempt.to_string()),
+        ("reason", job.reason.clone().unwrap_or_default()),
+        ("error", job.error.clone().unwrap_or_default()),
+        ("source", request.source.clone()),
+        ("retry of", request.retry_of.map(|it| it.to_string()).unwrap_or_default()),
+        ("enqueued", moment(Some(request.enqueued_at))),
+        ("not before", moment(waits)),
+        ("deadline", moment(request.deadline)),
+        ("started", moment(job.started_at)),
+        ("finished", moment(job.finished_at)),
+    ];
+    output::show(records.output, COLUMNS, &row, &fields)?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! `schedules`: when each is next, and running one now.
+
+use chrono::{SubsecRound, Utc};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::output::{self, Columns, Row};
+use super::records::Records;
+use super::{DONE, usage};
+use crate::config::Schedule;
+use crate::model::job::Request;
+
+/// Schedules.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// All of them, with their next and last ticks
+    List,
+    /// Put the job of one into the jobs table now
+    Run {
+        /// The schedule's name.
+        name: String,
+    },
+}
+
+const COLUMNS: Columns = Columns {
+    keys: &[
+        "name",
+        "cron",
+        "timezone",
+        "job",
+        "cloud",
+        "tenants",
+        "next_tick",
+        "last_tick",
+        "last_success_at",
+        "last_job",
+    ],
+    headings: &["NAME", "CRON", "TIMEZONE", "JOB", "FOR", "NEXT", "LAST", "LAST SUCCESS"],
+    none: "no schedules; add [[schedules]] to the configuration",
+};
+
+impl Command {
+    pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
+        match self {
+            Self::List => list(records).await,
+            Self::Run { name } => run(records, &name).await,
+        }
+    }
+}
+
+/// When a schedule ticks next.
+pub(super) fn next_tick(schedule: &Schedule, now: chrono::DateTime<Utc>) -> Option<chrono::DateTime<Utc>> {
+    let (times, zone) = (schedule.times().ok()?, schedule.zone().ok()?);
+    // The parser keeps the fraction of the second that it was asked about.
+    Some(times.find_next_occurrence(&now.with_timezone(&zone), false).ok()?.with_timezone(&Utc).trunc_subsecs(0))
+}
+
+async fn list(records: &Records) -> anyhow::Result<u8> {
+    let (states, now) = (records.store().schedules().await?, records.now());
+    let row = |schedule: &Schedule| {
+        let state = states.iter().find(|state| state.name == schedule.name);
+        let (next, last) = (next_tick(schedule, now), state.map(|it| it.last_tick));
+        let success = state.and_then(|it| it.last_success_at);
+        let concerns = match (schedule.tenant(), &schedule.cloud) {
+            (Some(tenant), _) => tenant.to_owned(),
+            (None, Some(cloud)) => format!("all of {cloud}"),
+            (None, None) => "all".to_owned(),
+        };
+        Row {
+            json: json!({
+                "name": schedule.name, "cron": schedule.cron, "timezone": schedule.timezone, "job": schedule.job,
+                "cloud": schedule.cloud, "tenants": schedule.tenants, "next_tick": next, "last_tick": last,
+                "last_success_at": success, "last_job": state.and_then(|it| it.last_job),
+            }),
+            cells: vec![
+                schedule.name.clone(),
+                schedule.cron.clone(),
+                schedule.timezone.clone(),
+                schedule.job.clone(),
+                concerns,
+                output::when(next, now),
+                output::when(last, now),
+                output::when(success, now),
+            ],
+        }
+    };
+    output::list(records.output, COLUMNS, &records.config.schedules.iter().map(row).collect::<Vec<_>>())?;
+    Ok(DONE)
+}
+
+async fn run(records: &Records, name: &str) -> anyhow::Result<u8> {
+    let Some(schedule) = records.config.schedules.iter().find(|it| it.name == name) else {
+        let known: Vec<&str> = records.config.schedules.iter().map(|it| it.name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(usage(format!("no schedule `{name}`; there is {known}")));
+    };
+    let request = Request {
+        cloud: schedule.cloud.clone(),
+        subject: schedule.tenant().map(str::to_owned),
+        params: Value::Object(schedule.params.clone()),
+        ..records.request(&schedule.job)
+    };
+    let mut tx = records.store().begin().await?;
+    tx.insert_job(&request, None).await?;
+    tx.commit().await?;
+    output::line(&request.id.to_string())?;
+    output::note(&format!("`tenantd run` takes it from there; see: tenantd jobs show {}", request.id));
+    Ok(DONE)
+}

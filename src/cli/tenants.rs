@@ -1,0 +1,205 @@
+//! `tenants`: whom tenantd looks after, and how old what it knows of each is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::output::{self, Columns, Format, Row};
+use super::records::{Records, known_cloud};
+use super::{DONE, why};
+use crate::app::build;
+use crate::jobs::resolve;
+use crate::model::{ResourceType, Tenant};
+use crate::store::resources::Status;
+
+/// Tenants.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// All of them, with the age of what is known
+    List {
+        /// Of this cloud.
+        #[arg(long)]
+        cloud: Option<String>,
+    },
+    /// Everything recorded of one
+    Show(Which),
+    /// Why one looks as it does: ages, errors, next attempts, findings, and who expects what
+    Why(Which),
+    /// Record a project now, without waiting for discovery
+    Add(Add),
+}
+
+/// Which tenant.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// An id, cloud/name, or a name that only one has.
+    tenant: String,
+    /// Its cloud, where the tenant alone does not tell.
+    #[arg(long)]
+    cloud: Option<String>,
+}
+
+/// A project to record.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// Its cloud.
+    #[arg(long)]
+    cloud: String,
+    /// Its id in the cloud.
+    project_id: String,
+}
+
+const COLUMNS: Columns = Columns {
+    keys: &["uuid", "cloud", "backend_id", "name", "state", "error_message", "enabled", "vanished_at", "ages"],
+    headings: &["CLOUD", "NAME", "STATE", "QUOTAS", "GROUPS", "FLOATING IPS", "SERVER GROUPS", "PROJECT ID"],
+    none: "no tenants; `tenantd pull` finds those of the configured clouds",
+};
+const SHOWN: Columns = Columns {
+    keys: &[
+        "uuid",
+        "cloud",
+        "backend_id",
+        "name",
+        "state",
+        "error_message",
+        "enabled",
+        "vanished_at",
+        "ages",
+        "domain",
+        "description",
+        "created_at",
+        "resources",
+    ],
+    ..COLUMNS
+};
+
+type Ages = BTreeMap<ResourceType, DateTime<Utc>>;
+
+impl Command {
+    pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
+        match self {
+            Self::List { cloud } => list(records, cloud.as_deref()).await?,
+            Self::Show(which) => show(records, &which.tenant(records).await?).await?,
+            Self::Why(which) => why::run(records, &which.tenant(records).await?).await?,
+            // Runs without `Records`, for it talks to a cloud.
+            Self::Add(_) => {}
+        }
+        Ok(DONE)
+    }
+}
+
+impl Which {
+    async fn tenant(&self, records: &Records) -> anyhow::Result<Tenant> {
+        records.tenant(&self.tenant, self.cloud.as_deref()).await
+    }
+}
+
+async fn list(records: &Records, cloud: Option<&str>) -> anyhow::Result<()> {
+    let now = records.now();
+    let mut ages: BTreeMap<_, Ages> = BTreeMap::new();
+    for age in records.store().ages().await? {
+        if let Some(success) = age.last_success_at {
+            ages.entry(age.tenant).or_default().insert(age.resource_type, success);
+        }
+    }
+    let none = Ages::new();
+    let tenants = records.store().tenants(cloud).await?;
+    let rows: Vec<Row> = tenants.iter().map(|it| row(it, ages.get(&it.uuid).unwrap_or(&none), now)).collect();
+    output::list(records.output, COLUMNS, &rows)?;
+    Ok(())
+}
+
+fn row(tenant: &Tenant, ages: &Ages, now: DateTime<Utc>) -> Row {
+    let seconds = |it: &ResourceType| ages.get(it).map(|success| (now - *success).num_seconds().max(0));
+    let by_type: Map<String, Value> = ResourceType::ALL.iter().map(|it| (it.to_string(), json!(seconds(it)))).collect();
+    let mut cells = vec![tenant.cloud.clone(), tenant.name.clone(), state(tenant)];
+    cells.extend(ResourceType::ALL.iter().map(|it| output::when(ages.get(it).copied(), now)));
+    cells.push(tenant.backend_id.clone());
+    Row {
+        json: json!({
+            "uuid": tenant.uuid, "cloud": tenant.cloud, "backend_id": tenant.backend_id, "name": tenant.name,
+            "state": tenant.state, "error_message": tenant.error_message, "enabled": tenant.enabled,
+            "vanished_at": tenant.vanished_at, "ages": by_type,
+        }),
+        cells,
+    }
+}
+
+/// The state with what else keeps it from being looked at.
+fn state(tenant: &Tenant) -> String {
+    match (tenant.vanished_at, tenant.enabled) {
+        (Some(_), _) => format!("{}, gone", tenant.state),
+        (None, false) => format!("{}, disabled", tenant.state),
+        (None, true) => tenant.state.to_string(),
+    }
+}
+
+fn successes(statuses: &[Status]) -> Ages {
+    statuses.iter().filter_map(|it| Some((it.resource_type, it.last_success_at?))).collect()
+}
+
+async fn show(records: &Records, tenant: &Tenant) -> anyhow::Result<()> {
+    let (now, statuses) = (records.now(), records.store().statuses(tenant.uuid).await?);
+    let mut row = row(tenant, &successes(&statuses), now);
+    row.json["domain"] = json!(tenant.domain);
+    row.json["description"] = json!(tenant.description);
+    row.json["created_at"] = json!(tenant.created_at);
+    row.json["resources"] = json!(statuses);
+    let mut fields = vec![
+        ("uuid", tenant.uuid.to_string()),
+        ("cloud", tenant.cloud.clone()),
+        ("name", tenant.name.clone()),
+        ("project id", tenant.backend_id.clone()),
+        ("domain", tenant.domain.clone()),
+        ("description", tenant.description.clone()),
+        ("state", state(tenant)),
+        ("error", tenant.error_message.clone()),
+        ("recorded", output::moment(Some(tenant.created_at), now)),
+        ("gone since", output::moment(tenant.vanished_at, now)),
+    ];
+    fields
+        .extend(ResourceType::ALL.map(|it| (it.as_str(), look(statuses.iter().find(|s| s.resource_type == it), now))));
+    output::show(records.output, SHOWN, &row, &fields)?;
+    Ok(())
+}
+
+/// What the last looks at one resource type brought.
+pub(super) fn look(status: Option<&Status>, now: DateTime<Utc>) -> String {
+    let Some(status) = status else { return "never looked at".to_owned() };
+    let read = match status.last_success_at {
+        Some(success) => format!("read {}", output::when(Some(success), now)),
+        None => "never read".to_owned(),
+    };
+    match (&status.error, status.failures) {
+        (Some(error), failures) if failures > 0 => {
+            format!(
+                "{read}; failed {failures} times since, last {}: {error}",
+                output::when(Some(status.last_attempt_at), now)
+            )
+        }
+        _ => read,
+    }
+}
+
+impl Add {
+    pub(super) async fn run(self, path: &Path, format: Format) -> anyhow::Result<u8> {
+        let config = build::load_config(path)?;
+        known_cloud(&config, Some(&self.cloud))?;
+        let context = build::context(&config).await?;
+        let (live, began) = (context.live(), context.clock().now());
+        let found = resolve::tenant(&context, &live, &self.project_id, Some(&self.cloud)).await;
+        let tenant = found.with_context(|| format!("cloud `{}`", self.cloud))?;
+        let statuses = context.store().statuses(tenant.uuid).await?;
+        output::list(format, COLUMNS, &[row(&tenant, &successes(&statuses), context.clock().now())])?;
+        if tenant.created_at < began {
+            output::note("it was recorded already; nothing was changed");
+        }
+        output::note(&format!("next: tenantd pull --cloud {} --tenant {}", tenant.cloud, tenant.backend_id));
+        context.store().close().await;
+        Ok(DONE)
+    }
+}

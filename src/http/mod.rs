@@ -1,0 +1,71 @@
+//! What a person or a program reads over HTTP: metrics, health, and the status page. All of it shows stored state and
+//! never waits for OpenStack.
+
+mod health;
+mod page;
+mod scrape;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Schedule;
+use crate::intake::amqp::BrokerState;
+use crate::jobs::context::Context;
+
+/// What the routes read.
+#[derive(Debug)]
+pub struct View {
+    /// Records, clock, clouds.
+    pub context: Context,
+    /// Renders the instance metrics.
+    pub recorder: PrometheusHandle,
+    /// How the broker is.
+    pub broker: watch::Receiver<BrokerState>,
+    /// Whether this instance leads.
+    pub leads: watch::Receiver<bool>,
+    /// What the schedules are.
+    pub schedules: watch::Receiver<Vec<Schedule>>,
+    /// Series that a scrape has at most.
+    pub max_series: usize,
+    /// Whether the page is only for this machine.
+    pub loopback: bool,
+    /// When the main loop last said that it lives.
+    pub heartbeat: watch::Receiver<chrono::DateTime<chrono::Utc>>,
+}
+
+/// A main loop that says nothing for so long is stuck.
+pub const STUCK_AFTER: Duration = Duration::from_secs(30);
+
+/// The routes.
+pub fn router(view: Arc<View>) -> Router {
+    Router::new()
+        .route("/", get(page::show))
+        .route("/metrics", get(scrape::show))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .with_state(view)
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// When it is taken already.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!("http.listen = \"{address}\": {error}"))
+}
+
+/// Serves until the daemon stops.
+pub async fn serve(listener: TcpListener, view: Arc<View>, stop: CancellationToken) {
+    let served = axum::serve(listener, router(view)).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
