@@ -81,11 +81,11 @@ async fn adopted(
     finding: &crate::model::Finding,
     difference: &Difference,
 ) -> Result<Result<Expectation, String>, StoreError> {
-    let held = tx.hold_resource(finding.tenant, finding.resource_type, finding.last_seen_at).await?;
+    let held = tx.hold_known_resource(finding.tenant, finding.resource_type).await?;
     let Some(expectation) = tx.expectation(finding.tenant, finding.resource_type).await? else {
         return Ok(Err("there is no expectation".to_owned()));
     };
-    let snapshot = match held.snapshot {
+    let snapshot = match held.and_then(|held| held.snapshot) {
         Some(id) => tx.snapshot(id).await?,
         None => None,
     };

@@ -115,9 +115,10 @@ pub async fn apply(
                 recording(tenant, *resource_type).reconsider(tx, tally).await?;
             }
             Effect::Project(seen) => {
-                let tenant = tx.save_tenant(new_id(now), seen, now).await?;
+                let new = new_id(now);
+                let tenant = tx.save_tenant(new, seen, now).await?;
                 tally.changed = true;
-                let what = if tenant.created_at == now { "tenant.discovered" } else { "tenant.changed" };
+                let what = if tenant.uuid == new { "tenant.discovered" } else { "tenant.changed" };
                 announce(context, tx, &tenant, what).await?;
             }
             Effect::Vanished(tenant) => {
@@ -137,7 +138,8 @@ pub async fn apply(
     Ok(())
 }
 
-async fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &str) -> Result<(), StoreError> {
+/// Tells what happened to a tenant.
+pub(super) async fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &str) -> Result<(), StoreError> {
     let data = json!({
         "cloud": tenant.cloud, "tenant": tenant.backend_id, "tenant_name": tenant.name, "uuid": tenant.uuid,
         "domain": tenant.domain, "enabled": tenant.enabled,

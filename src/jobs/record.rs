@@ -57,8 +57,8 @@ impl Recording<'_> {
 
     /// Compares what is known once more, without asking the cloud.
     pub async fn reconsider(&self, tx: &mut Tx, tally: &mut Tally) -> Result<(), StoreError> {
-        let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
-        let Some(id) = held.snapshot else { return Ok(()) };
+        let held = tx.hold_known_resource(self.tenant.uuid, self.resource_type).await?;
+        let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
             Some(snapshot) => self.judge(tx, &snapshot.body, tally).await,
             None => Ok(()),

@@ -3,10 +3,12 @@
 use uuid::Uuid;
 
 use super::context::{CloudEntry, Context, Live};
+use super::effects::announce;
 use super::error::JobError;
 use super::pull_tenants::{domain_names, seen};
 use crate::model::Tenant;
 use crate::model::ids::new_id;
+use crate::openstack::Project;
 use crate::store::StoreError;
 
 /// The tenants that `subject` may mean: tenantd's id, the project's id, or `cloud/name`.
@@ -31,14 +33,17 @@ pub async fn known(context: &Context, subject: &str, cloud: Option<&str>) -> Res
 pub async fn tenant(context: &Context, live: &Live, subject: &str, cloud: Option<&str>) -> Result<Tenant, JobError> {
     let mut tenants = known(context, subject, cloud).await?;
     if tenants.len() > 1 {
-        let clouds: Vec<&str> = tenants.iter().map(|tenant| tenant.cloud.as_str()).collect();
-        let message = format!("`{subject}` is a tenant of {}; say which with `cloud`", clouds.join(" and of "));
-        return Err(JobError::give_up("ambiguous_tenant", message));
+        return Err(ambiguous(subject, tenants.iter().map(|tenant| tenant.cloud.as_str())));
     }
     match tenants.pop() {
         Some(tenant) => Ok(tenant),
         None => look_up(context, live, subject, cloud).await,
     }
+}
+
+fn ambiguous<'a>(subject: &str, clouds: impl Iterator<Item = &'a str>) -> JobError {
+    let clouds = clouds.collect::<Vec<_>>().join(" and of ");
+    JobError::give_up("ambiguous_tenant", format!("`{subject}` is a tenant of {clouds}; say which with `cloud`"))
 }
 
 /// Asks the clouds for a project that is not recorded yet: a portal enqueues seconds after it created one.
@@ -53,18 +58,36 @@ async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&s
     {
         return Err(JobError::give_up("unknown_cloud", format!("no cloud `{name}` is configured")));
     }
-    let mut refused = false;
+    let (mut found, mut refused, mut trouble) = (Vec::new(), false, None);
     for (name, entry) in live.clouds.iter().filter(|(name, _)| cloud.is_none_or(|only| only == name.as_str())) {
-        let Some(project) = entry.api.project(subject).await? else { continue };
-        if !allowed(entry, &project).await? {
-            refused = true;
-            continue;
+        match project(entry, subject).await {
+            Ok(Some((project, true))) => found.push((name.as_str(), project)),
+            Ok(Some((_, false))) => refused = true,
+            Ok(None) => {}
+            // Another cloud may have it; if none has, a trouble that passes is worth waiting for.
+            Err(error) => match trouble {
+                Some(JobError::Retry { .. }) => {}
+                _ => trouble = Some(error),
+            },
         }
+    }
+    if found.len() > 1 {
+        return Err(ambiguous(subject, found.iter().map(|(name, _)| *name)));
+    }
+    if let Some((name, project)) = found.pop() {
         let now = context.clock().now();
         let mut tx = context.store().begin().await?;
-        let tenant = tx.save_tenant(new_id(now), &seen(name, &project), now).await?;
+        let new = new_id(now);
+        let tenant = tx.save_tenant(new, &seen(name, &project), now).await?;
+        // Several requests may look the same project up at once; one of them is first.
+        if tenant.uuid == new {
+            announce(context, &mut tx, &tenant, "tenant.discovered").await?;
+        }
         tx.commit().await?;
         return Ok(tenant);
+    }
+    if let Some(trouble) = trouble {
+        return Err(trouble);
     }
     if refused {
         return Err(unknown("the project exists, but `discover` leaves it out"));
@@ -72,8 +95,11 @@ async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&s
     Err(unknown("no configured cloud has such a project"))
 }
 
-async fn allowed(entry: &CloudEntry, project: &crate::openstack::Project) -> Result<bool, JobError> {
+/// The project, and whether `discover` allows it.
+async fn project(entry: &CloudEntry, id: &str) -> Result<Option<(Project, bool)>, JobError> {
+    let Some(project) = entry.api.project(id).await? else { return Ok(None) };
     let domains = domain_names(entry).await?;
     let domain = project.domain_id.as_ref().and_then(|id| domains.get(id));
-    Ok(entry.discovery.allows(project, domain.map(String::as_str)))
+    let allowed = entry.discovery.allows(&project, domain.map(String::as_str));
+    Ok(Some((project, allowed)))
 }

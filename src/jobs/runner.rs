@@ -287,3 +287,54 @@ const fn state_of(outcome: Option<Outcome>) -> JobState {
         None => JobState::Queued,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::VirtualClock;
+    use crate::store::Store;
+
+    /// A kind whose body is given.
+    fn kind(start: fn(Call) -> Result<crate::jobs::Running, String>) -> Kind {
+        let schema = || schemars::Schema::default();
+        let timeout = Duration::from_mins(1);
+        Kind { name: "pull", about: "", fleet: true, timeout, schema, check: |_| Ok(()), start }
+    }
+
+    async fn guarded(kind: &Kind, meanwhile: impl FnOnce(&VirtualClock, &CancellationToken)) -> (&'static str, String) {
+        let clock = VirtualClock::at(DateTime::UNIX_EPOCH);
+        let store = Store::open("sqlite::memory:", 1).await.unwrap();
+        let context = Context::new(store, Arc::new(clock.clone()), "test".into(), Live::default(), None);
+        let interrupt = CancellationToken::new();
+        let runner = Runner::new(context.clone(), 1, interrupt.clone());
+        let request = Request::new(Uuid::nil(), kind.name, "test", DateTime::UNIX_EPOCH);
+        let call = Call { live: context.live(), context, request, tenant: None };
+        let running = runner.guarded(call, kind);
+        tokio::pin!(running);
+        assert!(futures::poll!(running.as_mut()).is_pending());
+        meanwhile(&clock, &interrupt);
+        let error = running.await.failure.unwrap();
+        (error.reason(), error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_attempt_that_failed() {
+        let panics = kind(|_| {
+            Ok(Box::pin(async {
+                tokio::task::yield_now().await;
+                panic!("index out of range")
+            }))
+        });
+        let said = guarded(&panics, |_, _| {}).await;
+        assert_eq!(said, ("panic", "pull panicked: index out of range".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_ends_with_its_time_or_with_the_daemon() {
+        let hangs = kind(|_| Ok(Box::pin(std::future::pending())));
+        let said = guarded(&hangs, |clock, _| clock.advance(Duration::from_mins(1))).await;
+        assert_eq!(said, ("job_timeout", "pull did not end within 1m".to_owned()));
+        let said = guarded(&hangs, |_, interrupt| interrupt.cancel()).await;
+        assert_eq!(said.0, "interrupted");
+    }
+}

@@ -1,5 +1,7 @@
 //! The jobs table: what waits, what runs, and what ended.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -150,7 +152,7 @@ impl Store {
         Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_NEXT).fetch_one(pool).await)?)
     }
 
-    /// Takes up to `count` jobs whose time has come.
+    /// Takes up to `count` jobs whose time has come, the most urgent first.
     pub async fn claim_jobs(&self, hold: Hold<'_>, now: DateTime<Utc>, count: i64) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin().await?;
         let statement = match &self.pools {
@@ -160,7 +162,10 @@ impl Store {
         let rows: Vec<Row> = write!(tx, connection => sqlx::query_as(statement)
             .bind(now).bind(hold.owner).bind(hold.until).bind(count).fetch_all(connection).await)?;
         tx.commit().await?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        let mut jobs: Vec<Job> = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        // Neither database promises an order of what an update returns.
+        jobs.sort_by_key(|job| (Reverse(job.request.priority), job.request.not_before, job.request.id));
+        Ok(jobs)
     }
 
     /// How many jobs of a source wait or run.

@@ -126,6 +126,17 @@ impl Tx {
             .bind(tenant).bind(resource_type.as_str()).bind(now).fetch_one(connection).await)?)
     }
 
+    /// Locks the row until the end of the transaction and tells what is known, if anything was ever looked at; the
+    /// cloud is not asked, so no attempt is noted.
+    pub async fn hold_known_resource(
+        &mut self,
+        tenant: Uuid,
+        resource_type: ResourceType,
+    ) -> Result<Option<Held>, StoreError> {
+        Ok(write!(self, connection => sqlx::query_as(sql::RESOURCE_HOLD)
+            .bind(tenant).bind(resource_type.as_str()).fetch_optional(connection).await)?)
+    }
+
     /// Notes a complete observation.
     pub async fn resource_succeeded(
         &mut self,

@@ -47,6 +47,7 @@ statements! {
     OUTBOX_SENT = "outbox_sent",
     RESOURCE_AGES = "resource_ages",
     RESOURCE_FAILED = "resource_failed",
+    RESOURCE_HOLD = "resource_hold",
     RESOURCE_OF_TENANT = "resource_of_tenant",
     RESOURCE_SUCCEEDED = "resource_succeeded",
     RESOURCE_TOUCH = "resource_touch",

@@ -1,6 +1,10 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
 
+mod architecture;
+mod broker;
 mod cli;
 mod daemon;
 mod openstack;
+mod records;
 mod simulator;
+mod support;

@@ -2,9 +2,9 @@ SELECT f.id, f.tenant, f.resource_type, f.object, f.object_name, f.field, f.chan
 FROM findings f
 JOIN tenants t ON t.uuid = f.tenant
 WHERE (CAST($1 AS TEXT) IS NULL OR t.cloud = $1)
-  AND ($2 IS NULL OR f.tenant = $2)
+  AND (f.tenant = $2 OR $2 IS NULL)
   AND (CAST($3 AS TEXT) IS NULL OR f.resource_type = $3)
   AND (CAST($4 AS TEXT) IS NULL OR f.field = $4)
   AND (CAST($5 AS BIGINT) = 1 OR f.state IN ('open', 'acknowledged'))
-  AND ($6 IS NULL OR f.opened_at >= $6)
+  AND (f.opened_at >= $6 OR $6 IS NULL)
 ORDER BY f.opened_at DESC, f.id DESC

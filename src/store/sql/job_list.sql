@@ -3,6 +3,6 @@ FROM jobs
 WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
   AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
   AND (CAST($3 AS TEXT) IS NULL OR cloud = $3)
-  AND ($4 IS NULL OR tenant = $4)
+  AND (tenant = $4 OR $4 IS NULL)
 ORDER BY enqueued_at DESC, id DESC
 LIMIT $5

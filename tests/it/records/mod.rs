@@ -1,0 +1,17 @@
+//! One behavioural suite for both databases: what jobs record, and what they never do.
+#![expect(clippy::unwrap_used, reason = "these are tests; the lint only sees the functions marked so")]
+
+mod absence;
+mod drift;
+mod failures;
+mod groups;
+mod logins;
+mod properties;
+mod pulls;
+mod requests;
+mod schedules;
+mod schema;
+mod tenants;
+
+/// What drift leaves behind.
+const DRIFT: [&str; 5] = ["expectations", "findings", "jobs", "outbox", "suspicions"];

@@ -1,0 +1,155 @@
+//! A simulated cloud that a test can break and change behind the portal's back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantd::clock::Clock;
+use tenantd::jobs::context::{CloudEntry, Discovery};
+use tenantd::openstack::clouds_yaml::{self, Sources};
+use tenantd::openstack::{Cloud, Options};
+use tenantd::simulator::{self, Simulator};
+
+/// How the daemon logs in.
+#[derive(Debug, Clone, Copy)]
+pub enum Login {
+    /// With an entry of the simulator's clouds.yaml.
+    Entry(&'static str),
+    /// As the administrator, with another password.
+    WrongPassword,
+    /// With an application credential that has ended.
+    ExpiredCredential,
+}
+
+/// A running simulated cloud, and an administrator's client of it.
+#[derive(Debug)]
+pub struct SimulatedCloud {
+    simulator: Simulator,
+    http: reqwest::Client,
+    folder: TempDir,
+}
+
+impl SimulatedCloud {
+    pub async fn start(tenants: usize, seed: u64) -> Self {
+        let options = simulator::Options { tenants, seed, rules_per_group: 1, ..simulator::Options::default() };
+        Self {
+            simulator: Simulator::start(options).await.expect("a free port"),
+            http: reqwest::Client::builder().build().expect("a client"),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    /// What the daemon keeps of a cloud of this name. A request is tried once: the clock does not move by itself.
+    pub async fn entry(&self, name: &str, login: Login, discovery: Discovery, clock: Arc<dyn Clock>) -> CloudEntry {
+        let (entry, yaml) = match login {
+            Login::Entry(entry) => (entry, self.simulator.clouds_yaml()),
+            Login::WrongPassword => ("sim", self.simulator.clouds_yaml().replace("admin-secret", "wrong-secret")),
+            Login::ExpiredCredential => ("credential", self.expired_credential().await),
+        };
+        let file = self.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, yaml).unwrap();
+        let sources = Sources { files: vec![file], ..Sources::default() };
+        let profile = clouds_yaml::load(entry, None, &sources).unwrap();
+        let options = Options {
+            name: name.to_owned(),
+            attempts: 1,
+            request_timeout: Duration::from_secs(10),
+            ..Options::default()
+        };
+        let api = Cloud::new(profile, options, clock).unwrap();
+        CloudEntry { api, discovery, concurrency: 4 }
+    }
+
+    async fn expired_credential(&self) -> String {
+        let (token, user) = self.log_in().await;
+        let path = format!("/identity/v3/users/{user}/application_credentials");
+        let asked = json!({"application_credential": {"name": "tenantd"}});
+        let made = self.send(Method::POST, &path, Some(&token), Some(asked)).await;
+        let credential = &made["application_credential"];
+        self.send(Method::POST, "/simulator/expire-credentials", None, None).await;
+        let clouds = json!({"clouds": {"credential": {
+            "auth_type": "v3applicationcredential",
+            "auth": {
+                "auth_url": self.simulator.auth_url(),
+                "application_credential_id": credential["id"],
+                "application_credential_secret": credential["secret"],
+            },
+            "region_name": "RegionOne",
+        }}});
+        clouds.to_string()
+    }
+
+    /// The rules by which requests fail from now on.
+    pub async fn faults(&self, rules: Value) {
+        self.send(Method::PUT, "/simulator/faults", None, Some(rules)).await;
+    }
+
+    /// How often each of them has struck.
+    pub async fn struck(&self) -> Vec<u64> {
+        let faults = self.send(Method::GET, "/simulator/faults", None, None).await;
+        faults["faults"].as_array().unwrap().iter().map(|fault| fault["fired"].as_u64().unwrap()).collect()
+    }
+
+    /// Changes something behind the portal's back; says what.
+    pub async fn meddle(&self, kind: &str, tenant: &str) -> Value {
+        let order = json!({"kind": kind, "tenant": tenant});
+        self.send(Method::POST, "/simulator/meddle", None, Some(order)).await
+    }
+
+    /// Takes a change back.
+    pub async fn revert(&self, meddle: &Value) {
+        self.send(Method::POST, "/simulator/meddle", None, Some(json!({"revert": meddle["id"]}))).await;
+    }
+
+    /// Does something as the administrator.
+    pub async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let (token, _) = self.log_in().await;
+        self.send(method, path, Some(&token), body).await
+    }
+
+    /// The id of the project of that name.
+    pub async fn project(&self, name: &str) -> String {
+        let listing = self.admin(Method::GET, &format!("/identity/v3/projects?name={name}"), None).await;
+        listing["projects"][0]["id"].as_str().unwrap_or_else(|| panic!("no project {name}")).to_owned()
+    }
+
+    /// Changes a project.
+    pub async fn change_project(&self, name: &str, change: Value) {
+        let path = format!("/identity/v3/projects/{}", self.project(name).await);
+        self.admin(Method::PATCH, &path, Some(json!({ "project": change }))).await;
+    }
+
+    /// Sets Nova's limit of cores.
+    pub async fn limit_cores(&self, tenant: &str, cores: i64) {
+        let path = format!("/compute/v2.1/os-quota-sets/{}", self.project(tenant).await);
+        self.admin(Method::PUT, &path, Some(json!({"quota_set": {"cores": cores}}))).await;
+    }
+
+    async fn log_in(&self) -> (String, String) {
+        let user = json!({"name": "admin", "domain": {"name": "Default"}, "password": "admin-secret"});
+        let scope = json!({"project": {"name": "admin", "domain": {"name": "Default"}}});
+        let identity = json!({"methods": ["password"], "password": {"user": user}});
+        let url = format!("{}/auth/tokens", self.simulator.auth_url());
+        let asked = self.http.post(url).json(&json!({"auth": {"identity": identity, "scope": scope}}));
+        let answer = asked.send().await.unwrap();
+        let token = answer.headers()["x-subject-token"].to_str().unwrap().to_owned();
+        let body: Value = answer.json().await.unwrap();
+        (token, body["token"]["user"]["id"].as_str().unwrap().to_owned())
+    }
+
+    async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Value {
+        let mut request = self.http.request(method, format!("{}{path}", self.simulator.url()));
+        if let Some(token) = token {
+            request = request.header("X-Auth-Token", token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
