@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("clock", &[]),
     ("retry", &[]),
     ("lifecycle", &[]),
-    ("telemetry", &["config::Telemetry", "model", "telemetry"]),
+    ("telemetry", &["config", "model", "telemetry"]),
     ("store", &["drift", "model", "retry"]),
     ("openstack", &["clock", "retry", "telemetry::metrics"]),
     ("jobs", &["clock", "drift", "model", "openstack", "retry", "store", "telemetry"]),
