@@ -7,6 +7,8 @@ mod check;
 mod config;
 mod daemon;
 mod dead;
+#[cfg(test)]
+mod documented;
 mod drift;
 mod enqueue;
 mod expectations;
