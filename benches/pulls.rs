@@ -100,7 +100,11 @@ fn parse() -> Outcome<()> {
     let typed: Vec<tenantd::openstack::SecurityGroup> = serde_json::from_str(&page)?;
     let took = median(20, || drop(serde_json::from_str::<Vec<tenantd::openstack::SecurityGroup>>(&page)));
     let untyped = median(20, || drop(serde_json::from_str::<Value>(&page)));
-    println!("parse a page of {} groups of 10 rules ({} KiB): {took:?}; untyped {untyped:?}", typed.len(), page.len() / 1024);
+    println!(
+        "parse a page of {} groups of 10 rules ({} KiB): {took:?}; untyped {untyped:?}",
+        typed.len(),
+        page.len() / 1024
+    );
     Ok(())
 }
 
@@ -143,8 +147,7 @@ async fn pulls(tenants: usize, latency: u64) -> Outcome<()> {
     let run = async |kind: &str, tenant: Option<&Tenant>| -> Outcome<Ended> {
         let now = context.clock().now();
         let subject = tenant.map(|tenant| tenant.uuid.to_string());
-        let request =
-            Request { cloud: Some("sim".into()), subject, ..Request::new(new_id(now), kind, "bench", now) };
+        let request = Request { cloud: Some("sim".into()), subject, ..Request::new(new_id(now), kind, "bench", now) };
         Ok(runner.run(request, Origin::Table).await?)
     };
     run("pull_tenants", None).await?;

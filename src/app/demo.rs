@@ -14,6 +14,8 @@ use super::build;
 use super::run::Daemon;
 use super::simulate::{SimulateOptions, start, write_file};
 use crate::lifecycle::{Signals, Wake};
+use crate::model::ids::new_id;
+use crate::model::job::{PRIORITY_PERSON, Request};
 use crate::simulator::Simulator;
 use crate::telemetry::{self, metrics};
 
@@ -57,6 +59,7 @@ pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> a
     let config = build::load_config(&path)?;
     let _guard = telemetry::init(&config.telemetry, "demo")?;
     let daemon = Daemon::start(config, metrics::install()?).await?;
+    ask_for_everything(&daemon).await?;
     greet(print, &options, &simulator, &daemon);
     let cloud = simulator.url();
 
@@ -70,6 +73,17 @@ pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> a
     daemon.stop(async move { while signals.next().await == Wake::Reload {} }).await;
     simulator.stop().await;
     ended
+}
+
+/// The first reading does not wait for a schedule.
+async fn ask_for_everything(daemon: &Daemon) -> anyhow::Result<()> {
+    let now = daemon.context.clock().now();
+    let mut tx = daemon.context.store().begin().await?;
+    let request = Request { priority: PRIORITY_PERSON, ..Request::new(new_id(now), "pull_tenants", "demo", now) };
+    tx.insert_job(&request, None).await?;
+    tx.commit().await?;
+    daemon.context.ring();
+    Ok(())
 }
 
 async fn over(duration: Option<Duration>) {

@@ -63,7 +63,7 @@ fn init(path: &Path, cloud: Option<&str>, print: bool) -> anyhow::Result<u8> {
             next_steps(path, &cloud, &sources);
             Ok(DONE)
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => exists(path, &cloud),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => exists(path, &cloud, &sources),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             output::line(text.trim_end())?;
             output::note(&format!("{}: {error}; printed instead: put it there as root", path.display()));
@@ -103,20 +103,36 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What is there is never changed; what is missing in it is told.
-fn exists(path: &Path, cloud: &str) -> anyhow::Result<u8> {
+/// A cloud that the file does not have is added at its end; nothing else in it is touched.
+fn exists(path: &Path, cloud: &str, sources: &Sources) -> anyhow::Result<u8> {
     let config = build::load_config(path)?;
     if config.clouds.iter().any(|it| it.name == cloud) {
         output::note(&format!("{} is there and has cloud `{cloud}`; nothing was written", path.display()));
         output::note("next: tenantd check");
         return Ok(DONE);
     }
-    output::note(&format!("{} is there and is left as it is; add this to it:", path.display()));
-    output::line(&cloud_section(cloud))?;
+    let mut text = format!("\n{}", cloud_section(cloud));
     if config.schedules.is_empty() {
-        output::line(SCHEDULES)?;
+        text.push('\n');
+        text.push_str(SCHEDULES);
     }
-    Ok(FAILED)
+    match append(path, &text) {
+        Ok(()) => {
+            output::line(&format!("added cloud `{cloud}` to {}", path.display()))?;
+            next_steps(path, cloud, sources);
+            Ok(DONE)
+        }
+        Err(error) => {
+            output::line(text.trim())?;
+            output::note(&format!("{}: {error}; add these lines to it", path.display()));
+            Ok(FAILED)
+        }
+    }
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    std::fs::OpenOptions::new().append(true).open(path)?.write_all(text.as_bytes())
 }
 
 fn next_steps(path: &Path, cloud: &str, sources: &Sources) {

@@ -49,6 +49,12 @@ pub struct Producer {
 }
 
 impl Broker {
+    /// The URL as it is now: a file is read again at each connection, for passwords are rotated.
+    pub fn current_url(&self) -> Secret {
+        let written = self.url_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        written.map_or_else(|| self.url.clone(), |text| Secret::new(text.trim()))
+    }
+
     pub(super) fn validate(&self, problems: &mut Problems) {
         let url = self.url.expose();
         if !url.starts_with("amqp://") && !url.starts_with("amqps://") {

@@ -92,7 +92,8 @@ impl Amqp {
     async fn session(this: &Arc<Self>) -> anyhow::Result<()> {
         let name = format!("tenantd {}", this.context.instance());
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connect = Connection::connect(this.settings.url.expose(), properties);
+        let url = this.settings.current_url();
+        let connect = Connection::connect(url.expose(), properties);
         let connection = tokio::time::timeout(CONNECT_LIMIT, connect)
             .await
             .map_err(|_| anyhow::anyhow!("no connection within {CONNECT_LIMIT:?}"))??;

@@ -123,6 +123,9 @@ impl Kind {
 }
 
 fn read<J: Job>(params: &Value) -> Result<J, String> {
+    if !params.is_object() {
+        return Err(format!("params: expected an object, not {params}"));
+    }
     serde_path_to_error::deserialize(params).map_err(|error| match error.path().to_string().as_str() {
         "." => format!("params: {}", error.inner()),
         path => format!("params.{path}: {}", error.inner()),

@@ -13,9 +13,7 @@ use super::service::Service;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Keystone knows no such user, or the password is wrong, or the project is not the user's: it does not say which.
-    #[error(
-        "{auth_url} refused the login of {who}: {message}; check the user, the secret and the project in clouds.yaml"
-    )]
+    #[error("{auth_url} refused the login of {who}: {message}; {}", hint(who))]
     Unauthorised {
         /// Where the login was tried.
         auth_url: String,
@@ -56,7 +54,7 @@ pub enum Error {
     /// The role sees only its own project, and the service would hide that by answering with less.
     #[error(
         "{service} was not asked for {operation}: it would list nothing but project {own} to the roles {roles}; use a \
-         login with one of the roles {needed}, or name the role that sees everything on this cloud"
+         login with one of the roles {needed}, or name the role that sees everything in `all_projects_roles`"
     )]
     OutOfSight {
         /// The service.
@@ -181,6 +179,14 @@ pub enum Error {
         /// Why.
         what: String,
     },
+}
+
+/// What to look at. Keystone says the same to a wrong secret as to a credential that has ended.
+fn hint(who: &str) -> &'static str {
+    if who.starts_with("application credential") {
+        return "check whether it has expired or was deleted, and its secret in clouds.yaml";
+    }
+    "check the user, the secret and the project in clouds.yaml"
 }
 
 /// A service's no, in its own words.

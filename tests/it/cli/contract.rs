@@ -42,7 +42,9 @@ async fn every_listing_has_the_keys_of_the_contract() {
     for (command, keys) in expected {
         let rows = place.run(&[command.as_slice(), &["--output", "json"]].concat()).json();
         assert!(!rows.is_empty(), "{command:?}");
-        rows.iter().for_each(|row| has_keys(row, keys));
+        for row in &rows {
+            has_keys(row, keys);
+        }
         let csv = place.run(&[command.as_slice(), &["-o", "csv"]].concat());
         assert_eq!(csv.out.lines().next().map(|it| it.contains(',')), Some(true), "{csv:?}");
         let table = place.run(&command);

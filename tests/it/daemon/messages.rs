@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeleteOptions,
+};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use serde_json::{Value, json};
@@ -81,18 +83,20 @@ async fn of_a_thousand_messages_the_sound_ones_succeed_and_each_other_is_dead_wi
         let body = json!({"id": format!("job-{number}"), "kind": kind, "tenant": tenant});
         publish(&channel, &daemon.prefix, body.to_string().as_bytes()).await;
     }
-    daemon.wait("the first job", async || {
-        let jobs = daemon.listed(&["jobs", "list", "--limit", "2000"]);
-        (jobs.iter().filter(|job| job["state"] == "succeeded").count() == sound + 1).then_some(())
-    })
-    .await;
+    daemon
+        .wait("the first job", async || {
+            let jobs = daemon.listed(&["jobs", "list", "--limit", "2000"]);
+            (jobs.iter().filter(|job| job["state"] == "succeeded").count() == sound + 1).then_some(())
+        })
+        .await;
     for (_, body) in &broken {
         publish(&channel, &daemon.prefix, body).await;
     }
-    let letters = daemon.wait("the dead letters", async || {
-        Some(daemon.listed(&["dead", "list", "--limit", "100"])).filter(|letters| letters.len() == broken.len())
-    })
-    .await;
+    let letters = daemon
+        .wait("the dead letters", async || {
+            Some(daemon.listed(&["dead", "list", "--limit", "100"])).filter(|letters| letters.len() == broken.len())
+        })
+        .await;
 
     let count = |reasons: &mut dyn Iterator<Item = &str>| {
         reasons.fold(BTreeMap::<String, usize>::new(), |mut counts, reason| {
@@ -102,11 +106,12 @@ async fn of_a_thousand_messages_the_sound_ones_succeed_and_each_other_is_dead_wi
     };
     let expected = count(&mut broken.iter().map(|(reason, _)| *reason));
     assert_eq!(count(&mut letters.iter().map(|letter| letter["reason"].as_str().unwrap())), expected);
-    let queued = daemon.wait("the dead queue", async || {
-        daemon.get("/metrics").await.filter(|text| text.contains("\ntenantd_outbox_pending 0\n"))?;
-        Some(dead(&channel, &daemon.prefix).await)
-    })
-    .await;
+    let queued = daemon
+        .wait("the dead queue", async || {
+            daemon.get("/metrics").await.filter(|text| text.contains("\ntenantd_outbox_pending 0\n"))?;
+            Some(dead(&channel, &daemon.prefix).await)
+        })
+        .await;
     assert_eq!(count(&mut queued.iter().map(|(reason, _)| reason.as_str())), expected, "{queued:?}");
 
     let jobs = daemon.listed(&["jobs", "list", "--limit", "2000"]);

@@ -56,12 +56,13 @@ impl Daemon {
             .unwrap();
         let daemon = Self { _cloud: cloud, prefix, folder, process, address };
         let connected = broker.is_some();
-        daemon.wait("readiness", async || {
-            let ready = daemon.get("/health/ready").await?;
-            let ready: Value = serde_json::from_str(&ready).ok()?;
-            (ready["leader"] == true && (!connected || ready["broker"]["state"] == "connected")).then_some(())
-        })
-        .await;
+        daemon
+            .wait("readiness", async || {
+                let ready = daemon.get("/health/ready").await?;
+                let ready: Value = serde_json::from_str(&ready).ok()?;
+                (ready["leader"] == true && (!connected || ready["broker"]["state"] == "connected")).then_some(())
+            })
+            .await;
         daemon
     }
 

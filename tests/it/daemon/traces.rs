@@ -29,11 +29,12 @@ async fn a_job_is_one_trace_that_links_to_its_producer() {
     let server = tokio::task::spawn(async move { axum::serve(listener, app).await });
     let daemon = Daemon::start(1, None, &format!("[telemetry]\notlp_endpoint = \"{endpoint}\"\n")).await;
     let job = daemon.enqueue_traced("pull_tenants", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").await;
-    daemon.wait("the job's end", async || {
-        let jobs = daemon.listed(&["jobs", "list"]);
-        jobs.into_iter().find(|it| it["id"] == job.as_str() && it["state"] == "succeeded")
-    })
-    .await;
+    daemon
+        .wait("the job's end", async || {
+            let jobs = daemon.listed(&["jobs", "list"]);
+            jobs.into_iter().find(|it| it["id"] == job.as_str() && it["state"] == "succeeded")
+        })
+        .await;
     let (status, log, _) = daemon.stop().await;
     assert!(status.success(), "{log}");
     server.abort();
