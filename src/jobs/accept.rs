@@ -69,7 +69,9 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
         tx.set_expectation(&Expectation { body, source, author: author.to_owned(), set_at: now, ..expectation })
             .await?;
     }
-    tx.end_finding(id, FindingState::Accepted, now).await?;
+    if !tx.end_finding(id, FindingState::Accepted, now).await? {
+        return Err(AcceptError::Ended(id, FindingState::Resolved));
+    }
     Events::new(context, now).drift(&mut tx, &tenant, finding, "accepted").await?;
     tx.commit().await?;
     context.ring();

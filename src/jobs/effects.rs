@@ -128,7 +128,7 @@ pub async fn apply(
                 }
             }
             Effect::Enqueue(request) => {
-                tx.insert_job(request, None).await?;
+                tally.changed |= tx.insert_job(request, None).await?;
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{Attempt, Ended, Runner, StoreError, state_of};
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
 use crate::jobs::verdict::{Verdict, verdict};
-use crate::jobs::{JobError, Report};
+use crate::jobs::{Effect, JobError, Report};
 use crate::model::ids::new_id;
 use crate::model::job::{Outcome, Request};
 use crate::retry::Retryable;
@@ -105,7 +105,9 @@ impl Runner {
         let Some(outcome) = settled.outcome else { return Ok(()) };
         if let Some(schedule) = request.source.strip_prefix("schedule:")
             && outcome.state() == crate::model::job::JobState::Succeeded
+            && !attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)))
         {
+            // What only made other jobs has read nothing: they tell the schedule's success.
             tx.schedule_succeeded(schedule, now).await?;
         }
         if settled.dead {
