@@ -69,7 +69,7 @@ fn groups(count: u16, shift: u16) -> Body {
         description: String::new(),
         stateful: true,
         // One group in a hundred has another last rule.
-        rules: (1..=9).chain([if number % 100 == 0 { 10 + shift } else { 10 }]).map(rule).collect(),
+        rules: (1..=9).chain([if number.is_multiple_of(100) { 10 + shift } else { 10 }]).map(rule).collect(),
     };
     Body::SecurityGroups((0..count).map(group).collect())
 }
@@ -160,7 +160,7 @@ async fn pulls(tenants: usize, latency: u64) -> Outcome<()> {
     let began = Instant::now();
     let ended: Vec<Outcome<Ended>> =
         stream::iter(&known).map(|tenant| run("pull_quotas", Some(tenant))).buffer_unordered(32).collect().await;
-    let rate = ended.len() as f64 / began.elapsed().as_secs_f64();
+    let rate = f64::from(u32::try_from(ended.len())?) / began.elapsed().as_secs_f64();
     let done = ended.iter().filter(|it| matches!(it, Ok(Ended::Done { .. }))).count();
     println!("{latency} ms a request: {done} pulls of one tenant's quotas, 32 at once: {rate:.0} pulls/s");
     Ok(())

@@ -1,4 +1,5 @@
 //! A running `tenantd run`, and a way to ask it.
+#![expect(clippy::unwrap_used, reason = "a test helper that cannot go on has failed")]
 
 use std::fmt::Write;
 use std::fs::File;
@@ -12,7 +13,7 @@ use tenantd::simulator::{Options, Simulator};
 use uuid::Uuid;
 
 /// What another process needs to do must be seen within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The broker of the tests, or none.
 pub fn broker() -> Option<String> {
@@ -110,7 +111,7 @@ impl Daemon {
     }
 
     /// Stops it politely.
-    pub async fn stop(mut self) -> (std::process::ExitStatus, String, TempDir) {
+    pub fn stop(mut self) -> (std::process::ExitStatus, String, TempDir) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         let status = tokio::task::block_in_place(|| self.process.wait()).unwrap();
         let log = self.log();

@@ -1,4 +1,5 @@
 //! Traces against a small OTLP receiver: from the message through the job to each request and commit.
+#![expect(clippy::unwrap_used, reason = "a test helper that cannot go on has failed")]
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +27,9 @@ async fn a_job_is_one_trace_that_links_to_its_producer() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));
-    let server = tokio::task::spawn(async move { axum::serve(listener, app).await });
+    let server = tokio_util::task::AbortOnDropHandle::new(
+        tenantd::lifecycle::Lifecycle::default().spawn(async move { axum::serve(listener, app).await }),
+    );
     let daemon = Daemon::start(1, None, &format!("[telemetry]\notlp_endpoint = \"{endpoint}\"\n")).await;
     let job = daemon.enqueue_traced("pull_tenants", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").await;
     daemon
@@ -35,15 +38,15 @@ async fn a_job_is_one_trace_that_links_to_its_producer() {
             jobs.into_iter().find(|it| it["id"] == job.as_str() && it["state"] == "succeeded")
         })
         .await;
-    let (status, log, _) = daemon.stop().await;
+    let (status, log, _) = daemon.stop();
     assert!(status.success(), "{log}");
-    server.abort();
+    drop(server);
 
     let spans = received.lock().unwrap().clone();
     let run = spans.iter().find(|span| span.name == "job.run").unwrap();
     let link = &run.links[0];
-    assert_eq!(hex(&link.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!(hex(&link.span_id), "00f067aa0ba902b7");
+    assert_eq!(link.trace_id, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes());
+    assert_eq!(link.span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
     assert_ne!(run.trace_id, link.trace_id, "the producer is linked to, not waited for");
     let children = |name: &str| {
         spans.iter().filter(|span| span.name == name && span.trace_id == run.trace_id).cloned().collect::<Vec<_>>()
@@ -53,8 +56,4 @@ async fn a_job_is_one_trace_that_links_to_its_producer() {
     assert_eq!(children("store.commit").len(), 1);
     let written = format!("{spans:?}");
     assert!(!written.contains("gAAAAAB") && !written.contains("admin-secret"), "a secret is in a trace");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
