@@ -146,7 +146,7 @@ fn next_steps(path: &Path, cloud: &str, sources: &Sources) {
         let places = sources.files.iter().filter(|it| it.extension().is_some_and(|extension| extension == "yaml"));
         let places: Vec<String> = places.map(|it| it.display().to_string()).collect();
         output::note(&format!("next: describe `{cloud}` in clouds.yaml; looked for in {}", places.join(", ")));
-        output::note("      (for the service: /etc/openstack/clouds.yaml, readable by its user)");
+        output::note("      (for the service: beside tenantd.toml, readable by its group)");
     }
     output::note(&format!("next: tenantd{flag} config check"));
     output::note(&format!("      tenantd{flag} check"));

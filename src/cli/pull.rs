@@ -70,7 +70,12 @@ impl Pull {
         let open = count(findings.len(), "finding");
         output::note(&format!("{} read, {unread} not; {open} open", count(looks.len() - unread, "listing")));
         context.store().close().await;
-        Ok(if failures + unread > 0 { FAILED } else { DONE })
+        if failures + unread > 0 {
+            output::note("next: tenantd tenants why TENANT, or tenantd check");
+            return Ok(FAILED);
+        }
+        output::note("next: tenantd drift list; the daemon goes on by itself: tenantd run, or its systemd service");
+        Ok(DONE)
     }
 
     /// A tenant that is recorded is named by its id; another is left for the job to look up.

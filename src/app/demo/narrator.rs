@@ -82,8 +82,13 @@ async fn invite(
     print(&format!(
         "  openstack security group rule create --protocol tcp --dst-port 22 --remote-ip 0.0.0.0/0 {group}"
     ));
-    print(&format!("  tenantd --config {} drift list --tenant {}\n", config.display(), tenant.backend_id));
+    print(&format!("  {} --config {} drift list --tenant {}\n", program(), config.display(), tenant.backend_id));
     Ok(())
+}
+
+/// This program, so that a line can be pasted before anything is installed.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "tenantd".to_owned(), |path| path.display().to_string())
 }
 
 fn sentence(listed: &Listed) -> String {
@@ -118,6 +123,6 @@ pub(super) async fn sum_up(context: &Context, config: &Path, print: Print<'_>) -
     let findings = context.store().findings(Filter { ended: true, ..Filter::default() }).await?;
     let resolved = findings.iter().filter(|it| it.finding.state == FindingState::Resolved).count();
     print(&format!("\n{} drift findings, {resolved} of them resolved; the records stay here:", findings.len()));
-    print(&format!("  tenantd --config {} drift list --all", config.display()));
+    print(&format!("  {} --config {} drift list --all", program(), config.display()));
     Ok(())
 }
