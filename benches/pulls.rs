@@ -139,7 +139,7 @@ async fn pulls(tenants: usize, latency: u64) -> Outcome<()> {
     let text = format!("[[clouds]]\nname = \"sim\"\nfile = \"{}\"\n", clouds.display());
     let config = tenantd::config::load::read(&folder.path().join("t.toml"), &text, &[])?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (live, _) = build::live(&config, &clock);
+    let live = build::live(&config, &clock);
     let store = Store::open(&format!("sqlite://{}/t.db", folder.path().display()), 4).await?;
     store.migrate().await?;
     let context = Context::new(store, clock, "bench".into(), live, None);

@@ -1,8 +1,11 @@
 //! The daemon's life: signals, two stages of stopping, every task tracked, and what systemd is told.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,6 +19,7 @@ pub struct Lifecycle {
     pub interrupt: CancellationToken,
     tasks: TaskTracker,
     services: TaskTracker,
+    failed: Arc<OnceLock<&'static str>>,
 }
 
 /// What woke the daemon's main loop.
@@ -73,6 +77,26 @@ impl Lifecycle {
         F::Output: Send + 'static,
     {
         tokio::spawn(self.tasks.track_future(task))
+    }
+
+    /// Runs a task without which the daemon is none: when it ends before it is told to, the daemon stops, for a daemon
+    /// that looks alive and does nothing is worse than one that is started again.
+    pub fn spawn_vital(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let this = self.clone();
+        self.spawn(async move {
+            let ended = AssertUnwindSafe(task).catch_unwind().await;
+            if !this.stop.is_cancelled() {
+                let how = if ended.is_err() { "panicked" } else { "ended" };
+                tracing::error!(task = name, "a part of the daemon {how}; the daemon stops");
+                let _ = this.failed.set(name);
+                this.stop.cancel();
+            }
+        });
+    }
+
+    /// The part that ended before it was told to.
+    pub fn failed(&self) -> Option<&'static str> {
+        self.failed.get().copied()
     }
 
     /// Runs a task that lasts until everything else has ended, such as the HTTP server that tells of it.

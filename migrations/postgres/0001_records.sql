@@ -140,7 +140,8 @@ CREATE INDEX dead_letters_by_time ON dead_letters (died_at);
 
 -- What is still to be published.
 CREATE TABLE outbox (
-    id UUID PRIMARY KEY,
+    sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id UUID NOT NULL UNIQUE,
     exchange TEXT NOT NULL,
     routing_key TEXT NOT NULL,
     content_type TEXT NOT NULL,

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, LoadError};
 use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
@@ -46,9 +44,9 @@ pub async fn store(config: &Config, migrate: bool) -> anyhow::Result<Store> {
 pub async fn context(config: &Config) -> anyhow::Result<Context> {
     let store = store(config, config.database.migrate).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (live, problems) = live(config, &clock);
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem);
+    let live = live(config, &clock);
+    if let Some((name, why)) = live.unprepared.first_key_value() {
+        anyhow::bail!("cloud `{name}`: {why}");
     }
     Ok(Context::new(store, clock, config.instance_name(), live, exchanges(config)))
 }
@@ -59,19 +57,21 @@ pub fn exchanges(config: &Config) -> Option<Exchanges> {
     Some(Exchanges { events: topology.events, dead: topology.dead })
 }
 
-/// Clouds and rules; a cloud that cannot be prepared is left out and named, for the others go on.
-pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> (Live, Vec<anyhow::Error>) {
-    let (mut clouds, mut problems) = (BTreeMap::new(), Vec::new());
+/// Clouds and rules; a cloud that cannot be prepared is kept with the reason, for the others go on.
+pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> Live {
+    let (mut clouds, mut unprepared) = (BTreeMap::new(), BTreeMap::new());
     for section in &config.clouds {
-        match cloud(section, sources(config, section), clock).with_context(|| format!("cloud `{}`", section.name)) {
+        match cloud(section, sources(config, section), clock) {
             Ok(entry) => drop(clouds.insert(section.name.clone(), entry)),
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                tracing::error!(cloud.name = section.name, error = %problem, "a cloud is not ready; its jobs wait");
+                unprepared.insert(section.name.clone(), problem.to_string());
+            }
         }
     }
     let jobs = &config.jobs;
     let backoff = Backoff { base: jobs.retry_base.0, max: jobs.retry_max.0 };
-    let live = Live { clouds, rules: rules(&config.drift), retries: Retries { attempts: jobs.attempts, backoff } };
-    (live, problems)
+    Live { clouds, unprepared, rules: rules(&config.drift), retries: Retries { attempts: jobs.attempts, backoff } }
 }
 
 /// Where the credentials of a cloud are looked for.

@@ -54,8 +54,9 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("clouds", "configured", "warning", detail));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (live, problems) = build::live(config, &clock);
-    findings.extend(problems.iter().map(|it| Finding::new("clouds", "credentials", "failed", format!("{it:#}"))));
+    let live = build::live(config, &clock);
+    let unprepared = live.unprepared.iter();
+    findings.extend(unprepared.map(|(name, why)| Finding::new(&format!("cloud {name}"), "credentials", "failed", why)));
     for section in &config.clouds {
         if let Some(entry) = live.clouds.get(&section.name) {
             findings.extend(cloud(section, entry).await);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::build;
 use crate::config::{Config, Schedule};
 use crate::jobs;
-use crate::jobs::context::Context;
+use crate::jobs::context::{Context, Live};
 use crate::openstack::clouds_yaml;
 use crate::telemetry::metrics;
 
@@ -41,24 +41,28 @@ impl Reloader {
         for key in self.config.restart_needed(&config) {
             tracing::warn!(key, "a change takes effect only after a restart");
         }
-        let (live, problems) = build::live(&config, context.clock());
-        for problem in problems {
-            tracing::error!(error = format!("{problem:#}"), "a cloud is left out");
-        }
-        for cloud in live.clouds.keys() {
+        let mut live = build::live(&config, context.clock());
+        let accepted = live.unprepared.is_empty();
+        keep_what_worked(&mut live, &context.live());
+        for cloud in live.names() {
             metrics::zero(cloud, &jobs::kind_names());
         }
         context.replace_live(live);
         schedules.send_replace(config.schedules.clone());
         self.seen = credential_files(&config);
         self.config = config;
-        metrics::config_reloaded(true);
+        metrics::config_reloaded(accepted);
         tracing::info!("the configuration was read again");
     }
 
     /// Takes over credentials whose files changed.
     pub fn refresh_credentials(&mut self, context: &Context) {
         let seen = credential_files(&self.config);
+        if seen != self.seen && !context.live().unprepared.is_empty() {
+            let mut live = build::live(&self.config, context.clock());
+            keep_what_worked(&mut live, &context.live());
+            context.replace_live(live);
+        }
         if seen == self.seen {
             return;
         }
@@ -78,6 +82,18 @@ impl Reloader {
             }
         }
     }
+}
+
+/// A cloud whose credentials cannot be read just now goes on with those that it has.
+fn keep_what_worked(live: &mut Live, before: &Live) {
+    let Live { clouds, unprepared, .. } = live;
+    unprepared.retain(|name, _| match before.clouds.get(name) {
+        Some(entry) => {
+            clouds.insert(name.clone(), entry.clone());
+            false
+        }
+        None => true,
+    });
 }
 
 /// The files that credentials come from, with the time of their last change.

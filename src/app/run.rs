@@ -57,8 +57,12 @@ async fn serve(config: Config, path: &Path, recorder: PrometheusHandle) -> anyho
     systemd::ready(&format!("serving http://{}", daemon.address));
     daemon.main_loop(path, &mut signals).await;
     systemd::stopping();
+    let lifecycle = daemon.lifecycle.clone();
     daemon.stop(async move { while signals.next().await != Wake::Leave {} }).await;
-    Ok(())
+    match lifecycle.failed() {
+        Some(part) => anyhow::bail!("{part} ended by itself; the log says why"),
+        None => Ok(()),
+    }
 }
 
 impl Daemon {
@@ -76,12 +80,9 @@ impl Daemon {
         if released > 0 {
             tracing::info!(jobs = released, "jobs that a crash left behind wait again");
         }
-        let (live, problems) = build::live(&config, &clock);
-        for problem in problems {
-            tracing::error!(error = format!("{problem:#}"), "a cloud is left out");
-        }
+        let live = build::live(&config, &clock);
         tell_what_to_do(&config, address);
-        zero_counters(&live.clouds.keys().cloned().collect::<Vec<_>>());
+        zero_counters(&live.names());
         let now = clock.now();
         let context = Context::new(store, clock, instance, live, build::exchanges(&config));
         let lifecycle = Lifecycle::default();
@@ -104,14 +105,15 @@ impl Daemon {
             heartbeat: heard,
         };
         lifecycle.spawn_service(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
-        lifecycle.spawn(leader::run(context.clone(), lifecycle.clone(), leads));
-        lifecycle.spawn(table::run(context.clone(), runner.clone(), lifecycle.clone()));
-        lifecycle.spawn(schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone()));
+        lifecycle.spawn_vital("leadership", leader::run(context.clone(), lifecycle.clone(), leads));
+        lifecycle.spawn_vital("jobs table", table::run(context.clone(), runner.clone(), lifecycle.clone()));
+        let schedules_run = schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone());
+        lifecycle.spawn_vital("schedules", schedules_run);
         if let Some(settings) = config.broker.clone() {
             metrics::broker_connected(false);
             let parts = (context.clone(), runner, lifecycle.clone());
             let amqp = Amqp::new(settings, parts, config.jobs.hold.0, broker_state, leading);
-            lifecycle.spawn(amqp.run());
+            lifecycle.spawn_vital("broker", amqp.run());
         }
         Ok(Self { context, address, config, lifecycle, heartbeat, schedules })
     }
@@ -132,6 +134,7 @@ impl Daemon {
                     }
                     Wake::Stop | Wake::Leave => break,
                 },
+                () = self.lifecycle.stop.cancelled() => break,
                 () = tokio::time::sleep(every) => reloader.refresh_credentials(&self.context),
             }
         }
@@ -161,7 +164,7 @@ fn tell_what_to_do(config: &Config, address: std::net::SocketAddr) {
     }
 }
 
-fn zero_counters(clouds: &[String]) {
+fn zero_counters(clouds: &[&str]) {
     metrics::build_info();
     metrics::config_reloaded(true);
     metrics::leader(false);

@@ -60,10 +60,11 @@ impl Broker {
         if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
             problems.add("broker.url", "is no broker URL; use amqp://user:password@host:5672/%2f or amqps://…");
         }
-        let plain =
-            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let plain = |text: &str| {
+            (1..=200).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
         if !plain(&self.prefix) {
-            problems.add("broker.prefix", "must be letters, digits, dots, dashes and underscores");
+            problems.add("broker.prefix", "must be letters, digits, dots, dashes and underscores, at most 200");
         }
         if self.prefetch == 0 {
             problems.add("broker.prefetch", "must be at least 1");

@@ -27,8 +27,8 @@ impl Default for Jobs {
     fn default() -> Self {
         Self {
             workers: 64,
-            attempts: 8,
-            retry_base: HumanDuration::seconds(2),
+            attempts: 12,
+            retry_base: HumanDuration::seconds(5),
             retry_max: HumanDuration::seconds(600),
             hold: HumanDuration::seconds(30),
             grace: HumanDuration::seconds(20),

@@ -72,7 +72,7 @@ pub fn load(path: &Path, known_kinds: &[&str]) -> Result<Config, LoadError> {
 /// Says everything that is wrong at once.
 pub fn read(path: &Path, text: &str, known_kinds: &[&str]) -> Result<Config, LoadError> {
     if let Err(error) = text.parse::<toml::Table>() {
-        return Err(LoadError::Syntax { path: path.to_owned(), message: error.to_string().trim_end().to_owned() });
+        return Err(LoadError::Syntax { path: path.to_owned(), message: place_of(text, &error) });
     }
     let figment = Figment::from(Toml::string(text)).merge(Env::prefixed(PREFIX).split("__").lowercase(true));
     let merged: Value =
@@ -94,7 +94,7 @@ fn read_all(mut value: Value, problems: &mut Problems) -> Config {
         match serde_path_to_error::deserialize::<_, Config>(&value) {
             Ok(config) => return config,
             Err(error) => {
-                let message = error.inner().to_string();
+                let message = without_value(&error.inner().to_string());
                 let mut segments: Vec<String> = error.path().iter().map(std::string::ToString::to_string).collect();
                 segments.retain(|segment| segment != "?");
                 if let Some(field) = unknown_field(&message)
@@ -110,6 +110,22 @@ fn read_all(mut value: Value, problems: &mut Problems) -> Config {
         }
     }
     Config::default()
+}
+
+/// Where a file is no TOML; the line itself may hold a password.
+fn place_of(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let (line, column) =
+        (before.matches('\n').count() + 1, before.chars().rev().take_while(|it| *it != '\n').count() + 1);
+    format!("line {line}, column {column}: {}", error.message())
+}
+
+/// A complaint of serde without the text that it quotes, for that may be a secret.
+fn without_value(message: &str) -> String {
+    match (message.split_once("string \""), message.rfind("\", expected")) {
+        (Some((before, _)), Some(end)) => format!("{before}a text{}", &message[end + 1..]),
+        _ => message.to_owned(),
+    }
 }
 
 fn unknown_field(message: &str) -> Option<&str> {

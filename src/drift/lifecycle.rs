@@ -52,13 +52,6 @@ pub struct Plan {
     pub look_again_at: Option<DateTime<Utc>>,
 }
 
-impl Plan {
-    /// Whether a suspicion keeps this difference from counting as yet.
-    pub fn suspects(&self, difference: &Difference) -> bool {
-        self.suspect.iter().any(|suspicion| suspicion.difference.key() == difference.key())
-    }
-}
-
 /// Decides what an observation made at `now` means.
 pub fn plan(
     differences: Vec<Difference>,

@@ -7,6 +7,9 @@ use crate::model::{Body, Change, ResourceType};
 /// The object of the finding that stands for a mass disappearance.
 pub const EVERYTHING: &str = "*";
 
+/// The count of a suspicion that somebody accepted: the next look is believed, whatever it counts.
+pub const ACCEPTED: u32 = u32::MAX / 2;
+
 /// A difference that says so when much of `before` is missing in `after`, else none.
 pub fn mass_disappearance(guard: VanishGuard, before: &Body, after: &Body) -> Option<Difference> {
     if before.resource_type() == ResourceType::Quotas {

@@ -36,14 +36,15 @@ pub(super) async fn ready(State(view): State<Arc<View>>) -> (StatusCode, Json<Va
         BrokerState::Connected => json!({ "state": "connected" }),
         BrokerState::Away(why) => json!({ "state": "away", "error": why }),
     };
-    let clouds: Vec<String> = view.context.live().clouds.keys().cloned().collect();
+    let live = view.context.live();
     let ready = database.is_ok() && lives;
     let body = json!({
         "ready": ready,
         "database": database.err().unwrap_or_else(|| "ok".to_owned()),
         "main_loop": if lives { "ok" } else { "stuck" },
         "broker": broker,
-        "clouds": clouds,
+        "clouds": live.clouds.keys().collect::<Vec<_>>(),
+        "clouds_not_ready": live.unprepared,
         "leader": *view.leads.borrow(),
         "version": env!("CARGO_PKG_VERSION"),
     });

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -20,22 +21,28 @@ use crate::store::resources::Age;
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics;
 
+/// How long a scrape waits for the database; Prometheus gives up after ten seconds by default.
+const LIMIT: Duration = Duration::from_secs(5);
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) async fn show(State(view): State<Arc<View>>) -> impl IntoResponse {
+pub(super) async fn show(State(view): State<Arc<View>>) -> Response {
     let stored = if *view.leads.borrow() {
-        match stored(&view).await {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::warn!(%error, "the stored metrics cannot be read");
-                String::new()
-            }
+        tokio::select! {
+            read = stored(&view) => read.map_err(|error| error.to_string()),
+            () = view.context.clock().sleep(LIMIT) => Err(format!("no answer within {LIMIT:?}")),
         }
     } else {
-        String::new()
+        Ok(String::new())
     };
     view.recorder.run_upkeep();
-    ([(CONTENT_TYPE, FORMAT)], view.recorder.render() + &stored)
+    match stored {
+        Ok(stored) => ([(CONTENT_TYPE, FORMAT)], view.recorder.render() + &stored).into_response(),
+        // Half an answer would end every alert on drift; a scrape that failed ends none.
+        Err(error) => {
+            tracing::warn!(error, "the stored metrics cannot be read");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the stored metrics cannot be read: {error}\n")).into_response()
+        }
+    }
 }
 
 async fn stored(view: &View) -> Result<String, StoreError> {
@@ -43,7 +50,7 @@ async fn stored(view: &View) -> Result<String, StoreError> {
     let (tenants, ages, counts) = tokio::try_join!(store.tenants(None), store.ages(), store.finding_counts())?;
     let (waiting, schedules) = tokio::try_join!(store.waiting(), store.schedules())?;
     let (outbox, dead) = tokio::try_join!(store.outgoing_count(), store.dead_letter_count())?;
-    let clouds: Vec<String> = view.context.live().clouds.keys().cloned().collect();
+    let clouds: Vec<String> = view.context.live().names().into_iter().map(str::to_owned).collect();
     let mut exposition = Exposition::default();
     let here: BTreeMap<Uuid, &Tenant> =
         tenants.iter().filter(|tenant| tenant.vanished_at.is_none()).map(|tenant| (tenant.uuid, tenant)).collect();
@@ -58,7 +65,8 @@ async fn stored(view: &View) -> Result<String, StoreError> {
     }
     let mut lost: BTreeMap<(String, ResourceType, String), u32> = BTreeMap::new();
     for age in ages {
-        let Some(tenant) = here.get(&age.tenant) else { continue };
+        // A disabled project is not read any more; its age would only grow.
+        let Some(tenant) = here.get(&age.tenant).filter(|tenant| tenant.enabled) else { continue };
         if let Some(reason) = &age.error_reason {
             *lost.entry((tenant.cloud.clone(), age.resource_type, reason.clone())).or_default() += 1;
         }

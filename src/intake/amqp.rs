@@ -20,7 +20,7 @@ use crate::config::Broker;
 use crate::jobs::context::Context;
 use crate::jobs::runner::{Origin, Runner};
 use crate::lifecycle::Lifecycle;
-use crate::retry::Backoff;
+use crate::retry::{Backoff, Retryable};
 use crate::store::StoreError;
 use crate::telemetry::metrics;
 
@@ -150,7 +150,11 @@ impl Amqp {
     }
 
     async fn serve(self: Arc<Self>, delivery: Delivery) {
-        let acknowledged = match self.handle(&delivery).await {
+        let handled = match self.handle(&delivery).await {
+            Err(error) if !error.is_retryable() => self.give_up(&delivery, &error).await,
+            handled => handled,
+        };
+        let acknowledged = match handled {
             Ok(()) => delivery.acker.ack(BasicAckOptions::default()).await,
             Err(error) => {
                 tracing::warn!(%error, "a delivery goes back: it could not be recorded");
@@ -166,6 +170,14 @@ impl Amqp {
         }
     }
 
+    /// What the database will never take is dead: put back, it would come again for ever.
+    async fn give_up(&self, delivery: &Delivery, error: &StoreError) -> Result<(), StoreError> {
+        tracing::error!(%error, "a delivery cannot be recorded");
+        let content_type = properties(delivery).content_type.unwrap_or_else(|| "application/json".to_owned());
+        let message = (content_type, delivery.data.clone());
+        self.runner.bury_message("database", &error.to_string(), (None, None), message).await
+    }
+
     /// Brings a delivery to its record: once this is fine, it may be acknowledged.
     async fn handle(self: &Arc<Self>, delivery: &Delivery) -> Result<(), StoreError> {
         let properties = properties(delivery);
@@ -179,9 +191,19 @@ impl Amqp {
                 return self.runner.bury_message(refusal.reason, &refusal.error, about, (content_type, body)).await;
             }
         };
+        let held = self.context.clock().sleep(self.hold);
+        tokio::pin!(held);
+        // What waits too long for a place waits in the table, with its priority, and not in this process.
+        let place = tokio::select! {
+            place = self.runner.place_for_delivery() => place,
+            () = &mut held => return self.runner.park_delivery(&request).await,
+        };
         let runner = self.runner.clone();
         let work = request.clone();
-        let mut running = self.lifecycle.spawn(async move { runner.run(work, Origin::Delivery).await });
+        let mut running = self.lifecycle.spawn(async move {
+            let _place = place;
+            runner.run(work, Origin::Delivery).await
+        });
         tokio::select! {
             ended = &mut running => match ended {
                 Ok(ended) => ended.map(drop),
@@ -190,7 +212,7 @@ impl Amqp {
                     self.runner.outlive_delivery(&request).await
                 }
             },
-            () = self.context.clock().sleep(self.hold) => self.runner.outlive_delivery(&request).await,
+            () = &mut held => self.runner.outlive_delivery(&request).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads a message: which format it has is told by its media type, what it asks for by its body. A message that
 //! cannot be a job is refused with a reason that fits, and never panics.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -90,6 +90,9 @@ fn native(properties: &Properties, body: &[u8], now: DateTime<Utc>) -> Result<Re
     }
     let value: Value =
         serde_json::from_slice(body).map_err(|error| refuse("unreadable", format!("no JSON: {error}")))?;
+    if let Some(path) = unstorable(&value) {
+        return Err(refuse("invalid_message", format!("{path}: a NUL character, which PostgreSQL cannot keep")));
+    }
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let (kind, tenant) = (text("kind"), text("tenant"));
     let about = |refusal: Refusal| Refusal { kind: kind.clone(), tenant: tenant.clone(), ..refusal };
@@ -99,6 +102,23 @@ fn native(properties: &Properties, body: &[u8], now: DateTime<Utc>) -> Result<Re
         about(refuse("invalid_message", format!("{place}{}", error.inner())))
     })?;
     to_request(job, properties, now).map_err(about)
+}
+
+/// The path of a text with a NUL character.
+fn unstorable(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| Some(format!("[{index}]{}", unstorable(item)?)))
+        }
+        Value::Object(entries) => entries.iter().find_map(|(key, item)| {
+            if key.contains('\0') {
+                return Some("a key".to_owned());
+            }
+            Some(format!("{key} {}", unstorable(item)?).trim_end().to_owned())
+        }),
+        _ => None,
+    }
 }
 
 fn to_request(job: NativeJob, properties: &Properties, now: DateTime<Utc>) -> Result<Request, Refusal> {
@@ -114,6 +134,9 @@ fn to_request(job: NativeJob, properties: &Properties, now: DateTime<Utc>) -> Re
     if job.tenant.is_some() && job.scope.is_some() {
         return Err(refuse("invalid_message", "scope: a job is for one tenant or for all, not both"));
     }
+    if job.deadline.is_some_and(|deadline| !(1970..=9999).contains(&deadline.year())) {
+        return Err(refuse("invalid_message", "deadline: not between the years 1970 and 9999"));
+    }
     let producer = properties.user_id.as_deref().or(properties.app_id.as_deref()).unwrap_or("amqp");
     let named = job.id.as_deref().or(properties.message_id.as_deref()).filter(|id| !id.is_empty());
     let id: Uuid = named.map_or_else(|| new_id(now), |id| job_id(producer, id));
@@ -123,7 +146,7 @@ fn to_request(job: NativeJob, properties: &Properties, now: DateTime<Utc>) -> Re
         params,
         priority: PRIORITY_PRODUCER,
         deadline: job.deadline,
-        trace: properties.traceparent.clone(),
+        trace: properties.traceparent.clone().filter(|it| it.len() <= 64 && it.is_ascii() && !it.contains('\0')),
         ..Request::new(id, job.kind, "amqp", now)
     })
 }
@@ -154,6 +177,11 @@ mod tests {
         assert_eq!(reason(r#"{"kind": "pull"}"#).0, "invalid_message");
         assert_eq!(reason(r#"{"kind": "pull", "tenant": "t", "params": {"depth": 3}}"#).0, "invalid_params");
         assert_eq!(reason(r#"{"kind": "pull", "tenant": "t", "deadline": "soon"}"#).0, "invalid_message");
+        assert_eq!(reason(r#"{"kind": "pull", "tenant": "t\u0000"}"#).0, "invalid_message");
+        assert_eq!(
+            reason(r#"{"kind": "pull", "tenant": "t", "deadline": "0001-01-01T00:00:00Z"}"#).0,
+            "invalid_message"
+        );
     }
 
     #[test]

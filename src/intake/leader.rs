@@ -15,20 +15,25 @@ const RENEW: Duration = Duration::from_secs(3);
 /// Takes and keeps the lease; `leads` tells whether it is ours.
 pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bool>) {
     let term = chrono::Duration::from_std(TERM).unwrap_or_default();
+    let renew = chrono::Duration::from_std(RENEW).unwrap_or_default();
     let mut sure_until = context.clock().now();
     while !lifecycle.stop.is_cancelled() {
         let now = context.clock().now();
-        match context.store().take_lease(LEASE, context.instance(), now, now + term).await {
-            Ok(token) => {
+        let answer = tokio::select! {
+            answer = context.store().take_lease(LEASE, context.instance(), now, now + term) => Some(answer),
+            () = context.clock().sleep(RENEW) => None,
+        };
+        match answer {
+            Some(Ok(token)) => {
                 sure_until = now + term;
                 announce(&leads, token.is_some());
             }
-            Err(error) => {
-                tracing::debug!(%error, "the lease cannot be renewed");
-                if context.clock().now() >= sure_until {
-                    announce(&leads, false);
-                }
-            }
+            Some(Err(error)) => tracing::debug!(%error, "the lease cannot be renewed"),
+            None => tracing::debug!("the database is slow to renew the lease"),
+        }
+        // Another may take the lease as soon as it ends: we stop a little earlier.
+        if context.clock().now() + renew >= sure_until {
+            announce(&leads, false);
         }
         tokio::select! {
             () = context.clock().sleep(RENEW) => {}

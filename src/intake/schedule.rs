@@ -16,8 +16,9 @@ use crate::config::Schedule;
 use crate::jobs::context::Context;
 use crate::lifecycle::Lifecycle;
 use crate::model::ids::named_id;
-use crate::model::job::{PRIORITY_SCHEDULE, Request};
+use crate::model::job::{JobState, Outcome, PRIORITY_SCHEDULE, Request};
 use crate::store::StoreError;
+use crate::store::jobs::Ending;
 
 /// A look without being told to, should the library miss one.
 const LOOK: Duration = Duration::from_secs(15);
@@ -99,7 +100,18 @@ pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, Store
     if !tx.schedule_ticked(&schedule.name, tick, job).await? {
         return Ok(Fired::NotDue);
     }
-    if !busy {
+    if busy {
+        let skipped = Ending {
+            tenant: None,
+            state: JobState::Cancelled,
+            outcome: Some(Outcome::Cancelled),
+            started_at: None,
+            finished_at: Some(now),
+            reason: Some("skipped"),
+            error: Some("the run before was not done yet"),
+        };
+        tx.end_job(&request, &skipped, context.instance()).await?;
+    } else {
         tx.insert_job(&request, None).await?;
     }
     tx.commit().await?;

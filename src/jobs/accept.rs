@@ -7,7 +7,7 @@ use super::events::Events;
 use crate::drift::Difference;
 use crate::drift::adopt::adopt;
 use crate::drift::lifecycle::Suspicion;
-use crate::drift::vanish::EVERYTHING;
+use crate::drift::vanish::{ACCEPTED, EVERYTHING};
 use crate::model::FindingState;
 use crate::store::expectations::Expectation;
 use crate::store::findings::Listed;
@@ -59,7 +59,7 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
     let mut tx = store.begin().await?;
     if finding.object == EVERYTHING {
         // The next observation that agrees is believed.
-        let suspicion = Suspicion { difference, count: u32::MAX / 2, since: finding.opened_at, counted_at: now };
+        let suspicion = Suspicion { difference, count: ACCEPTED, since: finding.opened_at, counted_at: now };
         tx.suspect((tenant.uuid, finding.resource_type), &suspicion).await?;
     } else {
         let refused = |why: String| AcceptError::Refused { id, why };

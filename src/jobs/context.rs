@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
+use super::error::JobError;
 use crate::clock::Clock;
 use crate::drift::rules::Rules;
 use crate::openstack::{self, Project};
@@ -32,10 +33,37 @@ struct Inner {
 pub struct Live {
     /// The clouds by name.
     pub clouds: BTreeMap<String, CloudEntry>,
+    /// Configured clouds that cannot be talked to yet, and why: their jobs wait.
+    pub unprepared: BTreeMap<String, String>,
     /// What counts as drift.
     pub rules: Rules,
     /// How often and when a failed job is tried again.
     pub retries: Retries,
+}
+
+impl Live {
+    /// The cloud called `name`; one that is not prepared may be later.
+    ///
+    /// # Errors
+    /// When it is not prepared, or not configured.
+    pub fn cloud(&self, name: &str) -> Result<&CloudEntry, JobError> {
+        if let Some(cloud) = self.clouds.get(name) {
+            return Ok(cloud);
+        }
+        if let Some(why) = self.unprepared.get(name) {
+            return Err(JobError::retry("profile", format!("cloud `{name}` is not ready: {why}")));
+        }
+        let known = self.names();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(JobError::give_up("unknown_cloud", format!("no cloud `{name}` is configured; there is {known}")))
+    }
+
+    /// The names of all configured clouds.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.clouds.keys().chain(self.unprepared.keys()).map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 /// How often and when a failed job is tried again.
@@ -49,8 +77,8 @@ pub struct Retries {
 
 impl Default for Retries {
     fn default() -> Self {
-        let backoff = Backoff { base: std::time::Duration::from_secs(2), max: std::time::Duration::from_mins(10) };
-        Self { attempts: 8, backoff }
+        let backoff = Backoff { base: std::time::Duration::from_secs(5), max: std::time::Duration::from_mins(10) };
+        Self { attempts: 12, backoff }
     }
 }
 

@@ -62,8 +62,6 @@ impl Effect {
 pub struct Tally {
     /// Whether anything was different from before.
     pub changed: bool,
-    /// Observations that came too late to count.
-    pub superseded: usize,
     /// Findings opened.
     pub opened: Vec<(String, ResourceType, Severity)>,
     /// Findings resolved.
@@ -125,6 +123,9 @@ pub async fn apply(
                 if tx.mark_vanished(tenant.uuid, now).await? {
                     tally.changed = true;
                     announce(context, tx, tenant, "tenant.vanished").await?;
+                    for resource_type in ResourceType::ALL {
+                        recording(tenant, resource_type).end_all(tx, tally).await?;
+                    }
                 }
             }
             Effect::Enqueue(request) => {

@@ -37,6 +37,9 @@ pub enum JobError {
     /// The daemon stops; the attempt does not count.
     #[error("interrupted: the daemon stops")]
     Interrupted,
+    /// Its cloud has its share of the places already; the attempt does not count.
+    #[error("waits for its cloud's share of the workers")]
+    Crowded,
 }
 
 impl JobError {
@@ -55,7 +58,13 @@ impl JobError {
         match self {
             Self::Retry { reason, .. } | Self::GiveUp { reason, .. } => reason,
             Self::Interrupted => "interrupted",
+            Self::Crowded => "crowded",
         }
+    }
+
+    /// Whether the attempt was none: it neither counts nor failed.
+    pub const fn is_no_attempt(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Crowded)
     }
 
     fn classified<E>(error: E, reason: &'static str) -> Self

@@ -76,12 +76,17 @@ pub(super) fn sizes(volumes: impl Iterator<Item = i64>, snapshots: impl Iterator
     ])
 }
 
+/// A text that both databases can keep: PostgreSQL has no NUL character.
+pub(super) fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
 /// A group with its rules; an error when a rule has a port that is none.
 pub(super) fn security_group(group: openstack::SecurityGroup) -> Result<SecurityGroup, String> {
     Ok(SecurityGroup {
         id: group.id,
-        name: group.name,
-        description: group.description,
+        name: storable(group.name),
+        description: storable(group.description),
         stateful: group.stateful.unwrap_or(true),
         rules: group.security_group_rules.into_iter().map(rule).collect::<Result<_, _>>()?,
     })
@@ -102,7 +107,7 @@ fn rule(rule: openstack::SecurityGroupRule) -> Result<Rule, String> {
         remote_group: rule.remote_group_id,
         remote_address_group: rule.remote_address_group_id,
     };
-    Ok(Rule { meaning: meaning.canonical(), id: rule.id, description: rule.description })
+    Ok(Rule { meaning: meaning.canonical(), id: rule.id, description: storable(rule.description) })
 }
 
 /// A floating IP.
@@ -110,7 +115,7 @@ pub(super) fn floating_ip(floating: openstack::FloatingIp) -> FloatingIp {
     FloatingIp {
         id: floating.id,
         address: floating.floating_ip_address,
-        description: floating.description,
+        description: storable(floating.description),
         status: floating.status.unwrap_or_default(),
         network_id: floating.floating_network_id,
         port_id: floating.port_id,
@@ -122,7 +127,7 @@ pub(super) fn floating_ip(floating: openstack::FloatingIp) -> FloatingIp {
 /// A server group; one without a policy has an empty one.
 pub(super) fn server_group(group: openstack::ServerGroup) -> ServerGroup {
     let policy = group.policy().unwrap_or_default().to_owned();
-    ServerGroup { id: group.id, name: group.name, policy, members: group.members }
+    ServerGroup { id: group.id, name: storable(group.name), policy, members: group.members }
 }
 
 #[cfg(test)]

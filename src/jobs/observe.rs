@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 use super::context::CloudEntry;
 use super::error::JobError;
 use super::normalise;
 use crate::model::{Body, Observation, ResourceType, Tenant};
-use crate::openstack::{self, Broken, Listing, Which};
+use crate::openstack::{self, Answer, Broken, Listing, Which};
 
 /// What to look at besides what every pull looks at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,18 +79,32 @@ fn whole<T>(listing: Result<Listing<T>, openstack::Error>) -> Result<Option<List
     }
 }
 
+/// Each of the three services by itself: one that fails leaves what the others say.
 async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Observation, JobError> {
-    let (compute, network, volume) = tokio::try_join!(
-        cloud.api.compute_quota(project),
-        cloud.api.network_quota(project),
-        cloud.api.volume_quota(project)
-    )?;
-    let mut asked_at = compute.asked_at.min(network.asked_at).min(volume.asked_at);
+    let api = &cloud.api;
+    let (compute, network, volume) =
+        tokio::join!(api.compute_quota(project), api.network_quota(project), api.volume_quota(project));
+    let (mut answers, mut failures) = (Vec::new(), Vec::new());
+    for answer in [compute, network, volume] {
+        match answer {
+            Ok(answer) => answers.push(answer),
+            // A place is kept, for the services' keys are told apart by it.
+            Err(error) => {
+                answers.push(Answer { asked_at: DateTime::<Utc>::MAX_UTC, value: openstack::Quotas::default() });
+                failures.push(JobError::from(error));
+            }
+        }
+    }
+    if failures.len() == answers.len() {
+        let retry = failures.iter().position(|error| matches!(error, JobError::Retry { .. }));
+        return Err(failures.swap_remove(retry.unwrap_or(0)));
+    }
+    let mut asked_at = answers.iter().map(|answer| answer.asked_at).min().unwrap_or(DateTime::<Utc>::MAX_UTC);
     let protocol = |why: String| JobError::give_up("protocol", format!("quotas of project {project}: {why}"));
-    let mut quotas = normalise::quotas(&compute.value, &network.value, &volume.value).map_err(protocol)?;
+    let mut quotas = normalise::quotas(&answers[0].value, &answers[1].value, &answers[2].value).map_err(protocol)?;
     if extent.sizes {
         let which = Which::Project(project);
-        let (volumes, snapshots) = tokio::try_join!(cloud.api.volumes(which), cloud.api.volume_snapshots(which))?;
+        let (volumes, snapshots) = tokio::try_join!(api.volumes(which), api.volume_snapshots(which))?;
         asked_at = asked_at.min(volumes.asked_at).min(snapshots.asked_at);
         let sizes = normalise::sizes(
             volumes.items.iter().map(|volume| volume.size),
@@ -97,10 +112,10 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
         );
         quotas.extend(sizes);
     }
-    let broken = [compute.value.broken, network.value.broken, volume.value.broken].concat();
     let mut observation = Observation::clean(asked_at, Body::Quotas(quotas));
     // Of a quota that cannot be read only the service's key is known, so every earlier one may be it.
-    observation.absence_unknown = !broken.is_empty();
+    observation.absence_unknown = !failures.is_empty() || answers.iter().any(|it| !it.value.broken.is_empty());
+    observation.trouble = failures.first().map(|error| (error.reason(), error.to_string()));
     Ok(observation)
 }
 
@@ -234,12 +249,13 @@ impl<T: Listed> Heap<T> {
         }
     }
 
-    fn observation(self, asked_at: chrono::DateTime<chrono::Utc>) -> Observation {
+    fn observation(self, asked_at: DateTime<Utc>) -> Observation {
         Observation {
             asked_at,
             body: T::body(self.objects).sorted(),
             unreadable: self.unreadable,
             absence_unknown: self.absence_unknown,
+            trouble: None,
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: E
             Ok(cloud) => of_tenant(cloud, tenant, types, extent).await,
             Err(error) => Report::failed(error),
         },
-        (None, Scope::Cloud) => match call.cloud(call.request.cloud.as_deref().unwrap_or_default()) {
+        (None, Scope::Cloud) => match call.live.cloud(call.request.cloud.as_deref().unwrap_or_default()) {
             Ok(cloud) => of_cloud(&call, cloud, types, extent).await,
             Err(error) => Report::failed(error),
         },
@@ -44,30 +44,22 @@ pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: E
 }
 
 impl Call {
-    /// The cloud called `name`.
-    pub(super) fn cloud(&self, name: &str) -> Result<&CloudEntry, JobError> {
-        self.live.clouds.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.live.clouds.keys().map(String::as_str).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            JobError::give_up("unknown_cloud", format!("no cloud `{name}` is configured; there is {known}"))
-        })
-    }
-
     /// The same job once for each cloud, so that each succeeds or fails by itself.
     pub(super) fn each_cloud(&self) -> Report {
-        if self.live.clouds.is_empty() {
+        let names = self.live.names();
+        if names.is_empty() {
             let nothing = "no cloud is configured, so there is nothing to do; add a [[clouds]] section";
             return Report::failed(JobError::give_up("no_cloud", nothing));
         }
-        let of_cloud = |cloud: &String| {
+        let of_cloud = |cloud: &&str| {
             Effect::Enqueue(Request {
                 id: named_id(&self.request.id.to_string(), cloud),
-                cloud: Some(cloud.clone()),
+                cloud: Some((*cloud).to_owned()),
                 attempt: 0,
                 ..self.request.clone()
             })
         };
-        Report { effects: self.live.clouds.keys().map(of_cloud).collect(), ..Report::default() }
+        Report { effects: names.iter().map(of_cloud).collect(), ..Report::default() }
     }
 }
 
@@ -81,7 +73,7 @@ impl Report {
 /// The tenant's cloud, unless its project is known to be gone and still is: Neutron would not refuse the question, it
 /// would make a `default` group for a project that does not exist.
 async fn present<'a>(call: &'a Call, tenant: &Tenant) -> Result<&'a CloudEntry, JobError> {
-    let cloud = call.cloud(&tenant.cloud)?;
+    let cloud = call.live.cloud(&tenant.cloud)?;
     if tenant.vanished_at.is_some() && cloud.api.project(&tenant.backend_id).await?.is_none() {
         let message = format!("the project {} of {} is gone", tenant.backend_id, tenant.label());
         return Err(JobError::give_up("tenant_gone", message));
@@ -121,6 +113,7 @@ struct Gathered {
     effects: Vec<Effect>,
     complete: usize,
     incomplete: usize,
+    troubles: Vec<String>,
     failures: Vec<JobError>,
 }
 
@@ -130,7 +123,12 @@ impl Gathered {
             Ok(observation) => {
                 self.complete += 1;
                 self.incomplete += usize::from(observation.is_partial());
-                self.effects.push(Effect::Observed { tenant, observation });
+                let trouble = observation.trouble.clone();
+                self.effects.push(Effect::Observed { tenant: tenant.clone(), observation });
+                if let Some((reason, error)) = trouble {
+                    self.troubles.push(error.clone());
+                    self.effects.push(Effect::Unreadable { tenant, resource_type, reason, error });
+                }
             }
             Err(error) => {
                 self.effects.push(Effect::unreadable(tenant, resource_type, &error));
@@ -160,8 +158,12 @@ impl Gathered {
                 self.effects.len()
             ));
         }
-        if self.incomplete > 0 {
-            left_out.push(format!("{} listings had objects that cannot be read", self.incomplete));
+        if let Some(first) = self.troubles.first() {
+            left_out.push(format!("{} looks missed a service; the first: {first}", self.troubles.len()));
+        }
+        let unreadable = self.incomplete - self.troubles.len();
+        if unreadable > 0 {
+            left_out.push(format!("{unreadable} listings had objects that cannot be read"));
         }
         let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
         Report { effects: self.effects, failure: None, left_out }

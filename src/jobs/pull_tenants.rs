@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::context::CloudEntry;
+use super::normalise::storable;
 use super::{Call, Effect, Job, JobError, Report};
 use crate::model::Tenant;
 use crate::model::job::Scope;
@@ -51,15 +52,15 @@ pub(super) fn seen(cloud: &str, project: &Project) -> Seen {
     Seen {
         cloud: cloud.to_owned(),
         backend_id: project.id.clone(),
-        name: project.name.clone(),
+        name: storable(project.name.clone()),
         domain: project.domain_id.clone().unwrap_or_default(),
-        description: project.description.clone(),
+        description: storable(project.description.clone()),
         enabled: project.enabled,
     }
 }
 
 async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
-    let cloud = call.cloud(name)?;
+    let cloud = call.live.cloud(name)?;
     let domains = domain_names(cloud).await?;
     let filter = ProjectFilter { tags: cloud.discovery.tags.clone(), ..ProjectFilter::default() };
     let listing = cloud.api.projects(&filter).await?;

@@ -11,13 +11,24 @@ use super::effects::Tally;
 use super::events::Events;
 use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
 use crate::drift::rules::{Mode, Rules};
-use crate::drift::vanish::mass_disappearance;
+use crate::drift::vanish::{ACCEPTED, EVERYTHING, mass_disappearance};
 use crate::drift::{self, Difference, EXISTENCE};
 use crate::model::ids::new_id;
 use crate::model::{Body, Change, Finding, FindingState, Observation, ResourceType, Severity, Tenant};
 use crate::store::expectations::Expectation;
 use crate::store::snapshots::Snapshot;
 use crate::store::{StoreError, Tx};
+
+/// What a comparison rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Everything was seen.
+    Whole,
+    /// Something could not be read.
+    Partial,
+    /// Nothing was seen anew.
+    Again,
+}
 
 /// What is done for one tenant and resource type at one moment.
 pub(super) struct Recording<'a> {
@@ -37,7 +48,7 @@ impl Recording<'_> {
     pub async fn observe(&self, tx: &mut Tx, observation: &Observation, tally: &mut Tally) -> Result<(), StoreError> {
         let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
         if held.observed_at.is_some_and(|applied| applied >= observation.asked_at) {
-            tally.superseded += 1;
+            tracing::debug!(project.id = self.tenant.backend_id, resource_type = %self.resource_type, "a later look was recorded before");
             return Ok(());
         }
         let before = match held.snapshot {
@@ -48,11 +59,14 @@ impl Recording<'_> {
         if let Some(before) = &before
             && !self.believes(tx, before, &body, tally).await?
         {
-            return tx.resource_succeeded(self.key(), Some(before.id), observation.asked_at, self.now).await;
+            return tx.resource_succeeded(self.key(), Some(before.id), observation.asked_at, Some(self.now)).await;
         }
         let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
-        self.judge(tx, &body, tally).await?;
-        tx.resource_succeeded(self.key(), Some(snapshot), observation.asked_at, self.now).await
+        let look = if observation.is_partial() { Look::Partial } else { Look::Whole };
+        self.judge(tx, &body, look, tally).await?;
+        // A service that did not answer leaves the age of the whole as it was.
+        let complete_at = observation.trouble.is_none().then_some(self.now);
+        tx.resource_succeeded(self.key(), Some(snapshot), observation.asked_at, complete_at).await
     }
 
     /// Compares what is known once more, without asking the cloud.
@@ -60,9 +74,16 @@ impl Recording<'_> {
         let held = tx.hold_known_resource(self.tenant.uuid, self.resource_type).await?;
         let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
-            Some(snapshot) => self.judge(tx, &snapshot.body, tally).await,
+            Some(snapshot) => self.judge(tx, &snapshot.body, Look::Again, tally).await,
             None => Ok(()),
         }
+    }
+
+    /// Ends every finding: the tenant is gone, and with it whatever differed.
+    pub async fn end_all(&self, tx: &mut Tx, tally: &mut Tally) -> Result<(), StoreError> {
+        let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
+        let resolve = standing.iter().map(|finding| finding.id).collect();
+        self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, "tenant gone", tally).await
     }
 
     /// Whether much of what was there before may count as gone. The first looks that say so open a critical finding
@@ -79,6 +100,10 @@ impl Recording<'_> {
         let earlier = suspicions.into_iter().find(|suspicion| suspicion.difference.key() == difference.key());
         let spacing = chrono::Duration::from_std(self.rules.confirm.spacing).unwrap_or_default();
         let suspicion = match earlier {
+            // More is gone than the looks before said: they do not speak for it.
+            Some(earlier) if left(&difference) < left(&earlier.difference) && earlier.count < ACCEPTED => {
+                Suspicion { difference, count: 1, since: self.now, counted_at: self.now }
+            }
             Some(earlier) if self.now - earlier.counted_at >= spacing => {
                 Suspicion { count: earlier.count + 1, counted_at: self.now, difference, since: earlier.since }
             }
@@ -129,11 +154,11 @@ impl Recording<'_> {
     }
 
     /// Compares with the expectation and moves the findings on.
-    async fn judge(&self, tx: &mut Tx, body: &Body, tally: &mut Tally) -> Result<(), StoreError> {
+    async fn judge(&self, tx: &mut Tx, body: &Body, look: Look, tally: &mut Tally) -> Result<(), StoreError> {
         let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
         let conditions = drift::conditions(body);
         let (source, differences) = match &expectation {
-            None if self.rules.accept_first => {
+            None if self.rules.accept_first && look == Look::Whole => {
                 self.accept(tx, body.clone(), "first observation").await?;
                 ("accepted".to_owned(), Vec::new())
             }
@@ -142,7 +167,10 @@ impl Recording<'_> {
         };
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let suspicions = tx.suspicions(self.tenant.uuid, self.resource_type).await?;
-        let plan = match self.rules.mode(self.resource_type) {
+        // What somebody commanded or declared is guarded; only what was taken over from the cloud follows it.
+        let told = expectation.as_ref().is_some_and(|expectation| expectation.source != "accepted");
+        let mode = if told { Mode::Guard } else { self.rules.mode(self.resource_type) };
+        let mut plan = match mode {
             Mode::Guard => {
                 if let Some(expectation) = &expectation {
                     self.accept_new_quotas(tx, expectation, body).await?;
@@ -152,7 +180,7 @@ impl Recording<'_> {
             }
             Mode::Follow => {
                 let plan = self.follow(differences, conditions, &standing, &suspicions);
-                if let Some(expectation) = &expectation {
+                if let Some(expectation) = expectation.as_ref().filter(|_| look != Look::Again) {
                     let next = body.clone().with_objects_of(&expectation.body, |id| {
                         plan.suspect.iter().any(|it| it.difference.object == id && it.difference.field == EXISTENCE)
                     });
@@ -163,7 +191,20 @@ impl Recording<'_> {
                 plan
             }
         };
+        if look == Look::Again {
+            plan = self.without_evidence(plan, &standing);
+        }
         self.carry_out(tx, plan, &standing, &source, tally).await
+    }
+
+    /// What is left of a plan when nothing was seen anew: no suspicion grows or goes, no object counts as gone, nothing
+    /// was seen again, and a mass disappearance is not over.
+    fn without_evidence(&self, mut plan: Plan, standing: &[Standing]) -> Plan {
+        plan.open.retain(|(difference, _)| self.rules.needed(difference) <= 1);
+        let everything = standing.iter().filter(|finding| finding.difference.object == EVERYTHING);
+        let everything: Vec<Uuid> = everything.map(|finding| finding.id).collect();
+        plan.resolve.retain(|id| !everything.contains(id));
+        Plan { keep: Vec::new(), suspect: Vec::new(), forget: Vec::new(), look_again_at: None, ..plan }
     }
 
     /// In `follow` mode only conditions are findings; that an object is gone is believed after a second look.
@@ -279,6 +320,11 @@ impl Recording<'_> {
             resolved_at: None,
         }
     }
+}
+
+/// How many objects a mass disappearance left.
+fn left(difference: &Difference) -> u64 {
+    difference.observed.as_u64().unwrap_or_default()
 }
 
 /// A difference for an event.

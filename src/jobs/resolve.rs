@@ -53,12 +53,12 @@ async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&s
     if !plausible {
         return Err(unknown("it is neither tenantd's id, nor a project id, nor cloud/name of a tenant"));
     }
-    if let Some(name) = cloud
-        && !live.clouds.contains_key(name)
-    {
-        return Err(JobError::give_up("unknown_cloud", format!("no cloud `{name}` is configured")));
+    if let Some(name) = cloud {
+        live.cloud(name)?;
     }
-    let (mut found, mut refused, mut trouble) = (Vec::new(), false, None);
+    let (mut found, mut refused) = (Vec::new(), false);
+    // A cloud that is not ready may be the one that has it.
+    let mut trouble = live.unprepared.keys().next().and_then(|name| live.cloud(name).err());
     for (name, entry) in live.clouds.iter().filter(|(name, _)| cloud.is_none_or(|only| only == name.as_str())) {
         match project(entry, subject).await {
             Ok(Some((project, true))) => found.push((name.as_str(), project)),

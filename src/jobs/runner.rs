@@ -3,19 +3,20 @@
 //! Everything that a job brings is committed together with the job's own row; only then does the caller learn how it
 //! ended, so that what is acknowledged is kept. While the database is away the result is held and committed later.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 use uuid::Uuid;
 
 use super::context::{Context, Live};
+use super::effects::Tally;
 use super::{Call, JobError, Kind, Report, resolve};
 use crate::model::Tenant;
 use crate::model::job::{JobState, Outcome, Request, Scope};
@@ -67,10 +68,55 @@ pub enum Origin {
 #[derive(Debug, Clone)]
 pub struct Runner {
     context: Context,
+    /// One for each job that runs.
     places: Arc<Semaphore>,
+    /// What deliveries may have of them: the rest is for jobs of the table, however long the broker's queue is.
+    for_deliveries: Arc<Semaphore>,
+    shares: Arc<Shares>,
     /// Cancelled when running jobs must end now.
     interrupt: CancellationToken,
     flights: Arc<Flights>,
+}
+
+/// How many jobs of each cloud run here. With several clouds none gets every place: one that hangs must not stop the
+/// others.
+#[derive(Debug)]
+struct Shares {
+    most: usize,
+    running: Mutex<HashMap<String, usize>>,
+}
+
+/// One place of a cloud's share.
+struct Share {
+    shares: Arc<Shares>,
+    cloud: String,
+}
+
+impl Shares {
+    fn take(this: &Arc<Self>, cloud: &str, shared: bool) -> Option<Share> {
+        let mut running = this.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = running.entry(cloud.to_owned()).or_default();
+        if shared && *count >= this.most {
+            return None;
+        }
+        *count += 1;
+        Some(Share { shares: Arc::clone(this), cloud: cloud.to_owned() })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut running = self.shares.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = running.get_mut(&self.cloud) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// Three quarters of the places, at least one.
+const fn most_of(places: usize) -> usize {
+    let most = places - places / 4;
+    if most == places && places > 1 { places - 1 } else { most }
 }
 
 /// The ids that are being worked on here, so that a repetition waits for the first.
@@ -115,12 +161,40 @@ struct Attempt {
     live: Arc<Live>,
     started_at: DateTime<Utc>,
     report: Report,
+    /// What was recorded of it so far.
+    tally: Tally,
 }
 
 impl Runner {
     /// A runner with so many places; `interrupt` ends what runs, uncounted.
     pub fn new(context: Context, places: usize, interrupt: CancellationToken) -> Self {
-        Self { context, places: Arc::new(Semaphore::new(places.max(1))), interrupt, flights: Arc::default() }
+        let places = places.max(1);
+        let most = most_of(places);
+        Self {
+            context,
+            places: Arc::new(Semaphore::new(places)),
+            for_deliveries: Arc::new(Semaphore::new(most)),
+            shares: Arc::new(Shares { most, running: Mutex::default() }),
+            interrupt,
+            flights: Arc::default(),
+        }
+    }
+
+    /// Waits until a delivery may run.
+    pub async fn place_for_delivery(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.for_deliveries).acquire_owned().await.ok()
+    }
+
+    /// Puts a delivery that cannot run soon into the jobs table, unless it is known.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn park_delivery(&self, request: &Request) -> Result<(), StoreError> {
+        let _flight = self.flights.take_off(request.id).await;
+        match self.known(request).await? {
+            Some(_) => Ok(()),
+            None => self.park(request).await,
+        }
     }
 
     /// How many more jobs could run now.
@@ -147,6 +221,9 @@ impl Runner {
         {
             return Ok(known);
         }
+        if origin == Origin::Table && self.is_over(request.id).await? {
+            return Ok(Ended::Duplicate);
+        }
         let now = self.context.clock().now();
         if request.not_before > now {
             self.park(&request).await?;
@@ -155,6 +232,12 @@ impl Runner {
         let Ok(_place) = self.places.acquire().await else { return Ok(Ended::Parked { error: None }) };
         let attempt = self.attempt(request).await;
         self.settle(attempt).await
+    }
+
+    /// Whether a job ended meanwhile: an earlier holder whose time was over was still at it.
+    async fn is_over(&self, id: Uuid) -> Result<bool, StoreError> {
+        let job = self.context.store().job(id).await?;
+        Ok(job.is_some_and(|job| !matches!(job.state, JobState::Queued | JobState::Running)))
     }
 
     /// Whether a job of this id is known, and what that means for the one who brings it again.
@@ -192,9 +275,21 @@ impl Runner {
     async fn attempt(&self, request: Request) -> Attempt {
         let live = self.context.live();
         let started_at = self.context.clock().now();
-        let mut attempt =
-            Attempt { request, tenant: None, only_cloud: None, live, started_at, report: Report::default() };
+        let mut attempt = Attempt {
+            request,
+            tenant: None,
+            only_cloud: None,
+            live,
+            started_at,
+            report: Report::default(),
+            tally: Tally::default(),
+        };
         attempt.request.attempt += 1;
+        if attempt.request.attempt > i64::from(attempt.live.retries.attempts) {
+            let message = "it was being worked on each time the daemon ended; it is not tried again";
+            attempt.report = Report::failed(JobError::give_up("crashed", message));
+            return attempt;
+        }
         let Some(kind) = super::kind(&attempt.request.kind) else {
             let known = super::kind_names().join(", ");
             let message = format!("`{}` is no job kind; there are {known}", attempt.request.kind);
@@ -206,7 +301,13 @@ impl Runner {
             return attempt;
         }
         attempt.report = match self.prepare(&mut attempt, kind).await {
-            Ok(call) => self.guarded(call, kind).await,
+            Ok(call) => {
+                let shared = attempt.live.names().len() > 1;
+                match Shares::take(&self.shares, attempt.cloud(), shared) {
+                    Some(_share) => self.guarded(call, kind).await,
+                    None => Report::failed(JobError::Crowded),
+                }
+            }
             Err(error) => Report::failed(error),
         };
         attempt

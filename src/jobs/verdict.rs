@@ -19,10 +19,17 @@ pub enum Verdict {
     Dead,
 }
 
+/// The shortest wait of a job whose cloud has its share already.
+const CROWDED_WAIT: Duration = Duration::from_secs(1);
+
 /// Decides after the `attempt`-th attempt (counted from 1) failed at `now`.
 pub fn verdict(error: &JobError, attempt: u32, retries: Retries, now: DateTime<Utc>, random: &mut impl Rng) -> Verdict {
     match error {
         JobError::Interrupted => Verdict::PutBack,
+        JobError::Crowded => {
+            let delay = CROWDED_WAIT + CROWDED_WAIT.mul_f64(random.random::<f64>());
+            Verdict::Again(now + chrono::Duration::from_std(delay).unwrap_or_default())
+        }
         JobError::GiveUp { .. } => Verdict::Dead,
         JobError::Retry { .. } if attempt >= retries.attempts => Verdict::Dead,
         JobError::Retry { after, .. } => {

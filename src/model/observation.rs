@@ -20,12 +20,14 @@ pub struct Observation {
     pub unreadable: BTreeSet<String>,
     /// Whether an object without a readable id was listed: then nothing counts as gone.
     pub absence_unknown: bool,
+    /// Why a part of it is missing, in one word and in words: one of several services did not answer.
+    pub trouble: Option<(&'static str, String)>,
 }
 
 impl Observation {
     /// An observation in which everything could be read.
     pub fn clean(asked_at: DateTime<Utc>, body: Body) -> Self {
-        Self { asked_at, body: body.sorted(), unreadable: BTreeSet::new(), absence_unknown: false }
+        Self { asked_at, body: body.sorted(), unreadable: BTreeSet::new(), absence_unknown: false, trouble: None }
     }
 
     /// Whether some object could not be read.
@@ -33,14 +35,15 @@ impl Observation {
         self.absence_unknown || !self.unreadable.is_empty()
     }
 
-    /// What is known after it: what was seen, and of what could not be read, what was known `before`.
+    /// What is known after it: what was seen, and of what could not be read or was not asked for, what was known
+    /// `before`.
     #[must_use]
     pub fn completed_by(&self, before: Option<&Body>) -> Body {
-        match before {
-            Some(before) if self.is_partial() => {
-                self.body.clone().with_objects_of(before, |id| self.absence_unknown || self.unreadable.contains(id))
-            }
-            _ => self.body.clone(),
-        }
+        let Some(before) = before else { return self.body.clone() };
+        let of_quotas = matches!(self.body, Body::Quotas(_));
+        self.body.clone().with_objects_of(before, |id| {
+            // Sizes cost two listings and are not asked for each time.
+            self.absence_unknown || self.unreadable.contains(id) || (of_quotas && id.ends_with("s_size"))
+        })
     }
 }

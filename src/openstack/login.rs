@@ -60,9 +60,7 @@ pub(crate) async fn log_in(connection: &Arc<Connection>, options: &Options, cloc
     if let Auth::ApplicationCredential { .. } = profile.auth {
         identity.credential_expires_at = end_of_credential(connection, &base, &token, &identity, credential).await;
     }
-    if let Some(end) = identity.credential_expires_at {
-        metrics::credential_expiry(&options.name, end);
-    }
+    metrics::credential_expiry(&options.name, identity.credential_expires_at);
     Ok(Grant::new(token, identity, issued_at, answer.back_at, Arc::clone(connection)))
 }
 

@@ -67,9 +67,14 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default().into_owned();
-                // PostgreSQL: connection, resources, shutdown, serialisation. SQLite: busy, locked, full, I/O.
-                let passing = ["08", "53", "57", "40"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                    || matches!(code.as_str(), "5" | "6" | "10" | "13" | "261" | "517");
+                // PostgreSQL: connection, resources, shutdown, serialisation, system, a standby that only reads.
+                let classes = ["08", "53", "57", "40", "58", "25006"];
+                // SQLite, whose extended codes keep the primary one in the low byte: busy, locked, I/O, full.
+                let passing = if code.len() == 5 && database.kind() != sqlx::error::ErrorKind::UniqueViolation {
+                    classes.iter().any(|class| code.starts_with(class))
+                } else {
+                    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
+                };
                 if passing { Self::Unavailable(error) } else { Self::Refused(error) }
             }
             _ => Self::Refused(error),

@@ -147,11 +147,6 @@ impl Store {
         Ok(read!(self, pool => sqlx::query_as(sql::JOB_WAITING).fetch_all(pool).await)?)
     }
 
-    /// When the next waiting job may start.
-    pub async fn next_job_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_NEXT).fetch_one(pool).await)?)
-    }
-
     /// Takes up to `count` jobs whose time has come, the most urgent first.
     pub async fn claim_jobs(&self, hold: Hold<'_>, now: DateTime<Utc>, count: i64) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin().await?;
@@ -234,12 +229,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes down how an attempt ended, whether the job had a row or not.
-    pub async fn end_job(&mut self, request: &Request, ending: &Ending<'_>) -> Result<(), StoreError> {
-        write!(self, connection => bind_request!(sqlx::query(sql::JOB_END), request, ending.tenant)
+    /// Writes down how an attempt ended, whether the job had a row or not; false when it has ended already, or another
+    /// holds it.
+    pub async fn end_job(&mut self, request: &Request, ending: &Ending<'_>, owner: &str) -> Result<bool, StoreError> {
+        let written = write!(self, connection => bind_request!(sqlx::query(sql::JOB_END), request, ending.tenant)
             .bind(ending.state.as_str()).bind(ending.outcome.map(Outcome::as_str)).bind(ending.started_at)
-            .bind(ending.finished_at).bind(ending.reason).bind(ending.error)
-            .execute(connection).await.map(drop))?;
-        Ok(())
+            .bind(ending.finished_at).bind(ending.reason).bind(ending.error).bind(owner)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(written > 0)
     }
 }

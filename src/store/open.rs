@@ -149,6 +149,7 @@ fn redacted(url: &str) -> String {
             let _ = url.set_password(Some("…"));
             url.to_string()
         }
-        _ => url.to_owned(),
+        Ok(url) => url.to_string(),
+        Err(_) => "<a text that is no URL>".to_owned(),
     }
 }

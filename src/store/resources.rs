@@ -137,16 +137,16 @@ impl Tx {
             .bind(tenant).bind(resource_type.as_str()).fetch_optional(connection).await)?)
     }
 
-    /// Notes a complete observation.
+    /// Notes an observation, and when it was complete.
     pub async fn resource_succeeded(
         &mut self,
         (tenant, resource_type): (Uuid, ResourceType),
         snapshot: Option<Uuid>,
         asked_at: DateTime<Utc>,
-        now: DateTime<Utc>,
+        complete_at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
         write!(self, connection => sqlx::query(sql::RESOURCE_SUCCEEDED)
-            .bind(tenant).bind(resource_type.as_str()).bind(snapshot).bind(asked_at).bind(now)
+            .bind(tenant).bind(resource_type.as_str()).bind(snapshot).bind(asked_at).bind(complete_at)
             .execute(connection).await.map(drop))?;
         Ok(())
     }

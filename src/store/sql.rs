@@ -35,7 +35,6 @@ statements! {
     JOB_GET = "job_get",
     JOB_INSERT = "job_insert",
     JOB_LIST = "job_list",
-    JOB_NEXT = "job_next",
     JOB_RELEASE = "job_release",
     JOB_START = "job_start",
     JOB_WAITING = "job_waiting",

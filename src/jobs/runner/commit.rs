@@ -7,8 +7,9 @@ use tracing::Instrument;
 use super::{Attempt, Ended, Runner, StoreError, state_of};
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
+use crate::jobs::normalise::storable;
 use crate::jobs::verdict::{Verdict, verdict};
-use crate::jobs::{Effect, JobError, Report};
+use crate::jobs::{Effect, JobError};
 use crate::model::ids::new_id;
 use crate::model::job::{Outcome, Request};
 use crate::retry::Retryable;
@@ -38,46 +39,76 @@ impl Runner {
         let mut tries = 0;
         loop {
             let span = tracing::debug_span!("store.commit", effects = attempt.report.effects.len());
-            match self.commit(&attempt).instrument(span).await {
+            match self.commit(&mut attempt).instrument(span).await {
                 Ok(ended) => return Ok(ended),
                 Err(error) if error.is_retryable() => {
                     tries += 1;
                     self.wait_for_database(error, tries).await?;
                 }
+                Err(error) if attempt.report.effects.is_empty() => return Err(error),
                 Err(error) => {
-                    // The effects themselves cannot be recorded; that is how this attempt failed.
-                    if attempt.report.effects.is_empty() {
-                        return Err(error);
-                    }
-                    attempt.report = Report::failed(JobError::give_up("database", error.to_string()));
+                    tracing::error!(%error, "a result cannot be recorded; the others are recorded one by one");
+                    self.record_singly(&mut attempt).await?;
                 }
             }
         }
     }
 
-    async fn commit(&self, attempt: &Attempt) -> Result<Ended, StoreError> {
-        let store = self.context.store();
-        let mut tally = Tally::default();
-        let mut groups = attempt.report.effects.chunks(GROUP).peekable();
-        let mut last = &[][..];
-        while let Some(group) = groups.next() {
-            if groups.peek().is_none() {
-                last = group;
-                break;
-            }
-            let mut tx = store.begin().await?;
-            apply(&self.context, &attempt.live, &mut tx, group, &mut tally).await?;
-            tx.commit().await?;
+    /// Records what is left of an attempt, group by group, the last together with the job's own row.
+    async fn commit(&self, attempt: &mut Attempt) -> Result<Ended, StoreError> {
+        while attempt.report.effects.len() > GROUP {
+            self.record(attempt, GROUP).await?;
         }
-        let mut tx = store.begin().await?;
-        apply(&self.context, &attempt.live, &mut tx, last, &mut tally).await?;
+        let mut tx = self.context.store().begin().await?;
+        let mut tally = Tally::default();
+        apply(&self.context, &attempt.live, &mut tx, &attempt.report.effects, &mut tally).await?;
+        tally.changed |= attempt.tally.changed;
         let now = self.context.clock().now();
-        let settled = settled(attempt, &tally, now);
-        self.write_job(&mut tx, attempt, &settled, now).await?;
+        let settled = settled(attempt, tally.changed, now);
+        if !self.write_job(&mut tx, attempt, &settled, now).await? {
+            tracing::warn!("the job ended elsewhere meanwhile; this attempt leaves no trace");
+            return Ok(Ended::Duplicate);
+        }
         tx.commit().await?;
         self.context.ring();
         tally.count();
         Ok(Self::tell(attempt, settled, now))
+    }
+
+    /// Records the first effects of an attempt in a transaction of their own.
+    async fn record(&self, attempt: &mut Attempt, count: usize) -> Result<(), StoreError> {
+        let mut tally = Tally::default();
+        let mut tx = self.context.store().begin().await?;
+        apply(&self.context, &attempt.live, &mut tx, &attempt.report.effects[..count], &mut tally).await?;
+        tx.commit().await?;
+        tally.count();
+        attempt.tally.changed |= tally.changed;
+        attempt.report.effects.drain(..count);
+        Ok(())
+    }
+
+    /// Records each effect by itself and leaves out those that the database refuses: one tenant's odd object must not
+    /// cost the others theirs.
+    async fn record_singly(&self, attempt: &mut Attempt) -> Result<(), StoreError> {
+        let (mut refused, mut tries) = (Vec::new(), 0);
+        while !attempt.report.effects.is_empty() {
+            match self.record(attempt, 1).await {
+                Ok(()) => {}
+                Err(error) if error.is_retryable() => {
+                    tries += 1;
+                    self.wait_for_database(error, tries).await?;
+                }
+                Err(error) => {
+                    refused.push(error.to_string());
+                    attempt.report.effects.remove(0);
+                }
+            }
+        }
+        if let Some(first) = refused.first() {
+            let left_out = format!("{} results could not be recorded; the first: {first}", refused.len());
+            attempt.report.left_out = Some(left_out);
+        }
+        Ok(())
     }
 
     async fn write_job(
@@ -86,10 +117,10 @@ impl Runner {
         attempt: &Attempt,
         settled: &Settled,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut request = attempt.request.clone();
         request.not_before = settled.again_at.unwrap_or(request.not_before);
-        if matches!(attempt.report.failure, Some(JobError::Interrupted)) {
+        if attempt.report.failure.as_ref().is_some_and(JobError::is_no_attempt) {
             request.attempt -= 1;
         }
         let ending = Ending {
@@ -101,8 +132,10 @@ impl Runner {
             reason: settled.reason,
             error: settled.error.as_deref(),
         };
-        tx.end_job(&request, &ending).await?;
-        let Some(outcome) = settled.outcome else { return Ok(()) };
+        if !tx.end_job(&request, &ending, self.context.instance()).await? {
+            return Ok(false);
+        }
+        let Some(outcome) = settled.outcome else { return Ok(true) };
         if let Some(schedule) = request.source.strip_prefix("schedule:")
             && outcome.state() == crate::model::job::JobState::Succeeded
             && !attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)))
@@ -121,7 +154,8 @@ impl Runner {
             "enqueued_at": request.enqueued_at, "started_at": attempt.started_at, "finished_at": now,
         });
         let routing_key = format!("job.{}.{outcome}", request.kind);
-        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data).await
+        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data).await?;
+        Ok(true)
     }
 
     /// Moves the counters, writes the log line, and says how it ended.
@@ -130,7 +164,9 @@ impl Runner {
         let kind = crate::jobs::kind(&request.kind).map_or("unknown", |kind| kind.name);
         let took = attempt.took(now);
         let error = settled.error.as_deref().unwrap_or_default();
-        if let Some(reason) = settled.reason {
+        if let Some(reason) = settled.reason
+            && !attempt.report.failure.as_ref().is_some_and(JobError::is_no_attempt)
+        {
             metrics::job_failed(attempt.cloud(), kind, reason, settled.again_at.is_some());
         }
         let Some(outcome) = settled.outcome else {
@@ -164,7 +200,8 @@ impl Runner {
         let message = Outgoing {
             id: letter.id,
             exchange: exchanges.dead.clone(),
-            routing_key: letter.kind.clone().unwrap_or_default(),
+            // A producer's own text may be longer than AMQP lets a routing key be.
+            routing_key: letter.kind.as_deref().and_then(crate::jobs::kind).map_or("", |kind| kind.name).to_owned(),
             content_type: letter.content_type.clone(),
             headers,
             body: letter.body.clone(),
@@ -199,13 +236,13 @@ impl Runner {
         let letter = DeadLetter {
             id: new_id(now),
             job: None,
-            kind,
-            tenant,
+            kind: kind.map(storable),
+            tenant: tenant.map(storable),
             reason: reason.to_owned(),
-            error: limited(error),
+            error: storable(limited(error)),
             attempts: 0,
             died_at: now,
-            content_type,
+            content_type: storable(content_type),
             body,
             requeued_as: None,
         };
@@ -217,10 +254,10 @@ impl Runner {
     }
 }
 
-fn settled(attempt: &Attempt, tally: &Tally, now: DateTime<Utc>) -> Settled {
+fn settled(attempt: &Attempt, changed: bool, now: DateTime<Utc>) -> Settled {
     let report = &attempt.report;
     let Some(error) = &report.failure else {
-        let outcome = match (&report.left_out, tally.changed) {
+        let outcome = match (&report.left_out, changed) {
             (Some(_), _) => Outcome::Partial,
             (None, true) => Outcome::Succeeded,
             (None, false) => Outcome::Unchanged,

@@ -4,3 +4,4 @@ ON CONFLICT (id) DO UPDATE
 SET state = excluded.state, outcome = excluded.outcome, cloud = excluded.cloud, tenant = excluded.tenant, attempt = excluded.attempt,
     started_at = excluded.started_at, finished_at = excluded.finished_at, reason = excluded.reason, error = excluded.error,
     not_before = excluded.not_before, lease_owner = NULL, lease_until = NULL
+WHERE jobs.state IN ('queued', 'running') AND (jobs.lease_owner IS NULL OR jobs.lease_owner = $22)

@@ -147,7 +147,7 @@ pub const CATALOGUE: &[Family] = &[
     gauge(
         "tenantd_credential_expiry_timestamp_seconds",
         &["cloud"],
-        "When the cloud's credential stops working; absent when it does not say.",
+        "When the cloud's credential stops working; +Inf when it does not say.",
     ),
     gauge("tenantd_config_last_reload_successful", &[], "0 after a reload that was refused."),
     gauge("tenantd_build_info", &["version"], "Always 1; the version that runs."),

@@ -64,10 +64,11 @@ pub fn openstack_request(cloud: &str, service: &'static str, operation: &'static
     .record(took);
 }
 
-/// When the credential of `cloud` stops working.
-pub fn credential_expiry(cloud: &str, at: chrono::DateTime<chrono::Utc>) {
+/// When the credential of `cloud` stops working; never, as far as is known, when it does not say.
+pub fn credential_expiry(cloud: &str, at: Option<chrono::DateTime<chrono::Utc>>) {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 52 bits")]
-    gauge!("tenantd_credential_expiry_timestamp_seconds", "cloud" => cloud.to_owned()).set(at.timestamp() as f64);
+    let seconds = at.map_or(f64::INFINITY, |at| at.timestamp() as f64);
+    gauge!("tenantd_credential_expiry_timestamp_seconds", "cloud" => cloud.to_owned()).set(seconds);
 }
 
 /// A drift finding was opened.

@@ -68,16 +68,16 @@ async fn mass_disappearance_is_believed_after_agreeing_looks(database: Database)
     ~ findings <finding>: last_seen_at T+3 → T+4
     ~ resources tenant-001/floating_ips: last_attempt_at T+3 → T+4, last_success_at T+3 → T+4, observed_at T+3 → T+4
     ");
-    look(&app, &tenant, 60, addresses(1)).await;
-    assert_snapshot!(app.changes_in(&RECORDS).await, @r"
+    look(&app, &tenant, 60, addresses(0)).await;
+    assert_snapshot!(app.changes_in(&RECORDS).await, @"
     ~ findings <finding>: last_seen_at T+4 → T+64
-    ~ suspicions tenant-001/floating_ips/*/existence: count 1 → 2, counted_at T+3 → T+64, object_name 8 of 8 objects → 7 of 8 objects, observed 0 → 1
+    ~ suspicions tenant-001/floating_ips/*/existence: count 1 → 2, counted_at T+3 → T+64
     ");
     look(&app, &tenant, 60, addresses(0)).await;
     let changes = app.changes_in(&RECORDS).await;
-    assert_snapshot!(changes.lines().filter(|line| !line.contains("address-")).collect::<Vec<_>>().join("\n"), @r"
+    assert_snapshot!(changes.lines().filter(|line| !line.contains("address-")).collect::<Vec<_>>().join("\n"), @"
     + snapshots body=[0 addresses] first_seen_at=T+124 last_seen_at=T+124 resource_type=floating_ips tenant=tenant-001
-    - suspicions change=removed count=2 counted_at=T+64 expected=8 field=existence object=* object_name=7 of 8 objects observed=1 resource_type=floating_ips since=T+3 tenant=tenant-001
+    - suspicions change=removed count=2 counted_at=T+64 expected=8 field=existence object=* object_name=8 of 8 objects observed=0 resource_type=floating_ips since=T+3 tenant=tenant-001
     ~ findings <finding>: resolved_at null → T+124, state open → resolved
     ");
     look(&app, &tenant, 60, addresses(0)).await;

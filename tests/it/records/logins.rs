@@ -42,7 +42,7 @@ async fn a_wrong_password_is_named(database: Database) {
     assert_snapshot!(pulled_with(&database, Login::WrongPassword).await, @r#"
     + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+6 error=http://127.0.0.1:PORT/identity/v3 refused the login of user admin: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml job=<job> kind=pull_security_groups reason=unauthorised
     + jobs attempt=1 cloud=broken error=http://127.0.0.1:PORT/identity/v3 refused the login of user admin: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml kind=pull_security_groups not_before=T+3 outcome=failed params={} reason=unauthorised source=test state=failed
-    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
+    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded
     accepted in the broken cloud: 0
     "#);
 }
@@ -51,23 +51,23 @@ async fn an_expired_credential_is_named(database: Database) {
     assert_snapshot!(pulled_with(&database, Login::ExpiredCredential).await, @r#"
     + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+6 error=http://127.0.0.1:PORT/identity/v3 refused the login of application credential <id>: The request you have made requires authentication. (<id>); check whether it has expired or was deleted, and its secret in clouds.yaml job=<job> kind=pull_security_groups reason=unauthorised
     + jobs attempt=1 cloud=broken error=http://127.0.0.1:PORT/identity/v3 refused the login of application credential <id>: The request you have made requires authentication. (<id>); check whether it has expired or was deleted, and its secret in clouds.yaml kind=pull_security_groups not_before=T+3 outcome=failed params={} reason=unauthorised source=test state=failed
-    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
+    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded
     accepted in the broken cloud: 0
     "#);
 }
 
 async fn a_role_that_sees_too_little_is_named(database: Database) {
-    assert_snapshot!(pulled_with(&database, Login::Entry("sim-reader")).await, @r"
+    assert_snapshot!(pulled_with(&database, Login::Entry("sim-reader")).await, @"
     + jobs attempt=1 cloud=broken error=1 of 2 looks failed; the first: network was not asked for security_group_list: it would list nothing but project admin to the roles reader; use a login with one of the roles admin, or name the role that sees everything in `all_projects_roles` kind=pull_security_groups not_before=T+3 outcome=partial params={} source=test state=succeeded
-    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
+    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded
     accepted in the broken cloud: 1
     ");
 }
 
 async fn a_member_sees_only_its_own_project(database: Database) {
-    assert_snapshot!(pulled_with(&database, Login::Entry("sim-member")).await, @r"
+    assert_snapshot!(pulled_with(&database, Login::Entry("sim-member")).await, @"
     + jobs attempt=1 cloud=broken error=1 of 2 looks failed; the first: network was not asked for security_group_list: it would list nothing but project tenant-001 to the roles member, reader; use a login with one of the roles admin, or name the role that sees everything in `all_projects_roles` kind=pull_security_groups not_before=T+3 outcome=partial params={} source=test state=succeeded
-    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
+    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded
     accepted in the broken cloud: 1
     ");
 }
@@ -76,7 +76,7 @@ async fn a_system_scope_is_refused(database: Database) {
     assert_snapshot!(pulled_with(&database, Login::Entry("sim-system")).await, @r#"
     + dead_letters attempts=1 body={"cloud":"broken","id":"<job>","kind":"pull_security_groups","params":{}} died_at=T+6 error=network gives a true answer only to a token for a project (neutron lists nothing to others) and this one is for the system; set a project in clouds.yaml job=<job> kind=pull_security_groups reason=wrong_scope
     + jobs attempt=1 cloud=broken error=network gives a true answer only to a token for a project (neutron lists nothing to others) and this one is for the system; set a project in clouds.yaml kind=pull_security_groups not_before=T+3 outcome=failed params={} reason=wrong_scope source=test state=failed
-    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=unchanged params={} source=test state=succeeded
+    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded
     accepted in the broken cloud: 0
     "#);
 }

@@ -108,11 +108,11 @@ async fn a_job_for_everything_fans_out_to_the_clouds(database: Database) {
     let clouds = vec![("east", Login::Entry("sim"), 1), ("west", Login::Entry("sim"), 2)];
     let app = TestApp::with(&database, Setup { tenants: 1, clouds, ..Setup::default() }).await;
     app.deliver(app.request("pull_tenants")).await;
-    assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 kind=pull_tenants not_before=T+0 outcome=unchanged params={} source=test state=succeeded
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 kind=pull_tenants not_before=T+0 outcome=succeeded params={} source=test state=succeeded
     + jobs cloud=east kind=pull_tenants not_before=T+0 params={} source=test state=queued
     + jobs cloud=west kind=pull_tenants not_before=T+0 params={} source=test state=queued
-    + outbox events job.pull_tenants.unchanged
+    + outbox events job.pull_tenants.succeeded
     ");
     app.run_waiting().await;
     assert_snapshot!(app.changes().await, @r"

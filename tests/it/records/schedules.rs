@@ -30,7 +30,10 @@ async fn a_tick_comes_once(database: Database) {
     app.advance(600);
     assert!(matches!(look().await, Fired::Skipped(_)), "the run before has not ended");
     assert_eq!(look().await, Fired::NotDue);
-    assert_snapshot!(app.changes().await, @"~ schedules drift: last_tick T+600 → T+1200");
+    assert_snapshot!(app.changes().await, @"
+    + jobs error=the run before was not done yet kind=detect_drift not_before=T+1200 outcome=cancelled params={} reason=skipped source=schedule:drift state=cancelled
+    ~ schedules drift: last_tick T+600 → T+1200
+    ");
     app.run_waiting().await;
     assert_snapshot!(app.changes().await, @r"
     + outbox events job.detect_drift.unchanged

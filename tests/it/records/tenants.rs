@@ -153,7 +153,7 @@ async fn what_no_cloud_has_is_dead(database: Database) {
     let elsewhere = Request { cloud: Some("mars".into()), subject: Some("x".into()), ..app.request("pull_quotas") };
     app.deliver(elsewhere).await;
     assert_snapshot!(app.changes_in(&["dead_letters", "tenants"]).await, @r#"
-    + dead_letters attempts=1 body={"cloud":"mars","id":"<job>","kind":"pull_quotas","params":{},"tenant":"x"} died_at=T+5 error=no cloud `mars` is configured job=<job> kind=pull_quotas reason=unknown_cloud tenant=x
+    + dead_letters attempts=1 body={"cloud":"mars","id":"<job>","kind":"pull_quotas","params":{},"tenant":"x"} died_at=T+5 error=no cloud `mars` is configured; there is sim job=<job> kind=pull_quotas reason=unknown_cloud tenant=x
     + dead_letters attempts=1 body={"id":"<job>","kind":"pull_quotas","params":{},"tenant":"../etc"} died_at=T+3 error=no tenant `../etc`: it is neither tenantd's id, nor a project id, nor cloud/name of a tenant job=<job> kind=pull_quotas reason=unknown_tenant tenant=../etc
     + dead_letters attempts=1 body={"id":"<job>","kind":"pull_quotas","params":{},"tenant":"<id>"} died_at=T+1 error=no tenant `<id>`: no configured cloud has such a project job=<job> kind=pull_quotas reason=unknown_tenant tenant=<id>
     + dead_letters attempts=1 body={"id":"<job>","kind":"pull_quotas","params":{},"tenant":"<id>"} died_at=T+4 error=no tenant `<id>`: the project exists, but `discover` leaves it out job=<job> kind=pull_quotas reason=unknown_tenant tenant=<id>

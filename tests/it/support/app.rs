@@ -77,7 +77,7 @@ impl TestApp {
             live.insert(name.to_owned(), cloud.entry(name, login, setup.discovery.clone(), clock).await);
             clouds.insert(name, cloud);
         }
-        let live = Live { clouds: live, rules: setup.rules, retries: setup.retries };
+        let live = Live { clouds: live, rules: setup.rules, retries: setup.retries, ..Live::default() };
         let name =
             |what: &str| setup.prefix.as_ref().map_or_else(|| what.to_owned(), |prefix| format!("{prefix}.{what}"));
         let exchanges = Exchanges { events: name("events"), dead: name("dead") };
@@ -116,7 +116,12 @@ impl TestApp {
         let entry = self.clouds[cloud].entry(cloud, login, discovery, Arc::new(self.clock.clone())).await;
         let mut clouds = before.clouds.clone();
         clouds.insert(cloud.to_owned(), entry);
-        self.context.replace_live(Live { clouds, rules: before.rules.clone(), retries: before.retries });
+        self.context.replace_live(Live {
+            clouds,
+            rules: before.rules.clone(),
+            retries: before.retries,
+            ..Live::default()
+        });
     }
 
     /// Runs a job for one tenant of the first cloud, a second later.

@@ -44,7 +44,7 @@ type Raw = Vec<(String, Vec<String>, String)>;
 
 async fn sqlite(url: &str) -> sqlx::Result<Raw> {
     let mut connection = SqliteConnection::connect(url).await?;
-    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlx%' ORDER BY name";
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlx%' AND name <> 'sqlite_sequence' ORDER BY name";
     let mut raw = Raw::new();
     for table in sqlx::query_scalar::<_, String>(tables).fetch_all(&mut connection).await? {
         let columns: Vec<(String, i64)> = sqlx::query_as("SELECT name, pk FROM pragma_table_info($1)")

@@ -1,1 +1,0 @@
-SELECT MIN(not_before) AS at FROM jobs WHERE state = 'queued'
