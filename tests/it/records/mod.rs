@@ -12,6 +12,7 @@ mod requests;
 mod schedules;
 mod schema;
 mod tenants;
+mod waiting;
 
 /// What drift leaves behind.
 const DRIFT: [&str; 5] = ["expectations", "findings", "jobs", "outbox", "suspicions"];
