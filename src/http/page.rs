@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::View;
+use crate::drift::EXISTENCE;
 use crate::intake::amqp::BrokerState;
 use crate::model::job::Job;
 use crate::store::StoreError;
@@ -174,6 +175,9 @@ fn describe(field: &str, expected: &Value, observed: &Value) -> String {
     };
     if field.starts_with("rule ") {
         return format!("{field} {}", if expected.is_null() { "was added" } else { "is gone" });
+    }
+    if field == EXISTENCE {
+        return if expected.is_null() { "is there, but not expected" } else { "is gone" }.to_owned();
     }
     format!("{field}: {} → {}", short(expected), short(observed))
 }
