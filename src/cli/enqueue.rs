@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::output::{self, Format};
 use super::records::{Records, candidates};
 use super::{DONE, FAILED, jobs as listing, usage};
-use crate::jobs;
+use crate::jobs::{self, part_id};
 use crate::model::job::{Job, JobState, Outcome, Request};
 
 /// How often the row is looked at while waiting.
@@ -59,7 +59,11 @@ impl Enqueue {
         tx.commit().await?;
         if self.wait {
             output::note(&format!("job {}", request.id));
-            return wait(records, request.id).await;
+            let mut code = wait(records, request.id).await?;
+            for id in parts(records, &request).await? {
+                code = code.max(wait(records, id).await?);
+            }
+            return Ok(code);
         }
         match records.output {
             Format::Table => output::line(&request.id.to_string())?,
@@ -106,6 +110,18 @@ impl Enqueue {
         request.cloud = Some(tenant.cloud);
         Ok(Some(tenant.uuid))
     }
+}
+
+/// The jobs that a job for every cloud became, one for each: it is done when they are.
+async fn parts(records: &Records, request: &Request) -> anyhow::Result<Vec<Uuid>> {
+    let mut parts = Vec::new();
+    for cloud in &records.config.clouds {
+        let id = part_id(request.id, &cloud.name);
+        if records.store().job(id).await?.is_some() {
+            parts.push(id);
+        }
+    }
+    Ok(parts)
 }
 
 async fn job(records: &Records, id: Uuid) -> anyhow::Result<Job> {

@@ -38,6 +38,7 @@ use crate::model::job::Request;
 use context::{Context, Live};
 pub use effects::Effect;
 pub use error::JobError;
+pub use pull::part_id;
 
 /// What a job gets.
 #[derive(Debug, Clone)]

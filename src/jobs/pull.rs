@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::context::CloudEntry;
 use super::observe::{self, Extent};
@@ -43,6 +44,11 @@ pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: E
     }
 }
 
+/// The id of the part of a job for every cloud that is for this one.
+pub fn part_id(job: Uuid, cloud: &str) -> Uuid {
+    named_id(&job.to_string(), cloud)
+}
+
 impl Call {
     /// The same job once for each cloud, so that each succeeds or fails by itself.
     pub(super) fn each_cloud(&self) -> Report {
@@ -53,7 +59,7 @@ impl Call {
         }
         let of_cloud = |cloud: &&str| {
             Effect::Enqueue(Request {
-                id: named_id(&self.request.id.to_string(), cloud),
+                id: part_id(self.request.id, cloud),
                 cloud: Some((*cloud).to_owned()),
                 attempt: 0,
                 ..self.request.clone()
