@@ -130,7 +130,7 @@ async fn of_a_thousand_messages_the_sound_ones_succeed_and_each_other_is_dead_wi
     let (status, log, folder) = daemon.stop();
     assert!(status.success(), "{status}");
     let errors: Vec<&str> = log.lines().filter(|line| line.contains("\"level\":\"ERROR\"")).collect();
-    assert!(errors.iter().all(|line| line.contains("consumer") || line.contains("channel")), "{errors:#?}");
+    assert_eq!(errors, Vec::<&str>::new());
     assert!(!log.contains("panicked"), "something panicked");
     // Everything was logged, down to the last trace; no secret is in it, nor in the records.
     std::fs::remove_file(folder.path().join("clouds.yaml")).unwrap();
