@@ -72,6 +72,8 @@ pub trait Job: DeserializeOwned + JsonSchema + Send + 'static {
     const ABOUT: &'static str;
     /// Whether it makes sense without a tenant.
     const FLEET: bool = true;
+    /// Whether it changes something: it needs an id, a permitted producer, and the tenant to itself.
+    const WRITES: bool = false;
     /// How long one attempt may take.
     const TIMEOUT: Duration = Duration::from_mins(15);
 
@@ -90,6 +92,8 @@ pub struct Kind {
     pub about: &'static str,
     /// See [`Job::FLEET`].
     pub fleet: bool,
+    /// See [`Job::WRITES`].
+    pub writes: bool,
     /// See [`Job::TIMEOUT`].
     pub timeout: Duration,
     /// JSON schema of the parameters.
@@ -104,6 +108,7 @@ impl Kind {
             name: J::KIND,
             about: J::ABOUT,
             fleet: J::FLEET,
+            writes: J::WRITES,
             timeout: J::TIMEOUT,
             schema: || schemars::schema_for!(J),
             check: |params| read::<J>(params).map(drop),

@@ -92,6 +92,35 @@ pub struct Request {
     pub trace: Option<String>,
     /// The dead job that it repeats.
     pub retry_of: Option<Uuid>,
+    /// Who asked, as the broker validated it.
+    pub producer: Option<String>,
+    /// Where its result goes besides the events.
+    pub reply: Option<Reply>,
+}
+
+words! {
+    /// How a job was written, and so how its result is.
+    ReplyFormat {
+        /// tenantd's own JSON.
+        Native = "native",
+        /// A structured CloudEvent.
+        CloudEvents = "cloudevents",
+        /// A result of Celery's protocol 2.
+        Celery = "celery",
+    }
+}
+
+/// Where the result of a job goes: a queue, through the default exchange.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Reply {
+    /// The queue.
+    pub to: String,
+    /// What the asker tells its results apart by.
+    pub correlation_id: Option<String>,
+    /// In which format.
+    pub format: ReplyFormat,
+    /// The asker's own id of the job.
+    pub asked_as: String,
 }
 
 /// The priority of what a person waits for.
@@ -118,6 +147,8 @@ impl Request {
             enqueued_at: now,
             trace: None,
             retry_of: None,
+            producer: None,
+            reply: None,
         }
     }
 

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Pools, Store, StoreError, Tx, read, sql, word, write};
-use crate::model::job::{Job, JobState, Outcome, Request};
+use crate::model::job::{Job, JobState, Outcome, Reply, Request};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -33,6 +33,8 @@ struct Row {
     error: Option<String>,
     trace: Option<String>,
     retry_of: Option<Uuid>,
+    producer: Option<String>,
+    reply: Option<Json<Reply>>,
 }
 
 impl TryFrom<Row> for Job {
@@ -66,6 +68,8 @@ impl TryFrom<Row> for Job {
                 enqueued_at: row.enqueued_at,
                 trace: row.trace,
                 retry_of: row.retry_of,
+                producer: row.producer,
+                reply: row.reply.map(|reply| reply.0),
             },
         })
     }
@@ -198,6 +202,8 @@ macro_rules! bind_request {
             .bind($request.enqueued_at)
             .bind(&$request.trace)
             .bind($request.retry_of)
+            .bind(&$request.producer)
+            .bind($request.reply.as_ref().map(Json))
     };
 }
 

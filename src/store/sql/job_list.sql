@@ -1,4 +1,4 @@
-SELECT id, kind, cloud, tenant, subject, params, state, outcome, attempt, priority, source, digest, not_before, deadline, enqueued_at, started_at, finished_at, reason, error, trace, retry_of
+SELECT id, kind, cloud, tenant, subject, params, state, outcome, attempt, priority, source, digest, not_before, deadline, enqueued_at, started_at, finished_at, reason, error, trace, retry_of, producer, reply
 FROM jobs
 WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
   AND (CAST($2 AS TEXT) IS NULL OR kind = $2)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rows::{Row, Rows, text};
 
 /// Columns that say nothing to a reader of a test.
-const SILENT: [&str; 14] = [
+const SILENT: [&str; 17] = [
     "content_type",
     "description",
     "digest",
@@ -19,11 +19,14 @@ const SILENT: [&str; 14] = [
     "finished_at",
     "headers",
     "id",
+    "lane",
     "lease_owner",
     "lease_until",
     "priority",
+    "settled",
     "started_at",
     "trace",
+    "turn",
     "uuid",
 ];
 
