@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,43 @@ impl Clock for SystemClock {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// The system's clock, corrected to the time of the database that several daemons share, so that their times can be
+/// compared.
+#[derive(Debug, Default)]
+pub struct SharedClock {
+    /// In microseconds.
+    offset: AtomicI64,
+}
+
+impl SharedClock {
+    /// How far the shared time is ahead of the system's.
+    pub fn offset(&self) -> chrono::Duration {
+        chrono::Duration::microseconds(self.offset.load(Ordering::Relaxed))
+    }
+
+    /// Takes over the shared time, which was read as `shared` between `asked` and `answered` by the system's clock. A
+    /// difference that the way there and back explains is none. Whether the clock was set.
+    pub fn set(&self, asked: DateTime<Utc>, shared: DateTime<Utc>, answered: DateTime<Utc>) -> bool {
+        let uncertain = (answered - asked) / 2;
+        let offset = shared - (asked + uncertain);
+        let wrong = (offset - self.offset()).abs() > uncertain;
+        if wrong {
+            self.offset.store(offset.num_microseconds().unwrap_or_default(), Ordering::Relaxed);
+        }
+        wrong
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + self.offset()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        SystemClock.sleep(duration)
     }
 }
 
@@ -97,6 +135,17 @@ impl Drop for SleepCount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shared_clock_follows_what_the_way_does_not_explain() {
+        let at = |millis: i64| DateTime::from_timestamp_millis(millis).unwrap();
+        let clock = SharedClock::default();
+        assert!(!clock.set(at(1_000), at(1_012), at(1_020)), "it took 20 ms to ask");
+        assert_eq!(clock.offset(), chrono::Duration::zero());
+        assert!(clock.set(at(1_000), at(4_010), at(1_020)));
+        assert_eq!(clock.offset(), chrono::Duration::seconds(3));
+        assert!(!clock.set(at(2_000), at(5_011), at(2_020)));
+    }
 
     #[tokio::test]
     async fn a_sleeper_wakes_when_its_moment_is_reached() {

@@ -1,9 +1,10 @@
 //! The daemon's life: signals, two stages of stopping, every task tracked, and what systemd is told.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ pub struct Lifecycle {
     tasks: TaskTracker,
     services: TaskTracker,
     failed: Arc<OnceLock<&'static str>>,
+    pulses: Arc<Mutex<BTreeMap<&'static str, Instant>>>,
 }
 
 /// What woke the daemon's main loop.
@@ -94,6 +96,17 @@ impl Lifecycle {
         });
     }
 
+    /// A sign of life of a part that has a loop of its own; from the first one on it is expected to give more.
+    pub fn pulse(&self, part: &'static str) {
+        self.pulses.lock().unwrap_or_else(PoisonError::into_inner).insert(part, Instant::now());
+    }
+
+    /// A part that gave no sign of life for so long.
+    pub fn stalled(&self, limit: Duration) -> Option<&'static str> {
+        let pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
+        pulses.iter().find(|(_, beat)| beat.elapsed() > limit).map(|(part, _)| *part)
+    }
+
     /// The part that ended before it was told to.
     pub fn failed(&self) -> Option<&'static str> {
         self.failed.get().copied()
@@ -165,5 +178,19 @@ pub mod systemd {
         if let Err(error) = sd_notify::notify(states) {
             tracing::debug!(%error, "systemd was not told");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_without_a_sign_of_life_is_named() {
+        let lifecycle = Lifecycle::default();
+        assert_eq!(lifecycle.stalled(Duration::ZERO), None, "nothing is expected of who never began");
+        lifecycle.pulse("jobs table");
+        assert_eq!(lifecycle.stalled(Duration::from_mins(1)), None);
+        assert_eq!(lifecycle.stalled(Duration::ZERO), Some("jobs table"));
     }
 }

@@ -3,8 +3,8 @@
 -- Waiting jobs of one lane (cloud and tenant) take turns with those of the others.
 ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN turn BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX jobs_turns ON jobs (priority, turn, not_before) WHERE state = 'queued';
-CREATE INDEX jobs_lanes ON jobs (lane, turn) WHERE state = 'queued';
+CREATE INDEX jobs_turns ON jobs (priority DESC, turn, not_before, id) WHERE state = 'queued';
+CREATE INDEX jobs_lanes ON jobs (lane, priority, turn) WHERE state = 'queued';
 -- Who asked, as the broker validated it; where the result goes, and in which format.
 ALTER TABLE jobs ADD COLUMN producer TEXT;
 ALTER TABLE jobs ADD COLUMN reply JSONB;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{self, Config, LoadError};
 use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
 use crate::intake::topology::Topology;
@@ -43,7 +43,7 @@ pub async fn store(config: &Config, migrate: bool) -> anyhow::Result<Store> {
 /// When the database or a cloud's credentials cannot be opened.
 pub async fn context(config: &Config) -> anyhow::Result<Context> {
     let store = store(config, config.database.migrate).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = super::time::shared(&store).await?;
     let live = live(config, &clock);
     if let Some((name, why)) = live.unprepared.first_key_value() {
         anyhow::bail!("cloud `{name}`: {why}");

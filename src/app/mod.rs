@@ -8,6 +8,7 @@ pub mod pull;
 mod reload;
 mod run;
 mod simulate;
+mod time;
 
 pub use demo::{DemoOptions, demo};
 pub use run::run;

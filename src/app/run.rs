@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::build;
 use super::reload::Reloader;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, Schedule};
 use crate::http::{self, View};
 use crate::intake::amqp::{Amqp, BrokerState};
@@ -24,6 +24,8 @@ use crate::telemetry::{self, metrics};
 
 /// How often the main loop says that it lives, and looks whether secrets changed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long a part of the daemon may give no sign of life: longer than it ever waits for anything.
+const STALLED_AFTER: Duration = Duration::from_mins(3);
 
 /// A daemon whose tasks run.
 #[derive(Debug)]
@@ -71,15 +73,12 @@ impl Daemon {
     /// # Errors
     /// When the database cannot be used or the address is taken.
     pub async fn start(config: Config, recorder: PrometheusHandle) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let instance = config.instance_name();
         let store = build::store(&config, config.database.migrate).await.context("the database cannot be used")?;
+        let shared = super::time::shared(&store).await?;
+        let clock: Arc<dyn Clock> = Arc::clone(&shared) as Arc<dyn Clock>;
         let listener = http::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
-        let released = store.release_jobs(&instance, true).await?;
-        if released > 0 {
-            tracing::info!(jobs = released, "jobs that a crash left behind wait again");
-        }
         let live = build::live(&config, &clock);
         tell_what_to_do(&config, address);
         zero_counters(&live.names());
@@ -107,6 +106,7 @@ impl Daemon {
         lifecycle.spawn_service(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
         lifecycle.spawn_vital("leadership", leader::run(context.clone(), lifecycle.clone(), leads));
         lifecycle.spawn_vital("jobs table", table::run(context.clone(), runner.clone(), lifecycle.clone()));
+        lifecycle.spawn_vital("shared time", super::time::keep(context.store().clone(), shared, lifecycle.clone()));
         let schedules_run = schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone());
         lifecycle.spawn_vital("schedules", schedules_run);
         if let Some(settings) = config.broker.clone() {
@@ -122,9 +122,19 @@ impl Daemon {
     async fn main_loop(&self, path: &Path, signals: &mut Signals) {
         let mut reloader = Reloader::new(self.config.clone(), path.to_owned());
         let every = systemd::watchdog_interval().map_or(HEARTBEAT, |interval| interval.min(HEARTBEAT));
+        let mut stalled = None;
         loop {
-            self.heartbeat.send_replace(self.context.clock().now());
-            systemd::alive();
+            let part = self.lifecycle.stalled(STALLED_AFTER);
+            if part != stalled
+                && let Some(part) = part
+            {
+                tracing::error!(part, "a part of the daemon makes no progress; the watchdog is not fed any more");
+            }
+            stalled = part;
+            if stalled.is_none() {
+                self.heartbeat.send_replace(self.context.clock().now());
+                systemd::alive();
+            }
             tokio::select! {
                 wake = signals.next() => match wake {
                     Wake::Reload => {
@@ -145,7 +155,7 @@ impl Daemon {
         tracing::info!("stopping: nothing new is taken, running jobs may end");
         self.lifecycle.end(self.config.jobs.grace.0, at_once).await;
         let store = self.context.store();
-        match store.release_jobs(self.context.instance(), false).await {
+        match store.release_jobs(self.context.owner()).await {
             Ok(0) => {}
             Ok(jobs) => tracing::info!(jobs, "jobs were put back"),
             Err(error) => tracing::warn!(%error, "jobs could not be put back; they wait for their leases to end"),

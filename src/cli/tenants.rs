@@ -191,7 +191,7 @@ impl Add {
         known_cloud(&config, Some(&self.cloud))?;
         let context = build::context(&config).await?;
         let (live, began) = (context.live(), context.clock().now());
-        let found = resolve::tenant(&context, &live, &self.project_id, Some(&self.cloud)).await;
+        let found = resolve::tenant(&context, &live, (&self.project_id, Vec::new()), Some(&self.cloud)).await;
         let tenant = found.with_context(|| format!("cloud `{}`", self.cloud))?;
         let statuses = context.store().statuses(tenant.uuid).await?;
         output::list(format, COLUMNS, &[row(&tenant, &successes(&statuses), context.clock().now())])?;

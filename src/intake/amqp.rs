@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use super::envelope::{Properties, decode};
 use super::publisher::publish;
 use super::topology::Topology;
 use crate::config::Broker;
 use crate::jobs::context::Context;
-use crate::jobs::runner::{Origin, Runner};
+use crate::jobs::runner::{Kept, Runner, Unfit};
 use crate::lifecycle::Lifecycle;
 use crate::retry::{Backoff, Retryable};
 use crate::store::StoreError;
@@ -50,6 +53,8 @@ pub struct Amqp {
     hold: Duration,
     state: watch::Sender<BrokerState>,
     leads: watch::Receiver<bool>,
+    /// Whether the database could be used when it was last tried.
+    database: watch::Sender<bool>,
 }
 
 impl Amqp {
@@ -62,7 +67,8 @@ impl Amqp {
         leads: watch::Receiver<bool>,
     ) -> Self {
         let topology = Topology::new(&settings.prefix);
-        Self { settings, topology, context, runner, lifecycle, hold, state, leads }
+        let database = watch::Sender::new(true);
+        Self { settings, topology, context, runner, lifecycle, hold, state, leads, database }
     }
 
     /// Keeps a connection for as long as the daemon lives.
@@ -88,54 +94,51 @@ impl Amqp {
         }
     }
 
-    /// One connection from its beginning to its end; fine only when the daemon stops.
+    /// One session from its beginning to its end; fine only when the daemon stops. It has two connections: the broker
+    /// reads nothing more from one that publishes while it is short of memory or disk, and that must not hold up
+    /// acknowledgements.
     async fn session(this: &Arc<Self>) -> anyhow::Result<()> {
-        let name = format!("tenantd {}", this.context.instance());
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let url = this.settings.current_url();
-        let connect = Connection::connect(url.expose(), properties);
-        let connection = tokio::time::timeout(CONNECT_LIMIT, connect)
-            .await
-            .map_err(|_| anyhow::anyhow!("no connection within {CONNECT_LIMIT:?}"))??;
+        let (incoming, outgoing) = (this.connect("takes jobs").await?, this.connect("publishes").await?);
         if this.settings.declare {
-            this.topology.declare(&connection.create_channel().await?).await?;
+            this.topology.declare(&incoming.create_channel().await?).await?;
         }
-        let publishing = connection.create_channel().await?;
-        let watching = connection.create_channel().await?;
-        let consuming = connection.create_channel().await?;
+        let publishing = outgoing.create_channel().await?;
+        let watching = incoming.create_channel().await?;
+        let consuming = incoming.create_channel().await?;
         metrics::broker_connected(true);
         this.state.send_replace(BrokerState::Connected);
         tracing::info!(queue = %this.topology.jobs, "connected to the broker");
         let ended = tokio::select! {
             ended = Self::consume(this, &consuming) => ended,
             ended = publish(&this.context, &publishing, this.leads.clone()) => ended,
-            ended = this.watch_depth(&watching) => ended,
+            ended = this.watch(&watching, &outgoing) => ended,
         };
         if ended.is_ok() {
             // Deliveries in flight are acknowledged on this channel before it closes.
-            this.lifecycle.spawn(async move { drop(connection) });
+            this.lifecycle.spawn(async move { drop((incoming, outgoing)) });
         }
         ended
     }
 
-    /// Takes deliveries until the daemon stops.
+    async fn connect(&self, purpose: &str) -> anyhow::Result<Connection> {
+        let name = format!("tenantd {}: {purpose}", self.context.instance());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let url = self.settings.current_url();
+        let connect = Connection::connect(url.expose(), properties);
+        let connected = tokio::time::timeout(CONNECT_LIMIT, connect).await;
+        Ok(connected.map_err(|_| anyhow::anyhow!("no connection within {CONNECT_LIMIT:?}"))??)
+    }
+
+    /// Takes deliveries until the daemon stops; none while the database is away, for nothing could be kept.
     async fn consume(this: &Arc<Self>, channel: &Channel) -> anyhow::Result<()> {
         channel.basic_qos(this.settings.prefetch, BasicQosOptions::default()).await?;
-        let tag = format!("tenantd-{}", this.context.instance());
-        let (queue, options) = (this.topology.jobs.as_str().into(), BasicConsumeOptions::default());
-        let mut deliveries = channel.basic_consume(queue, tag.into(), options, FieldTable::default()).await?;
-        let in_flight = tokio_util::task::TaskTracker::new();
-        loop {
-            let delivery = tokio::select! {
-                delivery = deliveries.next() => delivery,
-                () = this.lifecycle.stop.cancelled() => break,
-            };
-            match delivery {
-                Some(delivery) => {
-                    let task = Arc::clone(this).serve(delivery?);
-                    this.lifecycle.spawn(in_flight.track_future(task));
-                }
-                None => anyhow::bail!("the broker ended the consumer of {}", this.topology.jobs),
+        let in_flight = TaskTracker::new();
+        let mut database = this.database.subscribe();
+        while !this.lifecycle.stop.is_cancelled() {
+            if *database.borrow_and_update() {
+                this.take(channel, &in_flight, &mut database).await?;
+            } else {
+                this.wait_for_database().await;
             }
         }
         // The channel must outlive its deliveries, or their acknowledgements are lost and they are done again.
@@ -149,6 +152,49 @@ impl Amqp {
         Ok(())
     }
 
+    /// Takes deliveries until the daemon stops or the database is away.
+    async fn take(
+        self: &Arc<Self>,
+        channel: &Channel,
+        in_flight: &TaskTracker,
+        database: &mut watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        let tag = format!("tenantd-{}", self.context.owner());
+        let (queue, options) = (self.topology.jobs.as_str().into(), BasicConsumeOptions::default());
+        let mut deliveries = channel.basic_consume(queue, tag.as_str().into(), options, FieldTable::default()).await?;
+        loop {
+            let delivery = tokio::select! {
+                delivery = deliveries.next() => delivery,
+                () = self.lifecycle.stop.cancelled() => break,
+                _ = database.wait_for(|usable| !usable) => break,
+            };
+            match delivery {
+                Some(delivery) => {
+                    let task = Arc::clone(self).serve(delivery?);
+                    self.lifecycle.spawn(in_flight.track_future(task));
+                }
+                None => anyhow::bail!("the broker ended the consumer of {}", self.topology.jobs),
+            }
+        }
+        channel.basic_cancel(tag.as_str().into(), BasicCancelOptions::default()).await?;
+        // What was on its way already goes back.
+        while let Some(delivery) = deliveries.next().await {
+            delivery?.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_database(&self) {
+        tokio::select! {
+            () = self.context.clock().sleep(Duration::from_secs(1)) => {}
+            () = self.lifecycle.stop.cancelled() => return,
+        }
+        if self.context.store().ping().await.is_ok() {
+            tracing::info!("the database is back; messages are taken again");
+            self.database.send_replace(true);
+        }
+    }
+
     async fn serve(self: Arc<Self>, delivery: Delivery) {
         let handled = match self.handle(&delivery).await {
             Err(error) if !error.is_retryable() => self.give_up(&delivery, &error).await,
@@ -157,10 +203,8 @@ impl Amqp {
         let acknowledged = match handled {
             Ok(()) => delivery.acker.ack(BasicAckOptions::default()).await,
             Err(error) => {
-                tracing::warn!(%error, "a delivery goes back: it could not be recorded");
-                tokio::select! {
-                    () = self.context.clock().sleep(Duration::from_secs(1)) => {}
-                    () = self.lifecycle.interrupt.cancelled() => {}
+                if self.database.send_replace(false) {
+                    tracing::warn!(%error, "a delivery cannot be recorded and goes back; none is taken until the database is back");
                 }
                 delivery.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await
             }
@@ -173,58 +217,74 @@ impl Amqp {
     /// What the database will never take is dead: put back, it would come again for ever.
     async fn give_up(&self, delivery: &Delivery, error: &StoreError) -> Result<(), StoreError> {
         tracing::error!(%error, "a delivery cannot be recorded");
-        let content_type = properties(delivery).content_type.unwrap_or_else(|| "application/json".to_owned());
-        let message = (content_type, delivery.data.clone());
-        self.runner.bury_message("database", &error.to_string(), (None, None), message).await
+        self.runner.bury_message(unfit(delivery, "database", error.to_string())).await
     }
 
     /// Brings a delivery to its record: once this is fine, it may be acknowledged.
     async fn handle(self: &Arc<Self>, delivery: &Delivery) -> Result<(), StoreError> {
-        let properties = properties(delivery);
         let now = self.context.clock().now();
-        let request = match decode(&properties, &delivery.data, now) {
+        let request = match decode(&properties(delivery), &delivery.data, now) {
             Ok(request) => request,
             Err(refusal) => {
                 tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
-                let content_type = properties.content_type.unwrap_or_else(|| "application/json".to_owned());
-                let (body, about) = (delivery.data.clone(), (refusal.kind, refusal.tenant));
-                return self.runner.bury_message(refusal.reason, &refusal.error, about, (content_type, body)).await;
+                let (kind, tenant) = (refusal.kind, refusal.tenant);
+                let message = Unfit { kind, tenant, ..unfit(delivery, refusal.reason, refusal.error) };
+                return self.runner.bury_message(message).await;
             }
         };
         let held = self.context.clock().sleep(self.hold);
         tokio::pin!(held);
-        // What waits too long for a place waits in the table, with its priority, and not in this process.
-        let place = tokio::select! {
-            place = self.runner.place_for_delivery() => place,
-            () = &mut held => return self.runner.park_delivery(&request).await,
+        let kept = tokio::select! {
+            kept = self.runner.keep(request) => kept?,
+            () = &mut held => return Err(StoreError::NotRecorded("the database did not answer in time".to_owned())),
         };
+        let Kept::Held(work) = kept else { return Ok(()) };
+        // From here on the job is a row of the table, which outlives this delivery and this process.
         let runner = self.runner.clone();
-        let work = request.clone();
-        let mut running = self.lifecycle.spawn(async move {
-            let _place = place;
-            runner.run(work, Origin::Delivery).await
-        });
+        let running = self.lifecycle.spawn(async move { runner.finish(work).await });
         tokio::select! {
-            ended = &mut running => match ended {
-                Ok(ended) => ended.map(drop),
-                Err(error) => {
-                    tracing::error!(%error, "the task of a delivery ended badly");
-                    self.runner.outlive_delivery(&request).await
-                }
+            ended = running => match ended {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a job stays as it was taken, for its end could not be recorded"),
+                Err(error) => tracing::error!(%error, "the task of a job ended badly; the job is taken up again"),
             },
-            () = &mut held => self.runner.outlive_delivery(&request).await,
+            () = &mut held => {}
         }
+        Ok(())
     }
 
-    /// Asks now and then how many messages wait.
-    async fn watch_depth(&self, channel: &Channel) -> anyhow::Result<()> {
+    /// Asks now and then how many messages wait, and says when the broker takes none.
+    async fn watch(&self, channel: &Channel, outgoing: &Connection) -> anyhow::Result<()> {
+        let mut blocked = false;
         loop {
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
             let queue =
                 channel.queue_declare(self.topology.jobs.as_str().into(), options, FieldTable::default()).await?;
             metrics::broker_messages_ready(queue.message_count());
+            if outgoing.status().blocked() != blocked {
+                blocked = !blocked;
+                if blocked {
+                    tracing::warn!("the broker is short of memory or disk and takes no messages; events are kept");
+                } else {
+                    tracing::info!("the broker takes messages again");
+                }
+            }
             self.context.clock().sleep(DEPTH_INTERVAL).await;
         }
+    }
+}
+
+/// A message that is no job.
+fn unfit(delivery: &Delivery, reason: &'static str, error: String) -> Unfit {
+    let Properties { content_type, message_id, .. } = properties(delivery);
+    Unfit {
+        reason,
+        error,
+        content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
+        body: delivery.data.clone(),
+        message_id,
+        redelivered: delivery.redelivered,
+        ..Unfit::default()
     }
 }
 

@@ -9,18 +9,25 @@ use crate::lifecycle::Lifecycle;
 use crate::telemetry::metrics;
 
 const LEASE: &str = "leader";
-const TERM: Duration = Duration::from_secs(10);
-const RENEW: Duration = Duration::from_secs(3);
+/// Term and renewal together are what a new leader takes at most after the old one was killed.
+const TERM: Duration = Duration::from_secs(6);
+const RENEW: Duration = Duration::from_secs(2);
 
 /// Takes and keeps the lease; `leads` tells whether it is ours.
 pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bool>) {
     let term = chrono::Duration::from_std(TERM).unwrap_or_default();
     let renew = chrono::Duration::from_std(RENEW).unwrap_or_default();
+    if !context.store().is_shared() {
+        // A file has one daemon.
+        announce(&leads, true);
+        return lifecycle.stop.cancelled().await;
+    }
     let mut sure_until = context.clock().now();
     while !lifecycle.stop.is_cancelled() {
+        lifecycle.pulse("leadership");
         let now = context.clock().now();
         let answer = tokio::select! {
-            answer = context.store().take_lease(LEASE, context.instance(), now, now + term) => Some(answer),
+            answer = context.store().take_lease(LEASE, context.owner(), now, now + term) => Some(answer),
             () = context.clock().sleep(RENEW) => None,
         };
         match answer {
@@ -42,7 +49,7 @@ pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bo
     }
     if *leads.borrow() {
         let now = context.clock().now();
-        if let Err(error) = context.store().give_lease_back(LEASE, context.instance(), now).await {
+        if let Err(error) = context.store().give_lease_back(LEASE, context.owner(), now).await {
             tracing::debug!(%error, "the lease ends by itself");
         }
     }

@@ -12,7 +12,7 @@ use crate::jobs::context::Context;
 use crate::store::outbox::Outgoing;
 
 /// Messages sent before their confirmations are awaited.
-const BATCH: i64 = 200;
+const BATCH: i64 = 500;
 /// How long a look at an empty outbox lasts; other instances write into it too.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait before what the broker refused is sent again.
@@ -26,10 +26,10 @@ pub(super) async fn publish(
     mut leads: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let mut bell = context.listen();
+    let mut post = context.listen_for_post();
     loop {
         leads.wait_for(|leads| *leads).await?;
-        bell.borrow_and_update();
+        post.borrow_and_update();
         let sent = match context.store().outgoing(BATCH).await {
             Ok(messages) => send(context, channel, &messages).await?,
             Err(error) => {
@@ -42,7 +42,7 @@ pub(super) async fn publish(
             context.clock().sleep(REFUSED).await;
         } else if sent.confirmed == 0 {
             tokio::select! {
-                _ = bell.changed() => {}
+                _ = post.changed() => {}
                 () = context.clock().sleep(IDLE) => {}
             }
         }
@@ -79,9 +79,7 @@ async fn send(context: &Context, channel: &Channel, messages: &[Outgoing]) -> an
     }
     if !confirmed.is_empty() {
         let mut tx = context.store().begin().await?;
-        for id in &confirmed {
-            tx.outgoing_sent(*id).await?;
-        }
+        tx.outgoing_sent(&confirmed).await?;
         tx.commit().await?;
     }
     Ok(Sent { confirmed: confirmed.len(), refused })

@@ -141,6 +141,7 @@ pub async fn run(
             }
         };
         loop {
+            lifecycle.pulse("schedules");
             if *leads.borrow_and_update() {
                 look_at_all(&context, &now).await;
             }

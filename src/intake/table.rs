@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::jobs::KINDS;
 use crate::jobs::context::Context;
-use crate::jobs::runner::{LEASE_MARGIN, Origin, Runner};
+use crate::jobs::runner::{Place, Runner, TERM};
 use crate::lifecycle::Lifecycle;
 use crate::store::StoreError;
-use crate::store::jobs::Hold;
+use crate::store::holds::Hold;
 
 /// Jobs taken at once, so that several instances share a heap of them.
 const BATCH: usize = 32;
@@ -19,6 +18,7 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     let mut bell = context.listen();
     let mut away = false;
     while !lifecycle.stop.is_cancelled() {
+        lifecycle.pulse("jobs table");
         bell.borrow_and_update();
         let taken = match take(&context, &runner, &lifecycle).await {
             Ok(taken) => {
@@ -46,20 +46,20 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
 
 /// Takes as many jobs as there are places, and starts them.
 async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Result<usize, StoreError> {
-    let room = runner.free_places().min(BATCH);
-    if room == 0 {
+    let mut places: Vec<Place> = std::iter::from_fn(|| runner.place()).take(BATCH).collect();
+    if places.is_empty() {
         return Ok(0);
     }
     let now = context.clock().now();
-    let longest = KINDS.iter().map(|kind| kind.timeout).max().unwrap_or_default() + LEASE_MARGIN;
-    let until = now + chrono::Duration::from_std(longest).unwrap_or_default();
-    let hold = Hold { owner: context.instance(), until };
-    let jobs = context.store().claim_jobs(hold, now, i64::try_from(room).unwrap_or(1)).await?;
+    let hold = Hold { owner: context.owner(), until: now + TERM };
+    let count = i64::try_from(places.len()).unwrap_or(1);
+    let jobs = context.store().claim_jobs(hold, now, count, &runner.full_clouds()).await?;
     let taken = jobs.len();
     for job in jobs {
+        let Some(place) = places.pop() else { break };
         let (runner, context) = (runner.clone(), context.clone());
         lifecycle.spawn(async move {
-            if let Err(error) = runner.run(job.request, Origin::Table).await {
+            if let Err(error) = runner.run_claimed(job.request, place).await {
                 tracing::warn!(%error, "a job stays as it was taken, for its end could not be recorded");
             }
             // A place is free again.

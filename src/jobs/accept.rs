@@ -72,9 +72,8 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
     if !tx.end_finding(id, FindingState::Accepted, now).await? {
         return Err(AcceptError::Ended(id, FindingState::Resolved));
     }
-    Events::new(context, now).drift(&mut tx, &tenant, finding, "accepted").await?;
-    tx.commit().await?;
-    context.ring();
+    Events::new(context, now).drift(&mut tx, &tenant, finding, "accepted");
+    context.tell(tx.commit().await?);
     Ok(listed)
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::drift::rules::Rules;
 use crate::openstack::{self, Project};
 use crate::retry::Backoff;
-use crate::store::Store;
+use crate::store::{News, Store};
 
 /// The daemon's parts; clones share them.
 #[derive(Debug, Clone)]
@@ -23,8 +23,10 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     instance: String,
+    owner: String,
     live: RwLock<Arc<Live>>,
     bell: watch::Sender<u64>,
+    post: watch::Sender<u64>,
     exchanges: Option<Exchanges>,
 }
 
@@ -137,7 +139,10 @@ impl Context {
         exchanges: Option<Exchanges>,
     ) -> Self {
         let live = RwLock::new(Arc::new(live));
-        Self { inner: Arc::new(Inner { store, clock, instance, live, bell: watch::Sender::new(0), exchanges }) }
+        // A process that is started again must not be taken for the one before.
+        let owner = format!("{instance}/{:08x}", rand::random::<u32>());
+        let (bell, post) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { inner: Arc::new(Inner { store, clock, instance, owner, live, bell, post, exchanges }) }
     }
 
     /// The records.
@@ -155,6 +160,11 @@ impl Context {
         &self.inner.instance
     }
 
+    /// What this process holds leases as.
+    pub fn owner(&self) -> &str {
+        &self.inner.owner
+    }
+
     /// The exchanges, when there is a broker.
     pub fn exchanges(&self) -> Option<&Exchanges> {
         self.inner.exchanges.as_ref()
@@ -170,13 +180,28 @@ impl Context {
         *self.inner.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
-    /// Tells whoever listens that something was put into the jobs table or the outbox.
+    /// Tells whoever waits for it what a commit brought.
+    pub fn tell(&self, news: News) {
+        if news.jobs {
+            self.ring();
+        }
+        if news.outgoing {
+            self.inner.post.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// Tells that a job waits, or that there is room for one.
     pub fn ring(&self) {
         self.inner.bell.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Changes whenever [`Context::ring`] is called.
+    /// Changes when a job waits or there is room for one.
     pub fn listen(&self) -> watch::Receiver<u64> {
         self.inner.bell.subscribe()
+    }
+
+    /// Changes when a message is to be published.
+    pub fn listen_for_post(&self) -> watch::Receiver<u64> {
+        self.inner.post.subscribe()
     }
 }

@@ -91,11 +91,11 @@ impl Tally {
 }
 
 /// Records effects in the caller's transaction.
-pub async fn apply(
+pub async fn apply<'a>(
     context: &Context,
     live: &Live,
     tx: &mut Tx,
-    effects: &[Effect],
+    effects: impl IntoIterator<Item = &'a Effect>,
     tally: &mut Tally,
 ) -> Result<(), StoreError> {
     let now = context.clock().now();
@@ -117,12 +117,12 @@ pub async fn apply(
                 let tenant = tx.save_tenant(new, seen, now).await?;
                 tally.changed = true;
                 let what = if tenant.uuid == new { "tenant.discovered" } else { "tenant.changed" };
-                announce(context, tx, &tenant, what).await?;
+                announce(context, tx, &tenant, what);
             }
             Effect::Vanished(tenant) => {
                 if tx.mark_vanished(tenant.uuid, now).await? {
                     tally.changed = true;
-                    announce(context, tx, tenant, "tenant.vanished").await?;
+                    announce(context, tx, tenant, "tenant.vanished");
                     for resource_type in ResourceType::ALL {
                         recording(tenant, resource_type).end_all(tx, tally).await?;
                     }
@@ -140,12 +140,12 @@ pub async fn apply(
 }
 
 /// Tells what happened to a tenant.
-pub(super) async fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &str) -> Result<(), StoreError> {
+pub(super) fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &str) {
     let data = json!({
         "cloud": tenant.cloud, "tenant": tenant.backend_id, "tenant_name": tenant.name, "uuid": tenant.uuid,
         "domain": tenant.domain, "enabled": tenant.enabled,
     });
-    Events::new(context, context.clock().now()).emit(tx, what, &tenant.backend_id, data).await
+    Events::new(context, context.clock().now()).emit(tx, what, &tenant.backend_id, data);
 }
 
 /// The look that confirms or dispels a suspicion; asked for twice, it is one job.

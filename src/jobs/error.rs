@@ -40,6 +40,9 @@ pub enum JobError {
     /// Its cloud has its share of the places already; the attempt does not count.
     #[error("waits for its cloud's share of the workers")]
     Crowded,
+    /// Someone ended it.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 impl JobError {
@@ -59,12 +62,13 @@ impl JobError {
             Self::Retry { reason, .. } | Self::GiveUp { reason, .. } => reason,
             Self::Interrupted => "interrupted",
             Self::Crowded => "crowded",
+            Self::Cancelled => "cancelled",
         }
     }
 
     /// Whether the attempt was none: it neither counts nor failed.
     pub const fn is_no_attempt(&self) -> bool {
-        matches!(self, Self::Interrupted | Self::Crowded)
+        matches!(self, Self::Interrupted | Self::Crowded | Self::Cancelled)
     }
 
     fn classified<E>(error: E, reason: &'static str) -> Self

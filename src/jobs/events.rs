@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use crate::model::ids::new_id;
 use crate::model::{Finding, Tenant};
+use crate::store::Tx;
 use crate::store::outbox::Outgoing;
-use crate::store::{StoreError, Tx};
 
 /// The media type of a structured `CloudEvent`.
 pub const CLOUDEVENT: &str = "application/cloudevents+json; charset=utf-8";
@@ -26,8 +26,8 @@ impl<'a> Events<'a> {
     }
 
     /// One event: its routing key, what it is about, and the facts.
-    pub async fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: Value) -> Result<(), StoreError> {
-        let Some(exchanges) = self.context.exchanges() else { return Ok(()) };
+    pub fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: Value) {
+        let Some(exchanges) = self.context.exchanges() else { return };
         let id = new_id(self.now);
         let event = json!({
             "specversion": "1.0",
@@ -39,7 +39,7 @@ impl<'a> Events<'a> {
             "datacontenttype": "application/json",
             "data": data,
         });
-        let message = Outgoing {
+        tx.enqueue_outgoing(Outgoing {
             id,
             exchange: exchanges.events.clone(),
             routing_key: routing_key.to_owned(),
@@ -47,12 +47,11 @@ impl<'a> Events<'a> {
             headers: json!({}),
             body: event.to_string().into_bytes(),
             created_at: self.now,
-        };
-        tx.enqueue_outgoing(&message).await
+        });
     }
 
     /// A step in the life of a finding: `opened`, `changed`, `resolved`, `accepted`.
-    pub async fn drift(&self, tx: &mut Tx, tenant: &Tenant, finding: &Finding, step: &str) -> Result<(), StoreError> {
+    pub fn drift(&self, tx: &mut Tx, tenant: &Tenant, finding: &Finding, step: &str) {
         let mut data = json!({
             "id": finding.id,
             "cloud": tenant.cloud,
@@ -73,6 +72,6 @@ impl<'a> Events<'a> {
             data["at"] = json!(self.now);
         }
         let routing_key = format!("drift.{}.{step}", finding.resource_type);
-        self.emit(tx, &routing_key, &tenant.backend_id, data).await
+        self.emit(tx, &routing_key, &tenant.backend_id, data);
     }
 }

@@ -22,6 +22,7 @@ mod pull_tenants;
 mod record;
 pub mod resolve;
 pub mod runner;
+mod settled;
 pub mod verdict;
 
 use std::future::Future;

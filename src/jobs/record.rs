@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::context::Context;
 use super::effects::Tally;
 use super::events::Events;
+use super::settled::fingerprint;
 use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
 use crate::drift::rules::{Mode, Rules};
 use crate::drift::vanish::{ACCEPTED, EVERYTHING, mass_disappearance};
@@ -28,6 +29,14 @@ enum Look {
     Partial,
     /// Nothing was seen anew.
     Again,
+}
+
+/// What a comparison came to.
+struct Judged {
+    /// Whether there is nothing to say, and was nothing before.
+    in_order: bool,
+    /// When the expectation was set, if there is one.
+    expected_since: Option<DateTime<Utc>>,
 }
 
 /// What is done for one tenant and resource type at one moment.
@@ -59,14 +68,18 @@ impl Recording<'_> {
         if let Some(before) = &before
             && !self.believes(tx, before, &body, tally).await?
         {
-            return tx.resource_succeeded(self.key(), Some(before.id), observation.asked_at, Some(self.now)).await;
+            let now = Some(self.now);
+            return tx.resource_succeeded(self.key(), Some(before.id), observation.asked_at, now, None).await;
         }
         let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
         let look = if observation.is_partial() { Look::Partial } else { Look::Whole };
-        self.judge(tx, &body, look, tally).await?;
+        let judged = self.judge(tx, &body, look, tally).await?;
         // A service that did not answer leaves the age of the whole as it was.
         let complete_at = observation.trouble.is_none().then_some(self.now);
-        tx.resource_succeeded(self.key(), Some(snapshot), observation.asked_at, complete_at).await
+        let in_order = judged.in_order && look == Look::Whole && complete_at.is_some();
+        let settled = in_order.then(|| fingerprint(snapshot, &body.digest(), judged.expected_since, self.rules));
+        let (at, settled) = (observation.asked_at, settled.as_deref());
+        tx.resource_succeeded(self.key(), Some(snapshot), at, complete_at, settled).await
     }
 
     /// Compares what is known once more, without asking the cloud.
@@ -74,7 +87,7 @@ impl Recording<'_> {
         let held = tx.hold_known_resource(self.tenant.uuid, self.resource_type).await?;
         let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
-            Some(snapshot) => self.judge(tx, &snapshot.body, Look::Again, tally).await,
+            Some(snapshot) => self.judge(tx, &snapshot.body, Look::Again, tally).await.map(drop),
             None => Ok(()),
         }
     }
@@ -149,17 +162,19 @@ impl Recording<'_> {
             "resource_type": self.resource_type, "changes": changes,
         });
         let routing_key = format!("snapshot.{}.changed", self.resource_type);
-        Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, data).await?;
+        Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, data);
         Ok(id)
     }
 
     /// Compares with the expectation and moves the findings on.
-    async fn judge(&self, tx: &mut Tx, body: &Body, look: Look, tally: &mut Tally) -> Result<(), StoreError> {
+    async fn judge(&self, tx: &mut Tx, body: &Body, look: Look, tally: &mut Tally) -> Result<Judged, StoreError> {
         let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
+        let mut expected_since = expectation.as_ref().map(|expectation| expectation.set_at);
         let conditions = drift::conditions(body);
         let (source, differences) = match &expectation {
             None if self.rules.accept_first && look == Look::Whole => {
                 self.accept(tx, body.clone(), "first observation").await?;
+                expected_since = Some(self.now);
                 ("accepted".to_owned(), Vec::new())
             }
             None => ("none".to_owned(), Vec::new()),
@@ -186,6 +201,7 @@ impl Recording<'_> {
                     });
                     if next != expectation.body {
                         self.accept(tx, next, "followed").await?;
+                        expected_since = Some(self.now);
                     }
                 }
                 plan
@@ -194,7 +210,9 @@ impl Recording<'_> {
         if look == Look::Again {
             plan = self.without_evidence(plan, &standing);
         }
-        self.carry_out(tx, plan, &standing, &source, tally).await
+        let in_order = plan == Plan::default() && standing.is_empty() && suspicions.is_empty();
+        self.carry_out(tx, plan, &standing, &source, tally).await?;
+        Ok(Judged { in_order, expected_since })
     }
 
     /// What is left of a plan when nothing was seen anew: no suspicion grows or goes, no object counts as gone, nothing
@@ -266,7 +284,7 @@ impl Recording<'_> {
         let events = Events::new(self.context, self.now);
         for (id, difference, severity) in plan.change {
             tx.change_finding(id, &difference, severity, source, self.now).await?;
-            events.drift(tx, self.tenant, &self.finding(id, difference, severity, source), "changed").await?;
+            events.drift(tx, self.tenant, &self.finding(id, difference, severity, source), "changed");
             tally.changed = true;
         }
         for (difference, severity) in plan.open {
@@ -277,7 +295,7 @@ impl Recording<'_> {
             let Some(was) = by_id.get(&id) else { continue };
             if tx.end_finding(id, FindingState::Resolved, self.now).await? {
                 let finding = self.finding(id, was.difference.clone(), was.severity, source);
-                events.drift(tx, self.tenant, &finding, "resolved").await?;
+                events.drift(tx, self.tenant, &finding, "resolved");
                 tally.resolved.push((self.tenant.cloud.clone(), self.resource_type, was.severity));
                 tally.changed = true;
             }
@@ -295,7 +313,7 @@ impl Recording<'_> {
     ) -> Result<(), StoreError> {
         let finding = self.finding(new_id(self.now), difference, severity, source);
         tx.open_finding(&finding).await?;
-        Events::new(self.context, self.now).drift(tx, self.tenant, &finding, "opened").await?;
+        Events::new(self.context, self.now).drift(tx, self.tenant, &finding, "opened");
         tally.opened.push((self.tenant.cloud.clone(), self.resource_type, severity));
         tally.changed = true;
         Ok(())

@@ -29,9 +29,16 @@ pub async fn known(context: &Context, subject: &str, cloud: Option<&str>) -> Res
     }
 }
 
-/// The one tenant that `subject` means.
-pub async fn tenant(context: &Context, live: &Live, subject: &str, cloud: Option<&str>) -> Result<Tenant, JobError> {
-    let mut tenants = known(context, subject, cloud).await?;
+/// The one tenant that `subject` means; `tenants` are those with such an id.
+pub async fn tenant(
+    context: &Context,
+    live: &Live,
+    (subject, mut tenants): (&str, Vec<Tenant>),
+    cloud: Option<&str>,
+) -> Result<Tenant, JobError> {
+    if tenants.is_empty() {
+        tenants = known(context, subject, cloud).await?;
+    }
     if tenants.len() > 1 {
         return Err(ambiguous(subject, tenants.iter().map(|tenant| tenant.cloud.as_str())));
     }
@@ -81,9 +88,9 @@ async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&s
         let tenant = tx.save_tenant(new, &seen(name, &project), now).await?;
         // Several requests may look the same project up at once; one of them is first.
         if tenant.uuid == new {
-            announce(context, &mut tx, &tenant, "tenant.discovered").await?;
+            announce(context, &mut tx, &tenant, "tenant.discovered");
         }
-        tx.commit().await?;
+        context.tell(tx.commit().await?);
         return Ok(tenant);
     }
     if let Some(trouble) = trouble {

@@ -1,33 +1,51 @@
 //! Runs one request from whichever intake: duplicate, deadline, tenant, time-out, panic, record, counters.
 //!
-//! Everything that a job brings is committed together with the job's own row; only then does the caller learn how it
-//! ended, so that what is acknowledged is kept. While the database is away the result is held and committed later.
+//! A delivery becomes a row of the jobs table first, so that it runs once; everything that a job brings is committed
+//! together with the job's own end; only then does the caller learn how it ended, so that what is acknowledged is kept.
+//! While the database is away the result is held and committed later.
 
-use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info_span};
-use uuid::Uuid;
+use futures::future::join_all;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, debug_span, info_span};
 
 use super::context::{Context, Live};
 use super::effects::Tally;
 use super::{Call, JobError, Kind, Report, resolve};
 use crate::model::Tenant;
-use crate::model::job::{JobState, Outcome, Request, Scope};
+use crate::model::job::{Outcome, Request, Scope};
 use crate::store::StoreError;
-use crate::store::jobs::Hold;
 use crate::telemetry::{metrics, traces};
 
+mod admission;
+mod attempt;
+mod batch;
+mod bury;
+mod coalesce;
 mod commit;
+mod flights;
+mod gate;
+mod settle;
 
-/// How much longer than its time-out a job is held, before another instance may take it over.
-pub const LEASE_MARGIN: Duration = Duration::from_mins(1);
+use admission::{Admitted, Arrival};
+use attempt::{Attempt, Member, Target};
+use batch::Batcher;
+pub use bury::Unfit;
+use coalesce::{Coalescer, Key, Lead, Rider, Role};
+use commit::{Endings, Scribe};
+pub use flights::TERM;
+use flights::{Flight, Flights};
+use gate::Gate;
+pub use gate::Place;
+
+/// Deliveries admitted in one transaction at most.
+const ADMITTED_AT_ONCE: usize = 128;
+/// Attempts recorded in one transaction at most.
+const RECORDED_AT_ONCE: usize = 128;
 
 /// How a request ended for whoever brought it.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +69,7 @@ pub enum Ended {
         /// In words.
         error: String,
     },
-    /// The same job is known already.
+    /// The same job is known already, or is someone else's.
     Duplicate,
 }
 
@@ -64,142 +82,87 @@ pub enum Origin {
     Table,
 }
 
+/// A delivery that is kept.
+#[derive(Debug)]
+pub enum Kept {
+    /// It is a row of the jobs table that this instance holds, and is to be run.
+    Held(Work),
+    /// Nothing is left to do.
+    Over(Ended),
+}
+
+/// A request that this instance holds.
+#[derive(Debug)]
+pub struct Work {
+    request: Request,
+    /// Whom it may be for.
+    tenants: Vec<Tenant>,
+    flight: Flight,
+    origin: Origin,
+    place: Option<Place>,
+}
+
 /// Runs requests; clones share its places.
 #[derive(Debug, Clone)]
 pub struct Runner {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     context: Context,
-    /// One for each job that runs.
-    places: Arc<Semaphore>,
-    /// What deliveries may have of them: the rest is for jobs of the table, however long the broker's queue is.
-    for_deliveries: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    gate: Arc<Gate>,
     /// Cancelled when running jobs must end now.
     interrupt: CancellationToken,
     flights: Arc<Flights>,
+    coalescer: Arc<Coalescer>,
+    admission: Batcher<Arrival, Result<Admitted, StoreError>>,
+    /// Results of one tenant; those of a whole cloud take their own way, for they take longer.
+    record: Batcher<Attempt, Result<Endings, StoreError>>,
+    record_large: Batcher<Attempt, Result<Endings, StoreError>>,
+    _over: DropGuard,
 }
 
-/// How many jobs of each cloud run here. With several clouds none gets every place: one that hangs must not stop the
-/// others.
-#[derive(Debug)]
-struct Shares {
-    most: usize,
-    running: Mutex<HashMap<String, usize>>,
-}
-
-/// One place of a cloud's share.
-struct Share {
-    shares: Arc<Shares>,
-    cloud: String,
-}
-
-impl Shares {
-    fn take(this: &Arc<Self>, cloud: &str, shared: bool) -> Option<Share> {
-        let mut running = this.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = running.entry(cloud.to_owned()).or_default();
-        if shared && *count >= this.most {
-            return None;
-        }
-        *count += 1;
-        Some(Share { shares: Arc::clone(this), cloud: cloud.to_owned() })
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut running = self.shares.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = running.get_mut(&self.cloud) {
-            *count = count.saturating_sub(1);
-        }
-    }
-}
-
-/// Three quarters of the places, at least one.
-const fn most_of(places: usize) -> usize {
-    let most = places - places / 4;
-    if most == places && places > 1 { places - 1 } else { most }
-}
-
-/// The ids that are being worked on here, so that a repetition waits for the first.
-#[derive(Debug, Default)]
-struct Flights {
-    ids: Mutex<HashSet<Uuid>>,
-    landed: Notify,
-}
-
-impl Flights {
-    async fn take_off(self: &Arc<Self>, id: Uuid) -> Flight {
-        loop {
-            let landed = self.landed.notified();
-            tokio::pin!(landed);
-            landed.as_mut().enable();
-            if self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
-                return Flight { flights: Arc::clone(self), id };
-            }
-            landed.await;
-        }
-    }
-}
-
-struct Flight {
-    flights: Arc<Flights>,
-    id: Uuid,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.flights.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.flights.landed.notify_waiters();
-    }
-}
-
-/// One attempt, from its start to its record.
-struct Attempt {
-    request: Request,
-    tenant: Option<Tenant>,
-    /// The only cloud there is, when the request names none.
-    only_cloud: Option<String>,
-    live: Arc<Live>,
-    started_at: DateTime<Utc>,
-    report: Report,
-    /// What was recorded of it so far.
-    tally: Tally,
+/// What a run needs besides its request.
+struct Prepared {
+    kind: &'static Kind,
+    target: Target,
 }
 
 impl Runner {
-    /// A runner with so many places; `interrupt` ends what runs, uncounted.
+    /// A runner with so many places; `interrupt` ends what runs, uncounted. It needs a tokio runtime.
     pub fn new(context: Context, places: usize, interrupt: CancellationToken) -> Self {
-        let places = places.max(1);
-        let most = most_of(places);
-        Self {
-            context,
-            places: Arc::new(Semaphore::new(places)),
-            for_deliveries: Arc::new(Semaphore::new(most)),
-            shares: Arc::new(Shares { most, running: Mutex::default() }),
-            interrupt,
-            flights: Arc::default(),
-        }
+        let (tasks, over) = (TaskTracker::new(), CancellationToken::new());
+        let flights = Arc::<Flights>::default();
+        tasks.spawn(flights::keep(Arc::downgrade(&flights), context.clone(), over.clone()));
+        let admits = context.clone();
+        let admission = Batcher::spawn(&tasks, ADMITTED_AT_ONCE, move |arrivals| {
+            Box::pin(admission::admit(admits.clone(), arrivals))
+        });
+        let scribe = Scribe { context: context.clone(), interrupt: interrupt.clone() };
+        let records = |most| {
+            let scribe = scribe.clone();
+            Batcher::spawn(&tasks, most, move |attempts| {
+                let scribe = scribe.clone();
+                Box::pin(async move { scribe.record(attempts).await })
+            })
+        };
+        let (record, record_large) = (records(RECORDED_AT_ONCE), records(1));
+        let gate = Arc::new(Gate::new(places, Arc::clone(context.clock())));
+        let (coalescer, over) = (Arc::default(), over.drop_guard());
+        let inner =
+            Inner { context, gate, interrupt, flights, coalescer, admission, record, record_large, _over: over };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// Waits until a delivery may run.
-    pub async fn place_for_delivery(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.for_deliveries).acquire_owned().await.ok()
+    /// A place for a job of the table, if there is one now.
+    pub fn place(&self) -> Option<Place> {
+        self.inner.gate.place()
     }
 
-    /// Puts a delivery that cannot run soon into the jobs table, unless it is known.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn park_delivery(&self, request: &Request) -> Result<(), StoreError> {
-        let _flight = self.flights.take_off(request.id).await;
-        match self.known(request).await? {
-            Some(_) => Ok(()),
-            None => self.park(request).await,
-        }
-    }
-
-    /// How many more jobs could run now.
-    pub fn free_places(&self) -> usize {
-        self.places.available_permits()
+    /// The clouds that have their share of the places already.
+    pub fn full_clouds(&self) -> Vec<String> {
+        self.inner.gate.full_clouds()
     }
 
     /// Runs a request to its record.
@@ -207,190 +170,243 @@ impl Runner {
     /// # Errors
     /// When the record could not be committed before the daemon had to stop: the request is to be brought again.
     pub async fn run(&self, request: Request, origin: Origin) -> Result<Ended, StoreError> {
-        let span = info_span!("job.run", job.kind = %request.kind, job.id = %request.id, job.attempt = request.attempt + 1,
-            cause = %request.source, cloud.name = tracing::field::Empty, project.id = tracing::field::Empty,
-            job.outcome = tracing::field::Empty);
-        traces::link(&span, request.trace.as_deref());
-        self.run_in_span(request, origin).instrument(span).await
+        let kept = match origin {
+            Origin::Delivery => self.keep(request).await?,
+            Origin::Table => self.hold(Arrival::Claimed(request), None).await?,
+        };
+        match kept {
+            Kept::Held(work) => self.finish(work).await,
+            Kept::Over(ended) => Ok(ended),
+        }
     }
 
-    async fn run_in_span(&self, request: Request, origin: Origin) -> Result<Ended, StoreError> {
-        let _flight = self.flights.take_off(request.id).await;
-        if origin == Origin::Delivery
-            && let Some(known) = self.known(&request).await?
-        {
-            return Ok(known);
-        }
-        if origin == Origin::Table && self.is_over(request.id).await? {
-            return Ok(Ended::Duplicate);
-        }
-        let now = self.context.clock().now();
-        if request.not_before > now {
-            self.park(&request).await?;
-            return Ok(Ended::Parked { error: None });
-        }
-        let Ok(_place) = self.places.acquire().await else { return Ok(Ended::Parked { error: None }) };
-        let attempt = self.attempt(request).await;
-        self.settle(attempt).await
-    }
-
-    /// Whether a job ended meanwhile: an earlier holder whose time was over was still at it.
-    async fn is_over(&self, id: Uuid) -> Result<bool, StoreError> {
-        let job = self.context.store().job(id).await?;
-        Ok(job.is_some_and(|job| !matches!(job.state, JobState::Queued | JobState::Running)))
-    }
-
-    /// Whether a job of this id is known, and what that means for the one who brings it again.
-    async fn known(&self, request: &Request) -> Result<Option<Ended>, StoreError> {
-        let Some(job) = self.context.store().job(request.id).await? else { return Ok(None) };
-        if job.digest == request.digest() {
-            return Ok(Some(Ended::Duplicate));
-        }
-        let message = format!("job id {} was used before, for another {}", request.id, job.request.kind);
-        Ok(Some(self.bury_reused(request, &message).await?))
-    }
-
-    /// Writes down that a request runs here, for it takes longer than what brought it may wait.
+    /// Makes a delivery a row of the jobs table, unless it is known: from then on it cannot be lost.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn outlive_delivery(&self, request: &Request) -> Result<(), StoreError> {
-        let now = self.context.clock().now();
-        let timeout = super::kind(&request.kind).map_or(LEASE_MARGIN, |kind| kind.timeout + LEASE_MARGIN);
-        let until = now + chrono::Duration::from_std(timeout).unwrap_or_default();
-        let mut tx = self.context.store().begin().await?;
-        tx.start_job(request, None, Hold { owner: self.context.instance(), until }, now).await?;
-        tx.commit().await
+    pub async fn keep(&self, request: Request) -> Result<Kept, StoreError> {
+        self.hold(Arrival::Delivered(request), None).await
     }
 
-    /// Puts a request into the jobs table.
-    async fn park(&self, request: &Request) -> Result<(), StoreError> {
-        let mut tx = self.context.store().begin().await?;
-        tx.insert_job(request, None).await?;
-        tx.commit().await?;
-        self.context.ring();
-        Ok(())
+    /// Runs a job that was claimed from the table, in a place that was taken for it.
+    ///
+    /// # Errors
+    /// When the record could not be committed before the daemon had to stop.
+    pub async fn run_claimed(&self, request: Request, place: Place) -> Result<Ended, StoreError> {
+        match self.hold(Arrival::Claimed(request), Some(place)).await? {
+            Kept::Held(work) => self.finish(work).await,
+            Kept::Over(ended) => Ok(ended),
+        }
     }
 
-    async fn attempt(&self, request: Request) -> Attempt {
-        let live = self.context.live();
-        let started_at = self.context.clock().now();
-        let mut attempt = Attempt {
-            request,
-            tenant: None,
-            only_cloud: None,
-            live,
-            started_at,
-            report: Report::default(),
-            tally: Tally::default(),
+    async fn hold(&self, arrival: Arrival, place: Option<Place>) -> Result<Kept, StoreError> {
+        let (id, origin) = match &arrival {
+            Arrival::Delivered(request) => (request.id, Origin::Delivery),
+            Arrival::Claimed(request) => (request.id, Origin::Table),
         };
-        attempt.request.attempt += 1;
-        if attempt.request.attempt > i64::from(attempt.live.retries.attempts) {
-            let message = "it was being worked on each time the daemon ended; it is not tried again";
-            attempt.report = Report::failed(JobError::give_up("crashed", message));
-            return attempt;
-        }
-        let Some(kind) = super::kind(&attempt.request.kind) else {
-            let known = super::kind_names().join(", ");
-            let message = format!("`{}` is no job kind; there are {known}", attempt.request.kind);
-            attempt.report = Report::failed(JobError::give_up("unknown_kind", message));
-            return attempt;
-        };
-        if attempt.request.deadline.is_some_and(|deadline| deadline < started_at) {
-            attempt.report = Report::failed(JobError::give_up("expired", "its deadline has passed"));
-            return attempt;
-        }
-        attempt.report = match self.prepare(&mut attempt, kind).await {
-            Ok(call) => {
-                let shared = attempt.live.names().len() > 1;
-                match Shares::take(&self.shares, attempt.cloud(), shared) {
-                    Some(_share) => self.guarded(call, kind).await,
-                    None => Report::failed(JobError::Crowded),
-                }
+        let flight = self.inner.flights.take_off(id).await;
+        let admitted = self.inner.admission.submit(arrival).await;
+        let admitted = admitted.unwrap_or_else(|| Err(StoreError::NotRecorded("admitting it panicked".to_owned())))?;
+        Ok(match admitted {
+            Admitted::Held(request, tenants) => Kept::Held(Work { request, tenants, flight, origin, place }),
+            Admitted::Waits => Kept::Over(Ended::Parked { error: None }),
+            Admitted::Over(ended) => Kept::Over(ended),
+        })
+    }
+
+    /// Runs what is held, to its record.
+    ///
+    /// # Errors
+    /// When the record could not be committed before the daemon had to stop.
+    pub async fn finish(&self, work: Work) -> Result<Ended, StoreError> {
+        let request = &work.request;
+        let span = info_span!("job.run", job.kind = %request.kind, job.id = %request.id, job.attempt = request.attempt + 1,
+            cause = %request.source, cloud.name = tracing::field::Empty, project.id = tracing::field::Empty);
+        traces::link(&span, request.trace.as_deref());
+        self.finish_in_span(work).instrument(span).await
+    }
+
+    async fn finish_in_span(&self, work: Work) -> Result<Ended, StoreError> {
+        let live = self.inner.context.live();
+        let Work { mut request, tenants, flight, origin, place } = work;
+        request.attempt += 1;
+        let prepared = self.prepare(&request, tenants, &live).await;
+        let member = Member { request, flight };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let target = Target::default();
+                return self.settle_alone(member, target, &live, Report::failed(error)).await;
             }
-            Err(error) => Report::failed(error),
         };
-        attempt
+        tracing::Span::current().record("cloud.name", prepared.target.cloud(&member.request));
+        let cloud = prepared.target.cloud(&member.request).to_owned();
+        if prepared.kind.writes || cloud == "all" {
+            return self.run_group(None, (member, Vec::new()), prepared, &live, (origin, place)).await;
+        }
+        let key = Key {
+            cloud,
+            tenant: prepared.target.tenant.as_ref().map(|tenant| tenant.uuid),
+            kind: prepared.kind.name,
+            params: member.request.params.to_string(),
+        };
+        match self.inner.coalescer.join(key, member) {
+            Role::Ride(answer) => {
+                drop(place);
+                answer.await.map_err(|_| StoreError::NotRecorded("the run that served it ended early".to_owned()))
+            }
+            Role::Lead(lead, member) => {
+                // Who has to wait for the run before leaves its place to others.
+                let place = place.filter(|_| lead.is_free());
+                lead.turn().await;
+                self.run_group(Some(lead), (*member, Vec::new()), prepared, &live, (origin, place)).await
+            }
+        }
     }
 
-    /// Checks the parameters and finds the tenant.
-    async fn prepare(&self, attempt: &mut Attempt, kind: &Kind) -> Result<Call, JobError> {
-        let request = &attempt.request;
+    /// Checks what can be checked before anything is asked, and finds the tenant.
+    async fn prepare(&self, request: &Request, tenants: Vec<Tenant>, live: &Arc<Live>) -> Result<Prepared, JobError> {
+        if request.attempt > i64::from(live.retries.attempts) {
+            let message = "it was being worked on each time the daemon ended; it is not tried again";
+            return Err(JobError::give_up("crashed", message));
+        }
+        let Some(kind) = super::kind(&request.kind) else {
+            let known = super::kind_names().join(", ");
+            let message = format!("`{}` is no job kind; there are {known}", request.kind);
+            return Err(JobError::give_up("unknown_kind", message));
+        };
+        if request.deadline.is_some_and(|deadline| deadline < self.inner.context.clock().now()) {
+            return Err(expired());
+        }
         kind.check(&request.params).map_err(|why| JobError::give_up("invalid_params", why))?;
+        let mut target = Target::default();
         if let Some(subject) = &request.subject {
-            let found = resolve::tenant(&self.context, &attempt.live, subject, request.cloud.as_deref()).await?;
+            let cloud = request.cloud.as_deref();
+            let found = resolve::tenant(&self.inner.context, live, (subject, tenants), cloud).await?;
             tracing::Span::current().record("project.id", found.backend_id.as_str());
-            attempt.tenant = Some(found);
+            target.tenant = Some(found);
         } else if !kind.fleet {
             return Err(JobError::give_up("invalid_params", format!("{} needs a tenant", kind.name)));
         }
-        if attempt.request.scope() == Scope::All && attempt.live.clouds.len() == 1 {
-            attempt.only_cloud = attempt.live.clouds.keys().next().cloned();
+        if request.scope() == Scope::All && live.clouds.len() == 1 {
+            target.only_cloud = live.clouds.keys().next().cloned();
         }
-        tracing::Span::current().record("cloud.name", attempt.cloud());
-        let mut request = attempt.request.clone();
-        request.cloud = request.cloud.or_else(|| attempt.only_cloud.clone());
-        let (context, live) = (self.context.clone(), Arc::clone(&attempt.live));
-        Ok(Call { context, live, request, tenant: attempt.tenant.clone() })
+        Ok(Prepared { kind, target })
+    }
+
+    /// Runs a job for everyone who asked for it, once there is a place; how it ended for the first.
+    async fn run_group(
+        &self,
+        mut lead: Option<Lead>,
+        (leader, mut riders): (Member, Vec<Rider>),
+        prepared: Prepared,
+        live: &Arc<Live>,
+        (origin, place): (Origin, Option<Place>),
+    ) -> Result<Ended, StoreError> {
+        let Prepared { kind, target } = prepared;
+        let shared = live.names().len() > 1;
+        let tenant = target.tenant.as_ref().map(|tenant| tenant.uuid);
+        let cloud = target.cloud(&leader.request).to_owned();
+        let pass = self.inner.gate.enter((&cloud, shared), tenant, origin, place).await;
+        if let Some(lead) = &mut lead {
+            riders.extend(lead.depart());
+        }
+        let (mut members, mut answers) = (vec![leader], Vec::with_capacity(riders.len()));
+        for Rider { member, answer } in riders {
+            members.push(member);
+            answers.push(answer);
+        }
+        let started_at = self.inner.context.clock().now();
+        let report = match &pass {
+            Ok(_) => self.guarded(&members, &target, live, kind).await,
+            Err(_) => Report::failed(JobError::Crowded),
+        };
+        // The requests are over: the place is free while the result is written down.
+        drop(pass);
+        let tally = Tally::default();
+        let attempt = Attempt { members, target, live: Arc::clone(live), started_at, report, tally };
+        let mut endings = self.settle(attempt).await?.into_iter();
+        let first = endings.next();
+        for (answer, ended) in answers.into_iter().zip(endings) {
+            let _ = answer.send(ended);
+        }
+        first.ok_or_else(|| StoreError::NotRecorded("it was not answered".to_owned()))
+    }
+
+    async fn settle_alone(
+        &self,
+        member: Member,
+        target: Target,
+        live: &Arc<Live>,
+        report: Report,
+    ) -> Result<Ended, StoreError> {
+        let started_at = self.inner.context.clock().now();
+        let (members, live, tally) = (vec![member], Arc::clone(live), Tally::default());
+        let endings = self.settle(Attempt { members, target, live, started_at, report, tally }).await?;
+        endings.into_iter().next().ok_or_else(|| StoreError::NotRecorded("it was not answered".to_owned()))
+    }
+
+    async fn settle(&self, attempt: Attempt) -> Result<Endings, StoreError> {
+        let is_large = attempt.report.effects.len() > crate::model::ResourceType::ALL.len();
+        let scribe = if is_large { &self.inner.record_large } else { &self.inner.record };
+        let span = debug_span!("store.commit", effects = attempt.report.effects.len());
+        let settled = scribe.submit(attempt).instrument(span).await;
+        settled.unwrap_or_else(|| Err(StoreError::NotRecorded("recording it panicked".to_owned())))
     }
 
     /// Runs the job; whatever it does, a report comes back.
-    async fn guarded(&self, call: Call, kind: &Kind) -> Report {
-        let cloud = cloud_of(&call.request, call.tenant.as_ref()).to_owned();
-        let _running = metrics::job_running(&cloud, kind.name);
-        let job = match (kind.start)(call) {
+    async fn guarded(&self, members: &[Member], target: &Target, live: &Arc<Live>, kind: &Kind) -> Report {
+        let now = self.inner.context.clock().now();
+        let Some(first) = members.iter().find(|member| !member.flight.end.is_cancelled()) else {
+            return Report::failed(JobError::Cancelled);
+        };
+        if members.iter().all(|member| member.request.deadline.is_some_and(|deadline| deadline < now)) {
+            return Report::failed(expired());
+        }
+        let mut request = first.request.clone();
+        request.cloud = request.cloud.or_else(|| target.only_cloud.clone());
+        let _running = metrics::job_running(target.cloud(&request), kind.name);
+        let (context, live, tenant) = (self.inner.context.clone(), Arc::clone(live), target.tenant.clone());
+        let job = match (kind.start)(Call { context, live, request, tenant }) {
             Ok(job) => job,
             Err(why) => return Report::failed(JobError::give_up("invalid_params", why)),
         };
+        let nobody_waits = join_all(members.iter().map(|member| member.flight.end.cancelled()));
         tokio::select! {
             ended = AssertUnwindSafe(job).catch_unwind() => ended.unwrap_or_else(|panic| {
                 let what = panic.downcast_ref::<&str>().map(|it| (*it).to_owned())
                     .or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
                 Report::failed(JobError::retry("panic", format!("{} panicked: {what}", kind.name)))
             }),
-            () = self.context.clock().sleep(kind.timeout) => {
+            () = self.inner.context.clock().sleep(kind.timeout) => {
                 let limit = humantime::format_duration(kind.timeout);
                 Report::failed(JobError::retry("job_timeout", format!("{} did not end within {limit}", kind.name)))
             }
-            () = self.interrupt.cancelled() => Report::failed(JobError::Interrupted),
+            () = self.inner.interrupt.cancelled() => Report::failed(JobError::Interrupted),
+            _ = nobody_waits => Report::failed(JobError::Cancelled),
         }
     }
 
-    /// Waits a little before the database is tried again; an error when there is no time left for it.
-    async fn wait_for_database(&self, error: StoreError, tries: u32) -> Result<(), StoreError> {
-        tracing::warn!(%error, tries, "a result waits for the database");
-        tokio::select! {
-            () = self.context.clock().sleep(Duration::from_secs(u64::from(tries.clamp(1, 10)))) => Ok(()),
-            () = self.interrupt.cancelled() => Err(error),
-        }
+    /// Records a message that is no request at all.
+    ///
+    /// # Errors
+    /// When the database is away: then the message must not be acknowledged.
+    pub async fn bury_message(&self, message: Unfit) -> Result<(), StoreError> {
+        bury::bury_message(&self.inner.context, message).await
     }
 }
 
-impl Attempt {
-    fn cloud(&self) -> &str {
-        self.only_cloud.as_deref().unwrap_or_else(|| cloud_of(&self.request, self.tenant.as_ref()))
-    }
-
-    fn took(&self, now: DateTime<Utc>) -> Duration {
-        (now - self.started_at).to_std().unwrap_or_default()
-    }
-}
-
-/// The cloud for metrics: `all` when a request is for every one.
-fn cloud_of<'a>(request: &'a Request, tenant: Option<&'a Tenant>) -> &'a str {
-    tenant.map(|it| it.cloud.as_str()).or(request.cloud.as_deref()).unwrap_or("all")
-}
-
-/// The state of a job that ended as `outcome`, or waits again.
-const fn state_of(outcome: Option<Outcome>) -> JobState {
-    match outcome {
-        Some(outcome) => outcome.state(),
-        None => JobState::Queued,
-    }
+fn expired() -> JobError {
+    JobError::give_up("expired", "its deadline has passed")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use chrono::DateTime;
+    use uuid::Uuid;
+
     use super::*;
     use crate::clock::VirtualClock;
     use crate::store::Store;
@@ -402,18 +418,23 @@ mod tests {
         Kind { name: "pull", about: "", fleet: true, writes: false, timeout, schema, check: |_| Ok(()), start }
     }
 
-    async fn guarded(kind: &Kind, meanwhile: impl FnOnce(&VirtualClock, &CancellationToken)) -> (&'static str, String) {
+    async fn guarded(
+        kind: &Kind,
+        meanwhile: impl FnOnce(&VirtualClock, &CancellationToken, &Member),
+    ) -> (&'static str, String) {
         let clock = VirtualClock::at(DateTime::UNIX_EPOCH);
         let store = Store::open("sqlite::memory:", 1).await.unwrap();
         let context = Context::new(store, Arc::new(clock.clone()), "test".into(), Live::default(), None);
         let interrupt = CancellationToken::new();
         let runner = Runner::new(context.clone(), 1, interrupt.clone());
         let request = Request::new(Uuid::nil(), kind.name, "test", DateTime::UNIX_EPOCH);
-        let call = Call { live: context.live(), context, request, tenant: None };
-        let running = runner.guarded(call, kind);
+        let flight = runner.inner.flights.take_off(request.id).await;
+        let members = [Member { request, flight }];
+        let (target, live) = (Target::default(), context.live());
+        let running = runner.guarded(&members, &target, &live, kind);
         tokio::pin!(running);
         assert!(futures::poll!(running.as_mut()).is_pending());
-        meanwhile(&clock, &interrupt);
+        meanwhile(&clock, &interrupt, &members[0]);
         let error = running.await.failure.unwrap();
         (error.reason(), error.to_string())
     }
@@ -426,16 +447,18 @@ mod tests {
                 panic!("index out of range")
             }))
         });
-        let said = guarded(&panics, |_, _| {}).await;
+        let said = guarded(&panics, |_, _, _| {}).await;
         assert_eq!(said, ("panic", "pull panicked: index out of range".to_owned()));
     }
 
     #[tokio::test]
     async fn an_attempt_ends_with_its_time_or_with_the_daemon() {
         let hangs = kind(|_| Ok(Box::pin(std::future::pending())));
-        let said = guarded(&hangs, |clock, _| clock.advance(Duration::from_mins(1))).await;
+        let said = guarded(&hangs, |clock, _, _| clock.advance(Duration::from_mins(1))).await;
         assert_eq!(said, ("job_timeout", "pull did not end within 1m".to_owned()));
-        let said = guarded(&hangs, |_, interrupt| interrupt.cancel()).await;
+        let said = guarded(&hangs, |_, interrupt, _| interrupt.cancel()).await;
         assert_eq!(said.0, "interrupted");
+        let said = guarded(&hangs, |_, _, member| member.flight.end.cancel()).await;
+        assert_eq!(said.0, "cancelled");
     }
 }

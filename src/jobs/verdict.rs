@@ -17,6 +17,8 @@ pub enum Verdict {
     PutBack,
     /// Nobody could do it.
     Dead,
+    /// Nobody wants it any more.
+    Over,
 }
 
 /// The shortest wait of a job whose cloud has its share already.
@@ -26,6 +28,7 @@ const CROWDED_WAIT: Duration = Duration::from_secs(1);
 pub fn verdict(error: &JobError, attempt: u32, retries: Retries, now: DateTime<Utc>, random: &mut impl Rng) -> Verdict {
     match error {
         JobError::Interrupted => Verdict::PutBack,
+        JobError::Cancelled => Verdict::Over,
         JobError::Crowded => {
             let delay = CROWDED_WAIT + CROWDED_WAIT.mul_f64(random.random::<f64>());
             Verdict::Again(now + chrono::Duration::from_std(delay).unwrap_or_default())

@@ -136,9 +136,9 @@ fn canonical(mut groups: Vec<SecurityGroup>) -> Vec<SecurityGroup> {
     groups
 }
 
-/// SHA-256 of a text, as hex.
-pub(super) fn hex_digest(text: &str) -> String {
-    let hash = Sha256::digest(text);
+/// SHA-256, as hex.
+pub fn hex_digest(bytes: impl AsRef<[u8]>) -> String {
+    let hash = Sha256::digest(bytes);
     hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

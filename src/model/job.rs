@@ -161,6 +161,11 @@ impl Request {
         }
     }
 
+    /// Whose turn it takes among the jobs that wait: one lane for each tenant of each cloud.
+    pub fn lane(&self) -> String {
+        format!("{}/{}", self.cloud.as_deref().unwrap_or_default(), self.subject.as_deref().unwrap_or_default())
+    }
+
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
         let asked = json!([self.kind, self.cloud, self.subject, self.params]);

@@ -30,6 +30,8 @@ pub struct DeadLetter {
     pub body: Vec<u8>,
     /// The job that repeats it.
     pub requeued_as: Option<Uuid>,
+    /// SHA-256 of a message that was no job.
+    pub digest: Option<String>,
 }
 
 impl Store {
@@ -56,13 +58,20 @@ impl Store {
 }
 
 impl Tx {
-    /// Records a dead letter.
-    pub async fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), StoreError> {
-        write!(self, connection => sqlx::query(sql::DEAD_INSERT)
+    /// Records a dead letter; whether it was not known.
+    pub async fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<bool, StoreError> {
+        let inserted = write!(self, connection => sqlx::query(sql::DEAD_INSERT)
             .bind(letter.id).bind(letter.job).bind(&letter.kind).bind(&letter.tenant).bind(&letter.reason)
             .bind(&letter.error).bind(letter.attempts).bind(letter.died_at).bind(&letter.content_type)
-            .bind(&letter.body).execute(connection).await.map(drop))?;
-        Ok(())
+            .bind(&letter.body).bind(&letter.digest).execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(inserted > 0)
+    }
+
+    /// Whether the same message died at or after a moment.
+    pub async fn message_died(&mut self, digest: &str, since: DateTime<Utc>) -> Result<bool, StoreError> {
+        let known: i64 = write!(self, connection => sqlx::query_scalar(sql::DEAD_KNOWN).bind(digest).bind(since)
+            .fetch_one(connection).await)?;
+        Ok(known > 0)
     }
 
     /// Notes that a dead letter lives again as `job`; whether it was not requeued before.

@@ -47,6 +47,9 @@ pub enum StoreError {
     /// A migration failed.
     #[error("the database could not be brought to this version: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// A result could not be written down before its time was over.
+    #[error("it could not be recorded: {0}")]
+    NotRecorded(String),
     /// A file of the database could not be prepared.
     #[error("{path}: {source}")]
     File {
@@ -84,6 +87,6 @@ impl From<sqlx::Error> for StoreError {
 
 impl Retryable for StoreError {
     fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::NotRecorded(_))
     }
 }

@@ -76,6 +76,13 @@ impl Tx {
             .bind(expectation.tenant).bind(expectation.body.resource_type().as_str())
             .bind(Json(expectation.body.to_json())).bind(&expectation.source).bind(&expectation.author)
             .bind(expectation.set_at).execute(connection).await.map(drop))?;
+        self.unsettle(expectation.tenant, expectation.body.resource_type()).await
+    }
+
+    /// What was in order may not be any more.
+    async fn unsettle(&mut self, tenant: Uuid, resource_type: ResourceType) -> Result<(), StoreError> {
+        write!(self, connection => sqlx::query(sql::RESOURCE_UNSETTLE)
+            .bind(tenant).bind(resource_type.as_str()).execute(connection).await.map(drop))?;
         Ok(())
     }
 
@@ -83,6 +90,7 @@ impl Tx {
     pub async fn clear_expectation(&mut self, tenant: Uuid, resource_type: ResourceType) -> Result<bool, StoreError> {
         let cleared = write!(self, connection => sqlx::query(sql::EXPECTATION_CLEAR)
             .bind(tenant).bind(resource_type.as_str()).execute(connection).await.map(|done| done.rows_affected()))?;
+        self.unsettle(tenant, resource_type).await?;
         Ok(cleared > 0)
     }
 }

@@ -1,17 +1,15 @@
 //! The jobs table: what waits, what runs, and what ended.
 
-use std::cmp::Reverse;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Pools, Store, StoreError, Tx, read, sql, word, write};
+use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::model::job::{Job, JobState, Outcome, Reply, Request};
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     kind: String,
     cloud: Option<String>,
@@ -122,15 +120,6 @@ pub struct Waiting {
     pub oldest: DateTime<Utc>,
 }
 
-/// Who works on a job, and until when nobody else may.
-#[derive(Debug, Clone, Copy)]
-pub struct Hold<'a> {
-    /// The instance.
-    pub owner: &'a str,
-    /// When the hold ends.
-    pub until: DateTime<Utc>,
-}
-
 impl Store {
     /// The job `id`.
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
@@ -151,35 +140,9 @@ impl Store {
         Ok(read!(self, pool => sqlx::query_as(sql::JOB_WAITING).fetch_all(pool).await)?)
     }
 
-    /// Takes up to `count` jobs whose time has come, the most urgent first.
-    pub async fn claim_jobs(&self, hold: Hold<'_>, now: DateTime<Utc>, count: i64) -> Result<Vec<Job>, StoreError> {
-        let mut tx = self.begin().await?;
-        let statement = match &self.pools {
-            Pools::Sqlite { .. } => sql::JOB_CLAIM_SQLITE,
-            Pools::Postgres(_) => sql::JOB_CLAIM_POSTGRES,
-        };
-        let rows: Vec<Row> = write!(tx, connection => sqlx::query_as(statement)
-            .bind(now).bind(hold.owner).bind(hold.until).bind(count).fetch_all(connection).await)?;
-        tx.commit().await?;
-        let mut jobs: Vec<Job> = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-        // Neither database promises an order of what an update returns.
-        jobs.sort_by_key(|job| (Reverse(job.request.priority), job.request.not_before, job.request.id));
-        Ok(jobs)
-    }
-
     /// How many jobs of a source wait or run.
     pub async fn active_jobs(&self, source: &str) -> Result<i64, StoreError> {
         Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_ACTIVE).bind(source).fetch_one(pool).await)?)
-    }
-
-    /// Gives back what `owner` holds; after a crash the attempt counts, for it may have been the cause.
-    pub async fn release_jobs(&self, owner: &str, crashed: bool) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let released = write!(tx, connection => sqlx::query(sql::JOB_RELEASE).bind(owner)
-            .bind(i64::from(crashed)).execute(connection).await
-            .map(|done| done.rows_affected()))?;
-        tx.commit().await?;
-        Ok(released)
     }
 }
 
@@ -207,6 +170,8 @@ macro_rules! bind_request {
     };
 }
 
+pub(super) use bind_request;
+
 impl Tx {
     /// The job `id`, as this transaction sees it.
     pub async fn job(&mut self, id: Uuid) -> Result<Option<Job>, StoreError> {
@@ -218,25 +183,13 @@ impl Tx {
     /// Puts a job into the table; whether it was not there yet.
     pub async fn insert_job(&mut self, request: &Request, tenant: Option<Uuid>) -> Result<bool, StoreError> {
         let inserted = write!(self, connection => bind_request!(sqlx::query(sql::JOB_INSERT), request, tenant)
-            .execute(connection).await.map(|done| done.rows_affected()))?;
+            .bind(request.lane()).execute(connection).await.map(|done| done.rows_affected()))?;
+        self.news.jobs |= inserted > 0;
         Ok(inserted > 0)
     }
 
-    /// Writes down that a job runs, for it outlives what brought it.
-    pub async fn start_job(
-        &mut self,
-        request: &Request,
-        tenant: Option<Uuid>,
-        hold: Hold<'_>,
-        started_at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        write!(self, connection => bind_request!(sqlx::query(sql::JOB_START), request, tenant)
-            .bind(started_at).bind(hold.owner).bind(hold.until).execute(connection).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Writes down how an attempt ended, whether the job had a row or not; false when it has ended already, or another
-    /// holds it.
+    /// Writes down a job that is over without having been worked on; false when it has ended already, or someone holds
+    /// it.
     pub async fn end_job(&mut self, request: &Request, ending: &Ending<'_>, owner: &str) -> Result<bool, StoreError> {
         let written = write!(self, connection => bind_request!(sqlx::query(sql::JOB_END), request, ending.tenant)
             .bind(ending.state.as_str()).bind(ending.outcome.map(Outcome::as_str)).bind(ending.started_at)

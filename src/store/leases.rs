@@ -25,6 +25,7 @@ impl Store {
         let mut tx = self.begin().await?;
         write!(tx, connection => sqlx::query(sql::LEASE_GIVE_BACK).bind(name).bind(owner).bind(now)
             .execute(connection).await.map(drop))?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ pub mod dead_letters;
 pub mod error;
 pub mod expectations;
 pub mod findings;
+pub mod holds;
 pub mod jobs;
 pub mod leases;
 mod open;
@@ -17,10 +18,12 @@ pub mod sql;
 pub mod suspicions;
 pub mod tenants;
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use error::StoreError;
 pub use open::schema_version;
+use outbox::Outgoing;
 
 /// The database.
 #[derive(Debug, Clone)]
@@ -40,7 +43,21 @@ enum Pools {
 
 /// A transaction; what was not committed is undone when it is dropped.
 #[derive(Debug)]
-pub struct Tx(Inner);
+pub struct Tx {
+    inner: Inner,
+    /// Messages are written all at once, just before the commit.
+    outgoing: Vec<Outgoing>,
+    news: News,
+}
+
+/// What a commit brought that somebody may wait for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct News {
+    /// A job waits that did not before.
+    pub jobs: bool,
+    /// A message is to be published.
+    pub outgoing: bool,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -61,7 +78,7 @@ macro_rules! read {
 /// Runs the same expression inside whichever transaction is open.
 macro_rules! write {
     ($tx:expr, $connection:ident => $body:expr) => {
-        match &mut $tx.0 {
+        match &mut $tx.inner {
             $crate::store::Inner::Sqlite(transaction) => {
                 let $connection = &mut **transaction;
                 $body
@@ -98,7 +115,7 @@ impl Store {
             Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx(inner))
+        Ok(Tx { inner, outgoing: Vec::new(), news: News::default() })
     }
 
     /// Whether the database answers.
@@ -115,6 +132,17 @@ impl Store {
         match self.pools {
             Pools::Sqlite { .. } => "SQLite",
             Pools::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// The database's own time, where it has one that others share.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        match &self.pools {
+            Pools::Sqlite { .. } => Ok(None),
+            Pools::Postgres(pool) => Ok(Some(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool).await?)),
         }
     }
 
@@ -145,15 +173,16 @@ impl Store {
 }
 
 impl Tx {
-    /// Makes everything that was written in it last.
+    /// Makes everything that was written in it last; what somebody may wait for.
     ///
     /// # Errors
     /// When the database is away; then nothing lasts, or everything does.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
+    pub async fn commit(mut self) -> Result<News, StoreError> {
+        self.write_outgoing().await?;
+        match self.inner {
             Inner::Sqlite(transaction) => transaction.commit().await?,
             Inner::Postgres(transaction) => transaction.commit().await?,
         }
-        Ok(())
+        Ok(self.news)
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Tx, read, sql, write};
+use super::{Inner, Store, StoreError, Tx, read, sql};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -65,18 +65,61 @@ impl Store {
 }
 
 impl Tx {
-    /// Writes a message down.
-    pub async fn enqueue_outgoing(&mut self, message: &Outgoing) -> Result<(), StoreError> {
-        write!(self, connection => sqlx::query(sql::OUTBOX_INSERT)
-            .bind(message.id).bind(&message.exchange).bind(&message.routing_key).bind(&message.content_type)
-            .bind(Json(&message.headers)).bind(&message.body).bind(message.created_at)
-            .execute(connection).await.map(drop))?;
+    /// Keeps a message until the commit; one that is there already stays as it is.
+    pub fn enqueue_outgoing(&mut self, message: Outgoing) {
+        self.news.outgoing = true;
+        self.outgoing.push(message);
+    }
+
+    pub(super) async fn write_outgoing(&mut self) -> Result<(), StoreError> {
+        let messages = std::mem::take(&mut self.outgoing);
+        if messages.is_empty() {
+            return Ok(());
+        }
+        match &mut self.inner {
+            Inner::Sqlite(transaction) => {
+                for message in messages {
+                    sqlx::query(sql::OUTBOX_INSERT_SQLITE)
+                        .bind(message.id)
+                        .bind(message.exchange)
+                        .bind(message.routing_key)
+                        .bind(message.content_type)
+                        .bind(Json(message.headers))
+                        .bind(message.body)
+                        .bind(message.created_at)
+                        .execute(&mut **transaction)
+                        .await?;
+                }
+            }
+            Inner::Postgres(transaction) => {
+                let column = |pick: fn(&Outgoing) -> &str| messages.iter().map(pick).collect::<Vec<_>>();
+                sqlx::query(sql::OUTBOX_INSERT_POSTGRES)
+                    .bind(messages.iter().map(|it| it.id).collect::<Vec<_>>())
+                    .bind(column(|it| &it.exchange))
+                    .bind(column(|it| &it.routing_key))
+                    .bind(column(|it| &it.content_type))
+                    .bind(messages.iter().map(|it| Json(&it.headers)).collect::<Vec<_>>())
+                    .bind(messages.iter().map(|it| it.body.as_slice()).collect::<Vec<_>>())
+                    .bind(messages.iter().map(|it| it.created_at).collect::<Vec<_>>())
+                    .execute(&mut **transaction)
+                    .await?;
+            }
+        }
         Ok(())
     }
 
-    /// Forgets a message that the broker has confirmed.
-    pub async fn outgoing_sent(&mut self, id: Uuid) -> Result<(), StoreError> {
-        write!(self, connection => sqlx::query(sql::OUTBOX_SENT).bind(id).execute(connection).await.map(drop))?;
+    /// Forgets messages that the broker has confirmed.
+    pub async fn outgoing_sent(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
+        match &mut self.inner {
+            Inner::Sqlite(transaction) => {
+                for id in ids {
+                    sqlx::query(sql::OUTBOX_SENT_SQLITE).bind(id).execute(&mut **transaction).await?;
+                }
+            }
+            Inner::Postgres(transaction) => {
+                sqlx::query(sql::OUTBOX_SENT_POSTGRES).bind(ids).execute(&mut **transaction).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Tx, read, sql, word, write};
+use super::{Inner, Store, StoreError, Tx, read, sql, word, write};
 use crate::model::ResourceType;
 
 /// What a transaction finds when it takes hold of a resource type.
@@ -114,7 +114,99 @@ impl Store {
     }
 }
 
+/// What is known of a resource type, as far as it tells whether a look brought anything new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// tenantd's id of the tenant.
+    pub tenant: Uuid,
+    /// Which.
+    pub resource_type: ResourceType,
+    /// The snapshot that is current.
+    pub snapshot: Option<Uuid>,
+    /// When the earliest request of the newest applied observation left.
+    pub observed_at: Option<DateTime<Utc>>,
+    /// The digest of what was found in order.
+    pub settled: Option<String>,
+    /// When the expectation was set, if there is one.
+    pub expected_since: Option<DateTime<Utc>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct KnownRow {
+    tenant: Uuid,
+    resource_type: String,
+    snapshot: Option<Uuid>,
+    observed_at: Option<DateTime<Utc>>,
+    settled: Option<String>,
+    expected_since: Option<DateTime<Utc>>,
+}
+
+/// A look that brought nothing new.
+#[derive(Debug, Clone, Copy)]
+pub struct SeenAgain {
+    /// tenantd's id of the tenant.
+    pub tenant: Uuid,
+    /// Which resource type.
+    pub resource_type: ResourceType,
+    /// Its snapshot.
+    pub snapshot: Uuid,
+    /// When the look's earliest request left.
+    pub asked_at: DateTime<Utc>,
+}
+
 impl Tx {
+    /// Locks rows until the end of the transaction and tells what is known; `keys` are sorted and each is there once.
+    pub async fn known_resources(&mut self, keys: &[(Uuid, ResourceType)]) -> Result<Vec<Known>, StoreError> {
+        let rows: Vec<KnownRow> = match &mut self.inner {
+            Inner::Sqlite(transaction) => {
+                let mut rows = Vec::new();
+                for (tenant, resource_type) in keys {
+                    let query = sqlx::query_as(sql::RESOURCE_KNOWN_SQLITE).bind(tenant).bind(resource_type.as_str());
+                    rows.extend(query.fetch_optional(&mut **transaction).await?);
+                }
+                rows
+            }
+            Inner::Postgres(transaction) => {
+                let query = sqlx::query_as(sql::RESOURCE_KNOWN_POSTGRES).bind(tenants_of(keys)).bind(types_of(keys));
+                query.fetch_all(&mut **transaction).await?
+            }
+        };
+        let known = |row: KnownRow| {
+            Ok(Known {
+                resource_type: word!("resources", "resource_type", row.resource_type)?,
+                tenant: row.tenant,
+                snapshot: row.snapshot,
+                observed_at: row.observed_at,
+                settled: row.settled,
+                expected_since: row.expected_since,
+            })
+        };
+        rows.into_iter().map(known).collect()
+    }
+
+    /// Notes looks that brought nothing new.
+    pub async fn seen_again(&mut self, seen: &[SeenAgain], now: DateTime<Utc>) -> Result<(), StoreError> {
+        match &mut self.inner {
+            Inner::Sqlite(transaction) => {
+                for it in seen {
+                    let query = sqlx::query(sql::RESOURCE_SEEN_SQLITE).bind(it.tenant).bind(it.resource_type.as_str());
+                    query.bind(it.asked_at).bind(now).execute(&mut **transaction).await?;
+                    sqlx::query(sql::SNAPSHOT_SEEN).bind(it.snapshot).bind(now).execute(&mut **transaction).await?;
+                }
+            }
+            Inner::Postgres(transaction) => {
+                let keys: Vec<(Uuid, ResourceType)> = seen.iter().map(|it| (it.tenant, it.resource_type)).collect();
+                let query = sqlx::query(sql::RESOURCE_SEEN_POSTGRES).bind(tenants_of(&keys)).bind(types_of(&keys));
+                let asked_at: Vec<DateTime<Utc>> = seen.iter().map(|it| it.asked_at).collect();
+                query.bind(asked_at).bind(now).execute(&mut **transaction).await?;
+                let snapshots: Vec<Uuid> = seen.iter().map(|it| it.snapshot).collect();
+                let query = sqlx::query(sql::SNAPSHOTS_SEEN_POSTGRES).bind(snapshots).bind(now);
+                query.execute(&mut **transaction).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Notes an attempt, locks the row until the end of the transaction, and tells what is known.
     pub async fn hold_resource(
         &mut self,
@@ -137,16 +229,17 @@ impl Tx {
             .bind(tenant).bind(resource_type.as_str()).fetch_optional(connection).await)?)
     }
 
-    /// Notes an observation, and when it was complete.
+    /// Notes an observation, when it was complete, and the digest of what was found in order, if it was.
     pub async fn resource_succeeded(
         &mut self,
         (tenant, resource_type): (Uuid, ResourceType),
         snapshot: Option<Uuid>,
         asked_at: DateTime<Utc>,
         complete_at: Option<DateTime<Utc>>,
+        settled: Option<&str>,
     ) -> Result<(), StoreError> {
         write!(self, connection => sqlx::query(sql::RESOURCE_SUCCEEDED)
-            .bind(tenant).bind(resource_type.as_str()).bind(snapshot).bind(asked_at).bind(complete_at)
+            .bind(tenant).bind(resource_type.as_str()).bind(snapshot).bind(asked_at).bind(complete_at).bind(settled)
             .execute(connection).await.map(drop))?;
         Ok(())
     }
@@ -163,4 +256,12 @@ impl Tx {
             .execute(connection).await.map(drop))?;
         Ok(())
     }
+}
+
+fn tenants_of(keys: &[(Uuid, ResourceType)]) -> Vec<Uuid> {
+    keys.iter().map(|(tenant, _)| *tenant).collect()
+}
+
+fn types_of(keys: &[(Uuid, ResourceType)]) -> Vec<&'static str> {
+    keys.iter().map(|(_, resource_type)| resource_type.as_str()).collect()
 }

@@ -1,86 +1,182 @@
-//! The record of an attempt: effects, the job's row, its event, and its dead letter, in one transaction.
+//! The record of attempts: effects, the jobs' rows, their events, replies and dead letters. What is ready together
+//! shares one transaction; a group that fails is recorded one by one, so that one odd result costs nobody else theirs.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use tracing::Instrument;
+use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, Ended, Runner, StoreError, state_of};
+use super::Ended;
+use super::attempt::{Attempt, Member};
+use super::bury::{bury, dead_letter};
+use super::settle::{Settled, settled};
+use crate::jobs::Effect;
+use crate::jobs::context::Context;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
-use crate::jobs::normalise::storable;
-use crate::jobs::verdict::{Verdict, verdict};
-use crate::jobs::{Effect, JobError};
+use crate::jobs::settled::pass_over;
 use crate::model::ids::new_id;
-use crate::model::job::{Outcome, Request};
+use crate::model::job::{JobState, Outcome, Request};
 use crate::retry::Retryable;
-use crate::store::Tx;
-use crate::store::dead_letters::DeadLetter;
 use crate::store::jobs::Ending;
-use crate::store::outbox::Outgoing;
+use crate::store::{StoreError, Tx};
 use crate::telemetry::metrics;
 
 /// Effects committed together; a fleet's worth in one transaction would keep other writers waiting.
-const GROUP: usize = 500;
-/// The longest error text that travels with a dead letter, in bytes.
-const ERROR_LIMIT: usize = 2048;
+pub(super) const GROUP: usize = 500;
 
-/// What an attempt comes to.
-struct Settled {
-    outcome: Option<Outcome>,
-    dead: bool,
-    again_at: Option<DateTime<Utc>>,
-    reason: Option<&'static str>,
-    error: Option<String>,
+/// Writes attempts down.
+#[derive(Debug, Clone)]
+pub(super) struct Scribe {
+    pub context: Context,
+    /// Cancelled when there is no time left to wait for the database.
+    pub interrupt: CancellationToken,
 }
 
-impl Runner {
-    /// Records an attempt, waiting for the database as long as there is time.
-    pub(super) async fn settle(&self, mut attempt: Attempt) -> Result<Ended, StoreError> {
+/// How each member of an attempt ended.
+pub(super) type Endings = Vec<Ended>;
+
+enum Failure {
+    Store(StoreError),
+    /// A job of a group is someone else's now, and nothing that its run brought may stay.
+    Lost,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Scribe {
+    /// Records attempts, together as far as they are small, waiting for the database as long as there is time.
+    pub async fn record(&self, attempts: Vec<Attempt>) -> Vec<Result<Endings, StoreError>> {
+        let mut results: Vec<Option<Result<Endings, StoreError>>> = Vec::new();
+        results.resize_with(attempts.len(), || None);
+        let mut groups: Vec<Vec<(usize, Attempt)>> = vec![Vec::new()];
+        let mut effects = 0;
+        for (place, attempt) in attempts.into_iter().enumerate() {
+            effects += attempt.report.effects.len();
+            if effects > GROUP {
+                effects = attempt.report.effects.len();
+                groups.push(Vec::new());
+            }
+            if let Some(group) = groups.last_mut() {
+                group.push((place, attempt));
+            }
+        }
+        for group in groups {
+            let (places, attempts): (Vec<usize>, Vec<Attempt>) = group.into_iter().unzip();
+            for (place, result) in places.into_iter().zip(self.record_group(attempts).await) {
+                results[place] = Some(result);
+            }
+        }
+        let missing = || Err(StoreError::NotRecorded("it was not answered".to_owned()));
+        results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+    }
+
+    async fn record_group(&self, mut attempts: Vec<Attempt>) -> Vec<Result<Endings, StoreError>> {
+        let mut tries = 0;
+        while attempts.len() > 1 {
+            match self.commit(&attempts).await {
+                Ok(endings) => return endings.into_iter().map(Ok).collect(),
+                Err(Failure::Store(error)) if error.is_retryable() => {
+                    tries += 1;
+                    if let Err(error) = self.wait_for_database(error, tries).await {
+                        let why = error.to_string();
+                        return attempts.iter().map(|_| Err(StoreError::NotRecorded(why.clone()))).collect();
+                    }
+                }
+                Err(Failure::Store(error)) => {
+                    tracing::warn!(%error, jobs = attempts.len(), "a group of results is recorded one by one");
+                    break;
+                }
+                Err(Failure::Lost) => break,
+            }
+        }
+        let mut results = Vec::with_capacity(attempts.len());
+        for attempt in attempts.drain(..) {
+            results.push(self.record_alone(attempt).await);
+        }
+        results
+    }
+
+    async fn record_alone(&self, mut attempt: Attempt) -> Result<Endings, StoreError> {
         let mut tries = 0;
         loop {
-            let span = tracing::debug_span!("store.commit", effects = attempt.report.effects.len());
-            match self.commit(&mut attempt).instrument(span).await {
-                Ok(ended) => return Ok(ended),
-                Err(error) if error.is_retryable() => {
+            match self.commit_in_parts(&mut attempt).await {
+                Ok(endings) => return Ok(endings),
+                Err(Failure::Lost) => {
+                    tracing::warn!("the job is someone else's meanwhile; this attempt leaves no trace");
+                    return Ok(attempt.members.iter().map(|_| Ended::Duplicate).collect());
+                }
+                Err(Failure::Store(error)) if error.is_retryable() => {
                     tries += 1;
                     self.wait_for_database(error, tries).await?;
                 }
-                Err(error) if attempt.report.effects.is_empty() => return Err(error),
-                Err(error) => {
+                Err(Failure::Store(error)) if attempt.report.effects.is_empty() => return Err(error),
+                Err(Failure::Store(error)) => {
                     tracing::error!(%error, "a result cannot be recorded; the others are recorded one by one");
-                    self.record_singly(&mut attempt).await?;
+                    self.record_effects_singly(&mut attempt).await?;
                 }
             }
         }
     }
 
-    /// Records what is left of an attempt, group by group, the last together with the job's own row.
-    async fn commit(&self, attempt: &mut Attempt) -> Result<Ended, StoreError> {
+    /// Records what is left of an attempt, part by part, the last together with the jobs' own rows.
+    async fn commit_in_parts(&self, attempt: &mut Attempt) -> Result<Endings, Failure> {
         while attempt.report.effects.len() > GROUP {
-            self.record(attempt, GROUP).await?;
+            self.record_effects(attempt, GROUP).await?;
         }
+        let mut endings = self.commit(std::slice::from_ref(attempt)).await?;
+        Ok(endings.pop().unwrap_or_default())
+    }
+
+    /// Records attempts in one transaction.
+    async fn commit(&self, attempts: &[Attempt]) -> Result<Vec<Endings>, Failure> {
         let mut tx = self.context.store().begin().await?;
-        let mut tally = Tally::default();
-        apply(&self.context, &attempt.live, &mut tx, &attempt.report.effects, &mut tally).await?;
-        tally.changed |= attempt.tally.changed;
-        let now = self.context.clock().now();
-        let settled = settled(attempt, tally.changed, now);
-        if !self.write_job(&mut tx, attempt, &settled, now).await? {
-            tracing::warn!("the job ended elsewhere meanwhile; this attempt leaves no trace");
-            return Ok(Ended::Duplicate);
+        let mut tallies = Vec::with_capacity(attempts.len());
+        let passed = match attempts.first() {
+            Some(first) => {
+                let effects: Vec<&Effect> = attempts.iter().flat_map(|attempt| &attempt.report.effects).collect();
+                pass_over(&self.context, &first.live.rules, &mut tx, &effects).await?
+            }
+            None => Vec::new(),
+        };
+        let mut passed = passed.into_iter();
+        for attempt in attempts {
+            let mut tally = Tally::default();
+            let left: Vec<&Effect> =
+                attempt.report.effects.iter().filter(|_| !passed.next().unwrap_or_default()).collect();
+            apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
+            tally.changed |= attempt.tally.changed;
+            tallies.push(tally);
         }
-        tx.commit().await?;
-        self.context.ring();
-        tally.count();
-        Ok(Self::tell(attempt, settled, now))
+        let now = self.context.clock().now();
+        let settled = self.write_jobs(&mut tx, attempts, &tallies, now).await?;
+        self.context.tell(tx.commit().await?);
+        tallies.iter().for_each(Tally::count);
+        let tell = |(attempt, settled): (&Attempt, Vec<Option<Settled>>)| {
+            let told = attempt.members.iter().zip(settled).map(|(member, settled)| match settled {
+                Some(settled) => tell(attempt, member, settled, now),
+                None => Ended::Duplicate,
+            });
+            told.collect()
+        };
+        Ok(attempts.iter().zip(settled).map(tell).collect())
     }
 
     /// Records the first effects of an attempt in a transaction of their own.
-    async fn record(&self, attempt: &mut Attempt, count: usize) -> Result<(), StoreError> {
+    async fn record_effects(&self, attempt: &mut Attempt, count: usize) -> Result<(), StoreError> {
         let mut tally = Tally::default();
         let mut tx = self.context.store().begin().await?;
-        apply(&self.context, &attempt.live, &mut tx, &attempt.report.effects[..count], &mut tally).await?;
-        tx.commit().await?;
+        let effects: Vec<&Effect> = attempt.report.effects[..count].iter().collect();
+        let passed = pass_over(&self.context, &attempt.live.rules, &mut tx, &effects).await?;
+        let left: Vec<&Effect> =
+            effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(it, _)| it).collect();
+        apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
+        self.context.tell(tx.commit().await?);
         tally.count();
         attempt.tally.changed |= tally.changed;
         attempt.report.effects.drain(..count);
@@ -89,10 +185,10 @@ impl Runner {
 
     /// Records each effect by itself and leaves out those that the database refuses: one tenant's odd object must not
     /// cost the others theirs.
-    async fn record_singly(&self, attempt: &mut Attempt) -> Result<(), StoreError> {
+    async fn record_effects_singly(&self, attempt: &mut Attempt) -> Result<(), StoreError> {
         let (mut refused, mut tries) = (Vec::new(), 0);
         while !attempt.report.effects.is_empty() {
-            match self.record(attempt, 1).await {
+            match self.record_effects(attempt, 1).await {
                 Ok(()) => {}
                 Err(error) if error.is_retryable() => {
                     tries += 1;
@@ -111,190 +207,154 @@ impl Runner {
         Ok(())
     }
 
-    async fn write_job(
+    /// Writes down what became of each member; none for one that is someone else's meanwhile.
+    async fn write_jobs(
+        &self,
+        tx: &mut Tx,
+        attempts: &[Attempt],
+        tallies: &[Tally],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Vec<Option<Settled>>>, Failure> {
+        let owner = self.context.owner();
+        let mut all = Vec::with_capacity(attempts.len());
+        for (attempt, tally) in attempts.iter().zip(tallies) {
+            let settle = |member| {
+                let settled = settled(attempt, member, tally.changed, now);
+                (attempt, member, as_recorded(attempt, member, &settled), settled)
+            };
+            all.push(attempt.members.iter().map(settle).collect::<Vec<_>>());
+        }
+        let over = all.iter().flatten().filter(|(.., settled)| settled.outcome.is_some());
+        let over: Vec<(&Request, Ending<'_>)> =
+            over.map(|(attempt, _, request, settled)| (request, ending(attempt, settled, now))).collect();
+        let mut ours: BTreeSet<uuid::Uuid> = tx.finish_jobs(&over, owner, now).await?.into_iter().collect();
+        for (attempt, _, request, settled) in all.iter().flatten().filter(|(.., settled)| settled.outcome.is_none()) {
+            if tx.park_job(request, &ending(attempt, settled, now), owner).await? {
+                ours.insert(request.id);
+            }
+        }
+        if all.iter().any(|members| !members.iter().any(|(_, _, request, _)| ours.contains(&request.id))) {
+            return Err(Failure::Lost);
+        }
+        let mut succeeded = BTreeSet::new();
+        for (attempt, _, request, settled) in all.iter().flatten().filter(|(_, _, it, _)| ours.contains(&it.id)) {
+            let Some(outcome) = settled.outcome else { continue };
+            self.publish(tx, attempt, request, settled, outcome, now).await?;
+            let only_made_jobs = attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)));
+            // What only made other jobs has read nothing: they tell the schedule's success.
+            if outcome.state() == JobState::Succeeded && !only_made_jobs {
+                succeeded.extend(request.source.strip_prefix("schedule:").map(str::to_owned));
+            }
+        }
+        for schedule in succeeded {
+            tx.schedule_succeeded(&schedule, now).await?;
+        }
+        let kept = |(_, _, request, settled): (_, _, Request, Settled)| ours.contains(&request.id).then_some(settled);
+        Ok(all.into_iter().map(|members| members.into_iter().map(kept).collect()).collect())
+    }
+
+    /// The event of an ended job, and its dead letter.
+    async fn publish(
         &self,
         tx: &mut Tx,
         attempt: &Attempt,
+        request: &Request,
         settled: &Settled,
+        outcome: Outcome,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let mut request = attempt.request.clone();
-        request.not_before = settled.again_at.unwrap_or(request.not_before);
-        if attempt.report.failure.as_ref().is_some_and(JobError::is_no_attempt) {
-            request.attempt -= 1;
-        }
-        let ending = Ending {
-            tenant: attempt.tenant.as_ref().map(|tenant| tenant.uuid),
-            state: state_of(settled.outcome),
-            outcome: settled.outcome,
-            started_at: Some(attempt.started_at),
-            finished_at: settled.outcome.map(|_| now),
-            reason: settled.reason,
-            error: settled.error.as_deref(),
-        };
-        if !tx.end_job(&request, &ending, self.context.instance()).await? {
-            return Ok(false);
-        }
-        let Some(outcome) = settled.outcome else { return Ok(true) };
-        if let Some(schedule) = request.source.strip_prefix("schedule:")
-            && outcome.state() == crate::model::job::JobState::Succeeded
-            && !attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)))
-        {
-            // What only made other jobs has read nothing: they tell the schedule's success.
-            tx.schedule_succeeded(schedule, now).await?;
-        }
+    ) -> Result<(), StoreError> {
         if settled.dead {
             let error = settled.error.as_deref().unwrap_or_default();
-            let letter = dead_letter(&request, settled.reason.unwrap_or("failed"), error, now);
-            self.bury(tx, &letter).await?;
+            let letter = dead_letter(new_id(now), request, settled.reason.unwrap_or("failed"), error, now);
+            bury(&self.context, tx, &letter).await?;
         }
         let data = json!({
-            "id": request.id, "kind": request.kind, "cloud": attempt.cloud(), "tenant": request.subject,
+            "id": request.id, "kind": request.kind, "cloud": attempt.target.cloud(request), "tenant": request.subject,
             "outcome": outcome, "attempts": request.attempt, "reason": settled.reason, "error": settled.error,
             "enqueued_at": request.enqueued_at, "started_at": attempt.started_at, "finished_at": now,
         });
         let routing_key = format!("job.{}.{outcome}", request.kind);
-        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data).await?;
-        Ok(true)
-    }
-
-    /// Moves the counters, writes the log line, and says how it ended.
-    fn tell(attempt: &Attempt, settled: Settled, now: DateTime<Utc>) -> Ended {
-        let request = &attempt.request;
-        let kind = crate::jobs::kind(&request.kind).map_or("unknown", |kind| kind.name);
-        let took = attempt.took(now);
-        let error = settled.error.as_deref().unwrap_or_default();
-        if let Some(reason) = settled.reason
-            && !attempt.report.failure.as_ref().is_some_and(JobError::is_no_attempt)
-        {
-            metrics::job_failed(attempt.cloud(), kind, reason, settled.again_at.is_some());
-        }
-        let Some(outcome) = settled.outcome else {
-            tracing::warn!(error, again_at = ?settled.again_at, "job waits for another attempt");
-            return Ended::Parked { error: settled.error };
-        };
-        metrics::job_ended(attempt.cloud(), kind, outcome, took);
-        tracing::Span::current().record("job.outcome", outcome.as_str());
-        let took = humantime::format_duration(took).to_string();
-        match outcome {
-            Outcome::Failed | Outcome::Expired => tracing::warn!(took, error, "job failed"),
-            Outcome::Partial => tracing::warn!(took, error, "job ended with something left out"),
-            _ => tracing::info!(took, outcome = outcome.as_str(), "job ended"),
-        }
-        if settled.dead {
-            let reason = settled.reason.unwrap_or("failed").to_owned();
-            return Ended::Dead { reason, error: settled.error.unwrap_or_default() };
-        }
-        Ended::Done { outcome, left_out: settled.error }
-    }
-
-    /// Records a dead letter, and for the broker what tells it.
-    pub(super) async fn bury(&self, tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
-        tx.insert_dead_letter(letter).await?;
-        let Some(exchanges) = self.context.exchanges() else { return Ok(()) };
-        let headers = json!({
-            "x-tenantd-reason": letter.reason,
-            "x-tenantd-attempts": letter.attempts,
-            "x-tenantd-error": letter.error,
-        });
-        let message = Outgoing {
-            id: letter.id,
-            exchange: exchanges.dead.clone(),
-            // A producer's own text may be longer than AMQP lets a routing key be.
-            routing_key: letter.kind.as_deref().and_then(crate::jobs::kind).map_or("", |kind| kind.name).to_owned(),
-            content_type: letter.content_type.clone(),
-            headers,
-            body: letter.body.clone(),
-            created_at: letter.died_at,
-        };
-        tx.enqueue_outgoing(&message).await
-    }
-
-    /// A request whose id was used for another job is dead; the other job stays as it is.
-    pub(super) async fn bury_reused(&self, request: &Request, error: &str) -> Result<Ended, StoreError> {
-        let letter = dead_letter(request, "id_reused", error, self.context.clock().now());
-        let mut tx = self.context.store().begin().await?;
-        self.bury(&mut tx, &letter).await?;
-        tx.commit().await?;
-        self.context.ring();
-        tracing::warn!(error, "job refused");
-        Ok(Ended::Dead { reason: letter.reason, error: letter.error })
-    }
-
-    /// Records a message that is no request at all.
-    ///
-    /// # Errors
-    /// When the database is away: then the message must not be acknowledged.
-    pub async fn bury_message(
-        &self,
-        reason: &str,
-        error: &str,
-        (kind, tenant): (Option<String>, Option<String>),
-        (content_type, body): (String, Vec<u8>),
-    ) -> Result<(), StoreError> {
-        let now = self.context.clock().now();
-        let letter = DeadLetter {
-            id: new_id(now),
-            job: None,
-            kind: kind.map(storable),
-            tenant: tenant.map(storable),
-            reason: reason.to_owned(),
-            error: storable(limited(error)),
-            attempts: 0,
-            died_at: now,
-            content_type: storable(content_type),
-            body,
-            requeued_as: None,
-        };
-        let mut tx = self.context.store().begin().await?;
-        self.bury(&mut tx, &letter).await?;
-        tx.commit().await?;
-        self.context.ring();
+        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data);
         Ok(())
     }
-}
 
-fn settled(attempt: &Attempt, changed: bool, now: DateTime<Utc>) -> Settled {
-    let report = &attempt.report;
-    let Some(error) = &report.failure else {
-        let outcome = match (&report.left_out, changed) {
-            (Some(_), _) => Outcome::Partial,
-            (None, true) => Outcome::Succeeded,
-            (None, false) => Outcome::Unchanged,
-        };
-        let error = report.left_out.clone();
-        return Settled { outcome: Some(outcome), dead: false, again_at: None, reason: None, error };
-    };
-    let made = u32::try_from(attempt.request.attempt).unwrap_or(u32::MAX);
-    let verdict = verdict(error, made, attempt.live.retries, now, &mut rand::rng());
-    let (outcome, again_at) = match verdict {
-        Verdict::Again(at) => (None, Some(at)),
-        Verdict::PutBack => (None, Some(now)),
-        Verdict::Dead if error.reason() == "expired" => (Some(Outcome::Expired), None),
-        Verdict::Dead => (Some(Outcome::Failed), None),
-    };
-    let dead = outcome == Some(Outcome::Failed);
-    Settled { outcome, dead, again_at, reason: Some(error.reason()), error: Some(limited(&error.to_string())) }
-}
-
-fn dead_letter(request: &Request, reason: &str, error: &str, now: DateTime<Utc>) -> DeadLetter {
-    DeadLetter {
-        id: new_id(now),
-        job: Some(request.id),
-        kind: Some(request.kind.clone()),
-        tenant: request.subject.clone(),
-        reason: reason.to_owned(),
-        error: limited(error),
-        attempts: request.attempt,
-        died_at: now,
-        content_type: "application/json".to_owned(),
-        body: request.to_native().to_string().into_bytes(),
-        requeued_as: None,
+    /// Waits a little before the database is tried again; an error when there is no time left for it.
+    async fn wait_for_database(&self, error: StoreError, tries: u32) -> Result<(), StoreError> {
+        if tries == 1 {
+            tracing::warn!(%error, "results wait for the database");
+        }
+        tokio::select! {
+            () = self.context.clock().sleep(std::time::Duration::from_secs(u64::from(tries.clamp(1, 10)))) => Ok(()),
+            () = self.interrupt.cancelled() => Err(error),
+        }
     }
 }
 
-/// At most [`ERROR_LIMIT`] bytes, cut between characters.
-fn limited(text: &str) -> String {
-    let end = (0..=ERROR_LIMIT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text[..end].to_owned()
+/// The request as its row is to have it: where it is to run, and when.
+fn as_recorded(attempt: &Attempt, member: &Member, settled: &Settled) -> Request {
+    let mut request = member.request.clone();
+    request.not_before = settled.again_at.unwrap_or(request.not_before);
+    if settled.is_no_attempt {
+        request.attempt -= 1;
+    }
+    if let Some(tenant) = &attempt.target.tenant {
+        request.cloud.get_or_insert_with(|| tenant.cloud.clone());
+    }
+    request
+}
+
+fn ending<'a>(attempt: &'a Attempt, settled: &'a Settled, now: DateTime<Utc>) -> Ending<'a> {
+    Ending {
+        tenant: attempt.target.tenant.as_ref().map(|tenant| tenant.uuid),
+        state: settled.outcome.map_or(JobState::Queued, Outcome::state),
+        outcome: settled.outcome,
+        started_at: Some(attempt.started_at),
+        finished_at: settled.outcome.map(|_| now),
+        reason: settled.reason,
+        error: settled.error.as_deref(),
+    }
+}
+
+/// Moves the counters, writes the log line, and says how it ended.
+fn tell(attempt: &Attempt, member: &Member, settled: Settled, now: DateTime<Utc>) -> Ended {
+    let request = &member.request;
+    let cloud = attempt.target.cloud(request);
+    let kind = crate::jobs::kind(&request.kind).map_or("unknown", |kind| kind.name);
+    let took = attempt.took(now);
+    let error = settled.error.as_deref().unwrap_or_default();
+    if let Some(reason) = settled.reason
+        && !settled.is_no_attempt
+    {
+        metrics::job_failed(cloud, kind, reason, settled.again_at.is_some());
+    }
+    let (id, tenant) = (request.id, request.subject.as_deref());
+    let Some(outcome) = settled.outcome else {
+        if settled.is_no_attempt {
+            tracing::debug!(job.id = %id, job.kind = kind, tenant, error, again_at = ?settled.again_at, "job is parked");
+        } else {
+            tracing::warn!(job.id = %id, job.kind = kind, tenant, error, again_at = ?settled.again_at, "job waits for another attempt");
+        }
+        return Ended::Parked { error: settled.error };
+    };
+    metrics::job_ended(cloud, kind, outcome, took);
+    let took = humantime::format_duration(took).to_string();
+    match outcome {
+        Outcome::Failed | Outcome::Expired => {
+            tracing::warn!(job.id = %id, job.kind = kind, tenant, took, error, "job failed");
+        }
+        Outcome::Partial => {
+            tracing::warn!(job.id = %id, job.kind = kind, tenant, took, error, "job ended with something left out");
+        }
+        Outcome::Unchanged => {
+            tracing::debug!(job.id = %id, job.kind = kind, tenant, took, "job ended, nothing changed")
+        }
+        Outcome::Succeeded | Outcome::Cancelled => {
+            tracing::info!(job.id = %id, job.kind = kind, tenant, took, outcome = outcome.as_str(), "job ended");
+        }
+    }
+    if settled.dead {
+        let reason = settled.reason.unwrap_or("failed").to_owned();
+        return Ended::Dead { reason, error: settled.error.unwrap_or_default() };
+    }
+    Ended::Done { outcome, left_out: settled.error }
 }

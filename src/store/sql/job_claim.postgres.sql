@@ -1,13 +1,12 @@
--- Waiting jobs whose time has come, and running ones whose owner is gone: there an attempt counts, for it may have
--- been what ended the owner.
+-- Waiting jobs whose time has come, or whose deadline passed: by priority, then each lane in turn. Clouds that have
+-- their share of this instance already are left out.
 UPDATE jobs
-SET state = 'running', attempt = attempt + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
-    started_at = $1, lease_owner = $2, lease_until = $3
+SET state = 'running', started_at = $1, lease_owner = $2, lease_until = $3
 WHERE id IN (
     SELECT id FROM jobs
-    WHERE (state = 'queued' AND not_before <= $1) OR (state = 'running' AND lease_until < $1)
-    ORDER BY priority DESC, not_before, id
+    WHERE state = 'queued' AND (not_before <= $1 OR deadline < $1) AND (cloud IS NULL OR cloud <> ALL ($5::TEXT[]))
+    ORDER BY priority DESC, turn, not_before, id
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, kind, cloud, tenant, subject, params, state, outcome, attempt, priority, source, digest, not_before, deadline, enqueued_at, started_at, finished_at, reason, error, trace, retry_of, producer, reply
+RETURNING id, kind, cloud, tenant, subject, params, state, outcome, attempt, priority, source, digest, not_before, deadline, enqueued_at, started_at, finished_at, reason, error, trace, retry_of, producer, reply, turn

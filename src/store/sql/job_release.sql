@@ -1,4 +1,4 @@
--- What this owner holds goes back to waiting; at a stop no attempt is counted, after a crash one is.
+-- What this owner holds goes back to waiting, and no attempt is counted: the daemon stops.
 UPDATE jobs
-SET state = 'queued', attempt = attempt + $2, lease_owner = NULL, lease_until = NULL
+SET state = 'queued', lease_owner = NULL, lease_until = NULL
 WHERE state = 'running' AND lease_owner = $1

@@ -27,9 +27,9 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
 
     app.cloud().limit_cores("tenant-001", 50).await;
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
     + findings change=limit expected=46 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=50 opened_at=T+2 resource_type=quotas severity=warning source=accepted state=open tenant=tenant-001
-    + jobs attempt=1 kind=pull_quotas not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events drift.quotas.opened
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -38,8 +38,8 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
     ");
 
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 kind=pull_quotas not_before=T+2 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+2 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_quotas.unchanged
     ~ findings <finding>: last_seen_at T+2 → T+3
     ~ resources tenant-001/quotas: last_attempt_at T+2 → T+3, last_success_at T+2 → T+3, observed_at T+2 → T+3
@@ -48,8 +48,8 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
 
     app.cloud().limit_cores("tenant-001", -1).await;
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 kind=pull_quotas not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events drift.quotas.changed
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -60,8 +60,8 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
 
     app.cloud().limit_cores("tenant-001", 46).await;
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 kind=pull_quotas not_before=T+4 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+4 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events drift.quotas.resolved
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -100,8 +100,8 @@ async fn accepting_takes_over_just_that_field(database: Database) {
     ");
 
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&DRIFT).await, @r"
-    + jobs attempt=1 kind=pull_quotas not_before=T+2 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&DRIFT).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+2 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_quotas.unchanged
     ~ findings <finding>: last_seen_at T+2 → T+3
     ");
@@ -139,9 +139,9 @@ async fn detect_drift_compares_with_a_new_expectation(database: Database) {
     let request =
         tenantd::model::job::Request { subject: Some("sim/tenant-001".into()), ..app.request("detect_drift") };
     app.deliver(request).await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
     + findings change=limit expected=10 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=46 opened_at=T+2 resource_type=quotas severity=warning source=declared state=open tenant=tenant-001
-    + jobs attempt=1 kind=detect_drift not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=sim/tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=detect_drift not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=sim/tenant-001 tenant=tenant-001
     + outbox events drift.quotas.opened
     + outbox events job.detect_drift.succeeded
     ");

@@ -34,7 +34,7 @@ async fn a_failing_service_costs_only_its_own_types(database: Database) {
     app.cloud().meddle("server_group_create", "tenant-001").await;
     app.run("pull", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
-    + jobs attempt=1 error=1 looks missed a service; the first: unavailable: volume answered 503 to quota_show of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull not_before=T+1 outcome=partial params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim error=1 looks missed a service; the first: unavailable: volume answered 503 to quota_show of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull not_before=T+1 outcome=partial params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull.partial
     + outbox events snapshot.quotas.changed
     + outbox events snapshot.server_groups.changed
@@ -55,8 +55,8 @@ async fn a_busy_service_is_asked_again_when_it_said(database: Database) {
     let busy = json!([{"service": "network", "kind": "status", "status": 503, "retry_after": 20, "count": 1}]);
     app.cloud().faults(busy).await;
     app.run("pull_floating_ips", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&["jobs", "resources", "dead_letters", "outbox"]).await, @r"
-    + jobs attempt=1 error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull_floating_ips not_before=T+21 params={} reason=unavailable source=test state=queued subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&["jobs", "resources", "dead_letters", "outbox"]).await, @"
+    + jobs attempt=1 cloud=sim error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull_floating_ips not_before=T+21 params={} reason=unavailable source=test state=queued subject=tenant-001 tenant=tenant-001
     + outbox events tenant.discovered
     + resources error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) error_reason=unavailable failures=1 last_attempt_at=T+1 resource_type=floating_ips tenant=tenant-001
     ");
@@ -81,7 +81,7 @@ async fn attempts_are_bounded(database: Database) {
     assert!(matches!(ended.as_slice(), [Ended::Parked { .. }, Ended::Dead { .. }]), "{ended:?}");
     assert_eq!(app.cloud().struck().await, [3]);
     assert_snapshot!(app.changes().await, @r#"
-    + dead_letters attempts=3 body={"id":"<job>","kind":"pull_floating_ips","params":{},"tenant":"tenant-001"} died_at=T+3 error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) job=<job> kind=pull_floating_ips reason=unavailable tenant=tenant-001
+    + dead_letters attempts=3 body={"cloud":"sim","id":"<job>","kind":"pull_floating_ips","params":{},"tenant":"tenant-001"} died_at=T+3 error=unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) job=<job> kind=pull_floating_ips reason=unavailable tenant=tenant-001
     + outbox dead pull_floating_ips
     + outbox events job.pull_floating_ips.failed
     ~ jobs <job>: attempt 1 → 3, error unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) → unavailable: network answered 503 to floating_ip_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>), not_before T+1 → T+2, outcome null → failed, state queued → failed
@@ -127,5 +127,5 @@ async fn an_interrupted_job_is_put_back_uncounted(database: Database) {
     };
     let (ended, ()) = tokio::join!(job, stop);
     assert!(matches!(ended, Ended::Parked { .. }), "{ended:?}");
-    assert_snapshot!(app.changes().await, @"+ jobs error=interrupted: the daemon stops kind=pull_floating_ips not_before=T+2 params={} reason=interrupted source=test state=queued subject=tenant-001 tenant=tenant-001");
+    assert_snapshot!(app.changes().await, @"+ jobs cloud=sim error=interrupted: the daemon stops kind=pull_floating_ips not_before=T+2 params={} reason=interrupted source=test state=queued subject=tenant-001 tenant=tenant-001");
 }

@@ -28,7 +28,7 @@ async fn rules_are_guarded(database: Database) {
     app.run("pull_security_groups", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @r#"
     + findings change=added field=rule ingress IPv4 tcp 22 from 0.0.0.0/0 last_seen_at=T+2 object=<id> object_name=tenant-001-sg2 observed={"cidr":null,"direction":"ingress","ethertype":"IPv4","port_max":22,"port_min":22,"protocol":"tcp"} opened_at=T+2 resource_type=security_groups severity=warning source=accepted state=open tenant=tenant-001
-    + jobs attempt=1 kind=pull_security_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_security_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events drift.security_groups.opened
     + outbox events job.pull_security_groups.succeeded
     + outbox events snapshot.security_groups.changed
@@ -37,8 +37,8 @@ async fn rules_are_guarded(database: Database) {
     "#);
     app.cloud().revert(&meddle).await;
     app.run("pull_security_groups", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&DRIFT).await, @r"
-    + jobs attempt=1 kind=pull_security_groups not_before=T+2 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&DRIFT).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_security_groups not_before=T+2 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events drift.security_groups.resolved
     + outbox events job.pull_security_groups.succeeded
     + outbox events snapshot.security_groups.changed
@@ -47,7 +47,7 @@ async fn rules_are_guarded(database: Database) {
     app.cloud().meddle("rule_remove", "tenant-001").await;
     app.run("pull_security_groups", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&DRIFT).await, @r#"
-    + jobs attempt=1 kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_security_groups not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + jobs cloud=sim kind=pull_security_groups not_before=T+64 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_security_groups.succeeded
     + outbox events snapshot.security_groups.changed
@@ -70,8 +70,8 @@ async fn rules_are_followed(database: Database) {
     app.changes().await;
     let meddle = app.cloud().meddle("rule_add", "tenant-001").await;
     app.run("pull_security_groups", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 kind=pull_security_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 cloud=sim kind=pull_security_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_security_groups.succeeded
     + outbox events snapshot.security_groups.changed
     + snapshots body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 4 rules] first_seen_at=T+2 last_seen_at=T+2 resource_type=security_groups tenant=tenant-001
@@ -80,8 +80,8 @@ async fn rules_are_followed(database: Database) {
     ");
     app.cloud().revert(&meddle).await;
     app.run("pull_security_groups", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&DRIFT).await, @r"
-    + jobs attempt=1 kind=pull_security_groups not_before=T+2 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&DRIFT).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_security_groups not_before=T+2 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_security_groups.succeeded
     + outbox events snapshot.security_groups.changed
     ~ expectations tenant-001/security_groups: body [default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 4 rules] → [default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules], set_at T+2 → T+3
@@ -106,7 +106,7 @@ async fn a_removed_group_is_believed_at_the_second_look(database: Database) {
     let meddle = app.cloud().meddle("server_group_delete", "tenant-001").await;
     app.run("pull_server_groups", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&DRIFT).await, @r#"
-    + jobs attempt=1 kind=pull_server_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_server_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + jobs cloud=sim kind=pull_server_groups not_before=T+62 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_server_groups.succeeded
     + outbox events snapshot.server_groups.changed
@@ -114,8 +114,8 @@ async fn a_removed_group_is_believed_at_the_second_look(database: Database) {
     "#);
     // One more look within the spacing confirms nothing and enqueues nothing more.
     app.run("pull_server_groups", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&DRIFT).await, @r"
-    + jobs attempt=1 kind=pull_server_groups not_before=T+2 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&DRIFT).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_server_groups not_before=T+2 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_server_groups.unchanged
     ");
     app.advance(60);
@@ -129,8 +129,8 @@ async fn a_removed_group_is_believed_at_the_second_look(database: Database) {
     "#);
     app.cloud().revert(&meddle).await;
     app.run("pull_server_groups", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&DRIFT).await, @r"
-    + jobs attempt=1 kind=pull_server_groups not_before=T+64 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&DRIFT).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_server_groups not_before=T+64 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events drift.server_groups.resolved
     + outbox events job.pull_server_groups.succeeded
     + outbox events snapshot.server_groups.changed
@@ -145,7 +145,7 @@ async fn a_removed_group_is_followed_at_the_second_look(database: Database) {
     app.cloud().meddle("server_group_delete", "tenant-001").await;
     app.run("pull_server_groups", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&DRIFT).await, @r#"
-    + jobs attempt=1 kind=pull_server_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_server_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + jobs cloud=sim kind=pull_server_groups not_before=T+62 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_server_groups.succeeded
     + outbox events snapshot.server_groups.changed

@@ -20,12 +20,12 @@ const PULLS: [&str; 5] = ["pull", "pull_quotas", "pull_security_groups", "pull_f
 async fn a_first_pull_accepts_what_is_there(database: Database) {
     let app = TestApp::start(&database).await;
     app.run("pull", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
     + expectations author=first observation body=[15 quotas, vcpu 46] resource_type=quotas set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[3 addresses] resource_type=floating_ips set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] resource_type=security_groups set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[tenant-001-group0, tenant-001-group1] resource_type=server_groups set_at=T+1 source=accepted tenant=tenant-001
-    + jobs attempt=1 kind=pull not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull.succeeded
     + outbox events snapshot.floating_ips.changed
     + outbox events snapshot.quotas.changed
@@ -43,8 +43,8 @@ async fn a_first_pull_accepts_what_is_there(database: Database) {
     + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
     ");
     app.run("pull", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @r"
-    + jobs attempt=1 kind=pull not_before=T+1 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 cloud=sim kind=pull not_before=T+1 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull.unchanged
     ~ resources tenant-001/floating_ips: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
     ~ resources tenant-001/quotas: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use tenantd::jobs::runner::{Ended, Origin};
 use tenantd::store::{StoreError, schema_version, sql};
 
 use crate::support::{Database, Engine, TestApp, on_both_databases};
@@ -70,8 +71,8 @@ async fn concurrent_writers_all_succeed(database: Database) {
         subject: Some(subjects[number % 2].clone()),
         ..app.request(kinds[number % kinds.len()])
     });
-    let ended = join_all(requests.map(|request| app.deliver(request))).await;
-    assert!(ended.iter().all(|ended| matches!(ended, tenantd::jobs::runner::Ended::Done { .. })), "{ended:?}");
+    let ended = join_all(requests.map(|request| app.runner.run(request, Origin::Delivery))).await;
+    assert!(ended.iter().all(|ended| matches!(ended, Ok(Ended::Done { .. }))), "{ended:?}");
     let rows = crate::support::rows::all(&database).await;
     let count = |table: &str| rows.keys().filter(|(name, _)| name == table).count();
     assert_eq!([count("jobs"), count("tenants"), count("snapshots"), count("expectations")], [40, 2, 8, 8]);

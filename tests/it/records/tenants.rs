@@ -126,8 +126,8 @@ async fn a_deleted_project_is_marked(database: Database) {
 async fn an_unknown_tenant_is_looked_up_and_announced(database: Database) {
     let app = TestApp::start(&database).await;
     app.run("pull_floating_ips", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&["tenants", "outbox", "jobs"]).await, @r"
-    + jobs attempt=1 kind=pull_floating_ips not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    assert_snapshot!(app.changes_in(&["tenants", "outbox", "jobs"]).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_floating_ips not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_floating_ips.succeeded
     + outbox events snapshot.floating_ips.changed
     + outbox events tenant.discovered

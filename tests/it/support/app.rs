@@ -15,7 +15,7 @@ use tenantd::jobs::runner::{Ended, Origin, Runner};
 use tenantd::model::ids::named_id;
 use tenantd::model::job::{Job, Request};
 use tenantd::model::{Observation, Tenant};
-use tenantd::store::jobs::Hold;
+use tenantd::store::holds::Hold;
 use tokio_util::sync::CancellationToken;
 
 use super::cloud::{Login, SimulatedCloud};
@@ -166,8 +166,8 @@ impl TestApp {
     /// Takes what waits and whose time has come.
     pub async fn claim(&self) -> Vec<Job> {
         let now = self.context.clock().now();
-        let hold = Hold { owner: self.context.instance(), until: now + chrono::Duration::hours(1) };
-        self.context.store().claim_jobs(hold, now, 100).await.unwrap()
+        let hold = Hold { owner: self.context.owner(), until: now + chrono::Duration::hours(1) };
+        self.context.store().claim_jobs(hold, now, 100, &[]).await.unwrap()
     }
 
     /// Moves the clock.

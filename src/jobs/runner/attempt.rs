@@ -1,0 +1,60 @@
+//! One run of one job or of several equal ones, from its start to its record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::flights::Flight;
+use crate::jobs::context::Live;
+use crate::jobs::effects::Tally;
+use crate::jobs::{JobError, Report};
+use crate::model::Tenant;
+use crate::model::job::Request;
+
+/// One job among those that a run serves.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub request: Request,
+    pub flight: Flight,
+}
+
+/// Whom a job concerns, once that is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Target {
+    pub tenant: Option<Tenant>,
+    /// The only cloud there is, when the request names none.
+    pub only_cloud: Option<String>,
+}
+
+/// One run with what it brought.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub members: Vec<Member>,
+    pub target: Target,
+    pub live: Arc<Live>,
+    pub started_at: DateTime<Utc>,
+    pub report: Report,
+    /// What was recorded of it so far.
+    pub tally: Tally,
+}
+
+impl Target {
+    /// The cloud for metrics and events: `all` when a request is for every one.
+    pub fn cloud<'a>(&'a self, request: &'a Request) -> &'a str {
+        let of_tenant = self.tenant.as_ref().map(|it| it.cloud.as_str());
+        self.only_cloud.as_deref().or(of_tenant).or(request.cloud.as_deref()).unwrap_or("all")
+    }
+}
+
+impl Attempt {
+    /// How long it took.
+    pub fn took(&self, now: DateTime<Utc>) -> Duration {
+        (now - self.started_at).to_std().unwrap_or_default()
+    }
+
+    /// Why it failed for one of its members.
+    pub fn failure(&self, member: &Member) -> Option<&JobError> {
+        if member.flight.end.is_cancelled() { Some(&JobError::Cancelled) } else { self.report.failure.as_ref() }
+    }
+}

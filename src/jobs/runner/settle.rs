@@ -1,0 +1,55 @@
+//! What an attempt comes to for one job: a pure function of how it went and what the job allows.
+
+use chrono::{DateTime, Utc};
+
+use super::attempt::{Attempt, Member};
+use super::bury::limited;
+use crate::jobs::JobError;
+use crate::jobs::verdict::{Verdict, verdict};
+use crate::model::job::Outcome;
+
+/// What an attempt comes to.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// None when the job waits again.
+    pub outcome: Option<Outcome>,
+    pub dead: bool,
+    pub again_at: Option<DateTime<Utc>>,
+    pub reason: Option<&'static str>,
+    pub error: Option<String>,
+    /// Whether it neither counts nor failed.
+    pub is_no_attempt: bool,
+}
+
+/// What `attempt` comes to for `member`; `changed` tells whether anything was different from before.
+pub(super) fn settled(attempt: &Attempt, member: &Member, changed: bool, now: DateTime<Utc>) -> Settled {
+    let Some(error) = attempt.failure(member) else {
+        let left_out = attempt.report.left_out.clone();
+        let outcome = match (&left_out, changed) {
+            (Some(_), _) => Outcome::Partial,
+            (None, true) => Outcome::Succeeded,
+            (None, false) => Outcome::Unchanged,
+        };
+        let (dead, again_at, reason, is_no_attempt) = (false, None, None, false);
+        return Settled { outcome: Some(outcome), dead, again_at, reason, error: left_out, is_no_attempt };
+    };
+    let made = u32::try_from(member.request.attempt).unwrap_or(u32::MAX);
+    let (mut outcome, mut again_at) = match verdict(error, made, attempt.live.retries, now, &mut rand::rng()) {
+        Verdict::Again(at) => (None, Some(at)),
+        Verdict::PutBack => (None, Some(now)),
+        Verdict::Over => (Some(Outcome::Cancelled), None),
+        Verdict::Dead if error.reason() == "expired" => (Some(Outcome::Expired), None),
+        Verdict::Dead => (Some(Outcome::Failed), None),
+    };
+    let (mut reason, mut text) = (error.reason(), error.to_string());
+    if let (Some(deadline), Some(at)) = (member.request.deadline, again_at)
+        && at > deadline
+        && !matches!(error, JobError::Interrupted)
+    {
+        text = format!("its deadline passes before another attempt; the last one: {text}");
+        (outcome, again_at, reason) = (Some(Outcome::Expired), None, "expired");
+    }
+    let is_no_attempt = error.is_no_attempt();
+    let dead = outcome == Some(Outcome::Failed);
+    Settled { outcome, dead, again_at, reason: Some(reason), error: Some(limited(&text)), is_no_attempt }
+}

@@ -1,0 +1,79 @@
+//! The common look: everything as it was, as expected, and nothing to say about it. Such looks are noted many at once,
+//! without reading or comparing what is stored.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Effect;
+use super::context::Context;
+use crate::drift::rules::Rules;
+use crate::model::body::hex_digest;
+use crate::model::{Observation, ResourceType};
+use crate::store::resources::{Known, SeenAgain};
+use crate::store::{StoreError, Tx};
+
+/// What stands for "in order": which snapshot with which content was compared with which expectation by which rules.
+/// None of them can change without changing it.
+pub(super) fn fingerprint(
+    snapshot: Uuid,
+    digest: &str,
+    expected_since: Option<DateTime<Utc>>,
+    rules: &Rules,
+) -> String {
+    let since = expected_since.map(|since| since.timestamp_micros());
+    hex_digest(format!("{snapshot} {digest} {since:?} {rules:?}"))
+}
+
+/// Takes hold of everything that was looked at, and notes the looks that found nothing new; for each effect, whether it
+/// is done with.
+pub(super) async fn pass_over(
+    context: &Context,
+    rules: &Rules,
+    tx: &mut Tx,
+    effects: &[&Effect],
+) -> Result<Vec<bool>, StoreError> {
+    let observed = |effect: &&Effect| match effect {
+        Effect::Observed { tenant, observation } => Some((tenant.uuid, observation.body.resource_type())),
+        _ => None,
+    };
+    let mut keys: Vec<(Uuid, ResourceType)> = effects.iter().filter_map(observed).collect();
+    keys.sort_unstable_by_key(|(tenant, resource_type)| (*tenant, resource_type.as_str()));
+    keys.dedup();
+    if keys.is_empty() {
+        return Ok(vec![false; effects.len()]);
+    }
+    let known = tx.known_resources(&keys).await?;
+    let mut known: BTreeMap<(Uuid, ResourceType), Known> =
+        known.into_iter().map(|known| ((known.tenant, known.resource_type), known)).collect();
+    let (mut passed, mut seen) = (Vec::with_capacity(effects.len()), Vec::new());
+    for effect in effects {
+        let again = match effect {
+            // Of two looks at the same in one group, the second is compared the long way.
+            Effect::Observed { tenant, observation } => known
+                .remove(&(tenant.uuid, observation.body.resource_type()))
+                .and_then(|known| seen_again(&known, observation, rules)),
+            _ => None,
+        };
+        passed.push(again.is_some());
+        seen.extend(again);
+    }
+    if !seen.is_empty() {
+        tx.seen_again(&seen, context.clock().now()).await?;
+    }
+    Ok(passed)
+}
+
+/// A look that brought nothing new and came later than the last.
+fn seen_again(known: &Known, observation: &Observation, rules: &Rules) -> Option<SeenAgain> {
+    let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
+    let is_whole = !observation.is_partial() && observation.trouble.is_none();
+    let is_later = known.observed_at.is_none_or(|applied| applied < observation.asked_at);
+    let digest = observation.body.digest();
+    if !is_whole || !is_later || fingerprint(snapshot, &digest, known.expected_since, rules) != settled {
+        return None;
+    }
+    let (tenant, resource_type, asked_at) = (known.tenant, known.resource_type, observation.asked_at);
+    Some(SeenAgain { tenant, resource_type, snapshot, asked_at })
+}

@@ -1,0 +1,226 @@
+//! Who works on which job: taken by a lease that its holder keeps renewing, ended only by its holder.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::jobs::{Ending, Row, bind_request};
+use super::{Inner, Pools, Store, StoreError, Tx, sql, write};
+use crate::model::job::{Job, Outcome, Request};
+
+/// Who works on a job, and until when nobody else may.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold<'a> {
+    /// The process.
+    pub owner: &'a str,
+    /// When the hold ends.
+    pub until: DateTime<Utc>,
+}
+
+/// A job that is still held.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Renewed {
+    /// The job.
+    pub id: Uuid,
+    /// When someone asked for its end.
+    pub cancel_asked_at: Option<DateTime<Utc>>,
+}
+
+/// A delivery with the tenant that it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivered<'a> {
+    /// What is asked for.
+    pub request: &'a Request,
+    /// For whom, when that is known.
+    pub tenant: Option<Uuid>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Claimed {
+    #[sqlx(flatten)]
+    row: Row,
+    turn: i64,
+}
+
+impl Store {
+    /// Takes up to `count` jobs whose time has come: by priority, then each lane in turn, none of the clouds `except`.
+    pub async fn claim_jobs(
+        &self,
+        hold: Hold<'_>,
+        now: DateTime<Utc>,
+        count: i64,
+        except: &[String],
+    ) -> Result<Vec<Job>, StoreError> {
+        let mut tx = self.begin().await?;
+        let claimed: Vec<Claimed> = match &mut tx.inner {
+            Inner::Sqlite(transaction) => {
+                let query = sqlx::query_as(sql::JOB_CLAIM_SQLITE).bind(now).bind(hold.owner).bind(hold.until);
+                query.bind(count).bind(Json(except)).fetch_all(&mut **transaction).await?
+            }
+            Inner::Postgres(transaction) => {
+                let query = sqlx::query_as(sql::JOB_CLAIM_POSTGRES).bind(now).bind(hold.owner).bind(hold.until);
+                query.bind(count).bind(except).fetch_all(&mut **transaction).await?
+            }
+        };
+        tx.commit().await?;
+        let with_turn = |claimed: Claimed| Ok((claimed.turn, Job::try_from(claimed.row)?));
+        let mut jobs: Vec<(i64, Job)> = claimed.into_iter().map(with_turn).collect::<Result<_, StoreError>>()?;
+        // Neither database promises an order of what an update returns.
+        jobs.sort_by_key(|(turn, Job { request, .. })| {
+            (Reverse(request.priority), *turn, request.not_before, request.id)
+        });
+        Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+
+    /// Lets jobs wait again whose holders are gone; how many.
+    pub async fn rescue_jobs(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let rescued = write!(tx, connection => sqlx::query(sql::JOB_RESCUE).bind(now).execute(connection).await
+            .map(|done| done.rows_affected()))?;
+        tx.commit().await?;
+        Ok(rescued)
+    }
+
+    /// Renews the hold on jobs; those that are missing in the answer are lost.
+    pub async fn renew_jobs(&self, ids: &[Uuid], hold: Hold<'_>) -> Result<Vec<Renewed>, StoreError> {
+        let mut tx = self.begin().await?;
+        let renewed = match &mut tx.inner {
+            Inner::Sqlite(transaction) => {
+                let mut renewed = Vec::new();
+                for id in ids {
+                    let query = sqlx::query_as(sql::JOB_RENEW_SQLITE).bind(id).bind(hold.owner).bind(hold.until);
+                    renewed.extend(query.fetch_optional(&mut **transaction).await?);
+                }
+                renewed
+            }
+            Inner::Postgres(transaction) => {
+                let query = sqlx::query_as(sql::JOB_RENEW_POSTGRES).bind(ids).bind(hold.owner).bind(hold.until);
+                query.fetch_all(&mut **transaction).await?
+            }
+        };
+        tx.commit().await?;
+        Ok(renewed)
+    }
+
+    /// Gives back what `owner` holds, uncounted: the daemon stops.
+    pub async fn release_jobs(&self, owner: &str) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let released = write!(tx, connection => sqlx::query(sql::JOB_RELEASE).bind(owner).execute(connection).await
+            .map(|done| done.rows_affected()))?;
+        tx.commit().await?;
+        Ok(released)
+    }
+
+    /// Whether this database is shared by several daemons.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+}
+
+impl Tx {
+    /// Takes hold of deliveries that no one has seen before; which.
+    pub async fn start_jobs(
+        &mut self,
+        deliveries: &[Delivered<'_>],
+        hold: Hold<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        match &mut self.inner {
+            Inner::Sqlite(transaction) => {
+                let mut started: Vec<Uuid> = Vec::new();
+                for Delivered { request, tenant } in deliveries {
+                    let query = sqlx::query_scalar::<_, Uuid>(sql::JOB_START_SQLITE);
+                    let query = bind_request!(query, request, *tenant);
+                    let query = query.bind(now).bind(hold.owner).bind(hold.until);
+                    started.extend(query.fetch_optional(&mut **transaction).await?);
+                }
+                Ok(started)
+            }
+            Inner::Postgres(transaction) => {
+                macro_rules! column {
+                    ($request:ident => $value:expr) => {
+                        deliveries.iter().map(|Delivered { request: $request, .. }| $value).collect::<Vec<_>>()
+                    };
+                }
+                Ok(sqlx::query_scalar(sql::JOB_START_POSTGRES)
+                    .bind(column!(request => request.id))
+                    .bind(column!(request => request.kind.as_str()))
+                    .bind(column!(request => request.cloud.as_deref()))
+                    .bind(deliveries.iter().map(|delivered| delivered.tenant).collect::<Vec<_>>())
+                    .bind(column!(request => request.subject.as_deref()))
+                    .bind(column!(request => Json(&request.params)))
+                    .bind(column!(request => request.attempt))
+                    .bind(column!(request => request.priority))
+                    .bind(column!(request => request.source.as_str()))
+                    .bind(column!(request => request.digest()))
+                    .bind(column!(request => request.not_before))
+                    .bind(column!(request => request.deadline))
+                    .bind(column!(request => request.enqueued_at))
+                    .bind(column!(request => request.trace.as_deref()))
+                    .bind(column!(request => request.retry_of))
+                    .bind(column!(request => request.producer.as_deref()))
+                    .bind(column!(request => request.reply.as_ref().map(Json)))
+                    .bind(now)
+                    .bind(hold.owner)
+                    .bind(hold.until)
+                    .fetch_all(&mut **transaction)
+                    .await?)
+            }
+        }
+    }
+
+    /// Gives a job back to the table, with what its last attempt said; false when `owner` does not hold it any more.
+    pub async fn park_job(&mut self, request: &Request, ending: &Ending<'_>, owner: &str) -> Result<bool, StoreError> {
+        let parked = write!(self, connection => sqlx::query(sql::JOB_PARK)
+            .bind(request.id).bind(owner).bind(&request.cloud).bind(ending.tenant).bind(request.attempt)
+            .bind(request.not_before).bind(ending.reason).bind(ending.error).bind(request.lane())
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        self.news.jobs |= parked > 0;
+        Ok(parked > 0)
+    }
+
+    /// Ends jobs; the ids of those that `owner` held, the others are someone else's.
+    pub async fn finish_jobs(
+        &mut self,
+        ended: &[(&Request, Ending<'_>)],
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        match &mut self.inner {
+            Inner::Sqlite(transaction) => {
+                let mut finished: Vec<Uuid> = Vec::new();
+                for (request, ending) in ended {
+                    let query = sqlx::query_scalar::<_, Uuid>(sql::JOB_FINISH_SQLITE).bind(request.id).bind(owner);
+                    let query = query.bind(ending.state.as_str()).bind(ending.outcome.map(Outcome::as_str));
+                    let query = query.bind(&request.cloud).bind(ending.tenant).bind(request.attempt);
+                    let query = query.bind(ending.started_at).bind(now).bind(ending.reason).bind(ending.error);
+                    finished.extend(query.fetch_optional(&mut **transaction).await?);
+                }
+                Ok(finished)
+            }
+            Inner::Postgres(transaction) => {
+                macro_rules! column {
+                    ($request:pat, $ending:pat => $value:expr) => {
+                        ended.iter().map(|($request, $ending)| $value).collect::<Vec<_>>()
+                    };
+                }
+                Ok(sqlx::query_scalar(sql::JOB_FINISH_POSTGRES)
+                    .bind(column!(request, _ => request.id))
+                    .bind(owner)
+                    .bind(column!(_, ending => ending.state.as_str()))
+                    .bind(column!(_, ending => ending.outcome.map(Outcome::as_str)))
+                    .bind(column!(request, _ => request.cloud.as_deref()))
+                    .bind(column!(_, ending => ending.tenant))
+                    .bind(column!(request, _ => request.attempt))
+                    .bind(column!(_, ending => ending.started_at))
+                    .bind(now)
+                    .bind(column!(_, ending => ending.reason))
+                    .bind(column!(_, ending => ending.error))
+                    .fetch_all(&mut **transaction)
+                    .await?)
+            }
+        }
+    }
+}
