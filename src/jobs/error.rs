@@ -40,6 +40,9 @@ pub enum JobError {
     /// Its cloud has its share of the places already; the attempt does not count.
     #[error("waits for its cloud's share of the workers")]
     Crowded,
+    /// Another job changes the same tenant; the attempt does not count.
+    #[error("waits for another job that changes the same tenant")]
+    Leased,
     /// Someone ended it.
     #[error("cancelled")]
     Cancelled,
@@ -62,13 +65,14 @@ impl JobError {
             Self::Retry { reason, .. } | Self::GiveUp { reason, .. } => reason,
             Self::Interrupted => "interrupted",
             Self::Crowded => "crowded",
+            Self::Leased => "leased",
             Self::Cancelled => "cancelled",
         }
     }
 
     /// Whether the attempt was none: it neither counts nor failed.
     pub const fn is_no_attempt(&self) -> bool {
-        matches!(self, Self::Interrupted | Self::Crowded | Self::Cancelled)
+        matches!(self, Self::Interrupted | Self::Crowded | Self::Leased | Self::Cancelled)
     }
 
     fn classified<E>(error: E, reason: &'static str) -> Self

@@ -40,6 +40,7 @@ use context::{Context, Live};
 pub use effects::Effect;
 pub use error::JobError;
 pub use pull::part_id;
+pub use runner::Lease;
 
 /// What a job gets.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub struct Call {
     pub request: Request,
     /// The tenant, when it is for one.
     pub tenant: Option<Tenant>,
+    /// The right to change the tenant, for kinds that write.
+    pub lease: Option<Arc<Lease>>,
 }
 
 /// What a job brings back.

@@ -29,6 +29,7 @@ mod coalesce;
 mod commit;
 mod flights;
 mod gate;
+mod lease;
 mod settle;
 
 use admission::{Admitted, Arrival};
@@ -41,6 +42,7 @@ pub use flights::TERM;
 use flights::{Flight, Flights};
 use gate::Gate;
 pub use gate::Place;
+pub use lease::Lease;
 
 /// Deliveries admitted in one transaction at most.
 const ADMITTED_AT_ONCE: usize = 128;
@@ -127,6 +129,7 @@ struct Inner {
 struct Prepared {
     kind: &'static Kind,
     target: Target,
+    lease: Option<Arc<Lease>>,
 }
 
 impl Runner {
@@ -241,8 +244,11 @@ impl Runner {
         };
         tracing::Span::current().record("cloud.name", prepared.target.cloud(&member.request));
         let cloud = prepared.target.cloud(&member.request).to_owned();
-        if prepared.kind.writes || cloud == "all" {
-            return self.run_group(None, (member, Vec::new()), prepared, &live, (origin, place)).await;
+        if prepared.kind.writes {
+            return self.run_alone_on_tenant(member, prepared, &live, (origin, place)).await;
+        }
+        if cloud == "all" {
+            return self.run_group(None, member, prepared, &live, (origin, place)).await;
         }
         let key = Key {
             cloud,
@@ -259,7 +265,7 @@ impl Runner {
                 // Who has to wait for the run before leaves its place to others.
                 let place = place.filter(|_| lead.is_free());
                 lead.turn().await;
-                self.run_group(Some(lead), (*member, Vec::new()), prepared, &live, (origin, place)).await
+                self.run_group(Some(lead), *member, prepared, &live, (origin, place)).await
             }
         }
     }
@@ -291,26 +297,45 @@ impl Runner {
         if request.scope() == Scope::All && live.clouds.len() == 1 {
             target.only_cloud = live.clouds.keys().next().cloned();
         }
-        Ok(Prepared { kind, target })
+        Ok(Prepared { kind, target, lease: None })
+    }
+
+    /// Runs a job that changes a tenant, once no other does; until then it waits in the table.
+    async fn run_alone_on_tenant(
+        &self,
+        member: Member,
+        mut prepared: Prepared,
+        live: &Arc<Live>,
+        (origin, place): (Origin, Option<Place>),
+    ) -> Result<Ended, StoreError> {
+        let Some(tenant) = prepared.target.tenant.as_ref().map(|tenant| tenant.uuid) else {
+            return self.run_group(None, member, prepared, live, (origin, place)).await;
+        };
+        let Some(lease) = Lease::take(&self.inner.context, tenant, member.request.id).await? else {
+            return self.settle_alone(member, prepared.target, live, Report::failed(JobError::Leased)).await;
+        };
+        let lease = Arc::new(lease);
+        prepared.lease = Some(Arc::clone(&lease));
+        let ended = self.run_group(None, member, prepared, live, (origin, place)).await;
+        lease.give_back().await;
+        ended
     }
 
     /// Runs a job for everyone who asked for it, once there is a place; how it ended for the first.
     async fn run_group(
         &self,
         mut lead: Option<Lead>,
-        (leader, mut riders): (Member, Vec<Rider>),
+        leader: Member,
         prepared: Prepared,
         live: &Arc<Live>,
         (origin, place): (Origin, Option<Place>),
     ) -> Result<Ended, StoreError> {
-        let Prepared { kind, target } = prepared;
+        let Prepared { kind, target, lease } = prepared;
         let shared = live.names().len() > 1;
         let tenant = target.tenant.as_ref().map(|tenant| tenant.uuid);
         let cloud = target.cloud(&leader.request).to_owned();
         let pass = self.inner.gate.enter((&cloud, shared), tenant, origin, place).await;
-        if let Some(lead) = &mut lead {
-            riders.extend(lead.depart());
-        }
+        let riders = lead.as_mut().map(Lead::depart).unwrap_or_default();
         let (mut members, mut answers) = (vec![leader], Vec::with_capacity(riders.len()));
         for Rider { member, answer } in riders {
             members.push(member);
@@ -318,13 +343,13 @@ impl Runner {
         }
         let started_at = self.inner.context.clock().now();
         let report = match &pass {
-            Ok(_) => self.guarded(&members, &target, live, kind).await,
+            Ok(_) => self.guarded(&members, &target, live, (kind, lease.as_ref())).await,
             Err(_) => Report::failed(JobError::Crowded),
         };
         // The requests are over: the place is free while the result is written down.
         drop(pass);
         let tally = Tally::default();
-        let attempt = Attempt { members, target, live: Arc::clone(live), started_at, report, tally };
+        let attempt = Attempt { members, target, live: Arc::clone(live), started_at, report, tally, lease };
         let mut endings = self.settle(attempt).await?.into_iter();
         let first = endings.next();
         for (answer, ended) in answers.into_iter().zip(endings) {
@@ -342,7 +367,7 @@ impl Runner {
     ) -> Result<Ended, StoreError> {
         let started_at = self.inner.context.clock().now();
         let (members, live, tally) = (vec![member], Arc::clone(live), Tally::default());
-        let endings = self.settle(Attempt { members, target, live, started_at, report, tally }).await?;
+        let endings = self.settle(Attempt { members, target, live, started_at, report, tally, lease: None }).await?;
         endings.into_iter().next().ok_or_else(|| StoreError::NotRecorded("it was not answered".to_owned()))
     }
 
@@ -355,7 +380,13 @@ impl Runner {
     }
 
     /// Runs the job; whatever it does, a report comes back.
-    async fn guarded(&self, members: &[Member], target: &Target, live: &Arc<Live>, kind: &Kind) -> Report {
+    async fn guarded(
+        &self,
+        members: &[Member],
+        target: &Target,
+        live: &Arc<Live>,
+        (kind, lease): (&Kind, Option<&Arc<Lease>>),
+    ) -> Report {
         let now = self.inner.context.clock().now();
         let Some(first) = members.iter().find(|member| !member.flight.end.is_cancelled()) else {
             return Report::failed(JobError::Cancelled);
@@ -367,9 +398,15 @@ impl Runner {
         request.cloud = request.cloud.or_else(|| target.only_cloud.clone());
         let _running = metrics::job_running(target.cloud(&request), kind.name);
         let (context, live, tenant) = (self.inner.context.clone(), Arc::clone(live), target.tenant.clone());
-        let job = match (kind.start)(Call { context, live, request, tenant }) {
+        let job = match (kind.start)(Call { context, live, request, tenant, lease: lease.cloned() }) {
             Ok(job) => job,
             Err(why) => return Report::failed(JobError::give_up("invalid_params", why)),
+        };
+        let lost = async {
+            match lease {
+                Some(lease) => lease.keep().await,
+                None => std::future::pending().await,
+            }
         };
         let nobody_waits = join_all(members.iter().map(|member| member.flight.end.cancelled()));
         tokio::select! {
@@ -383,6 +420,7 @@ impl Runner {
                 Report::failed(JobError::retry("job_timeout", format!("{} did not end within {limit}", kind.name)))
             }
             () = self.inner.interrupt.cancelled() => Report::failed(JobError::Interrupted),
+            () = lost => Report::failed(JobError::Interrupted),
             _ = nobody_waits => Report::failed(JobError::Cancelled),
         }
     }
@@ -431,7 +469,7 @@ mod tests {
         let flight = runner.inner.flights.take_off(request.id).await;
         let members = [Member { request, flight }];
         let (target, live) = (Target::default(), context.live());
-        let running = runner.guarded(&members, &target, &live, kind);
+        let running = runner.guarded(&members, &target, &live, (kind, None));
         tokio::pin!(running);
         assert!(futures::poll!(running.as_mut()).is_pending());
         meanwhile(&clock, &interrupt, &members[0]);

@@ -21,7 +21,7 @@ pub enum Verdict {
     Over,
 }
 
-/// The shortest wait of a job whose cloud has its share already.
+/// The shortest wait of a job whose cloud has its share already, or whose tenant is being changed.
 const CROWDED_WAIT: Duration = Duration::from_secs(1);
 
 /// Decides after the `attempt`-th attempt (counted from 1) failed at `now`.
@@ -29,7 +29,7 @@ pub fn verdict(error: &JobError, attempt: u32, retries: Retries, now: DateTime<U
     match error {
         JobError::Interrupted => Verdict::PutBack,
         JobError::Cancelled => Verdict::Over,
-        JobError::Crowded => {
+        JobError::Crowded | JobError::Leased => {
             let delay = CROWDED_WAIT + CROWDED_WAIT.mul_f64(random.random::<f64>());
             Verdict::Again(now + chrono::Duration::from_std(delay).unwrap_or_default())
         }

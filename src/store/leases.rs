@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Store, StoreError, sql, write};
+use super::{Store, StoreError, Tx, sql, write};
 
 impl Store {
     /// Takes or renews the lease `name` until `until`; its token, or none while another holds it.
@@ -27,5 +27,20 @@ impl Store {
             .execute(connection).await.map(drop))?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+impl Tx {
+    /// Whether `owner` still holds the lease that it got `token` for; nobody takes it before the transaction has ended.
+    pub async fn holds_lease(
+        &mut self,
+        name: &str,
+        owner: &str,
+        token: i64,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let held = write!(self, connection => sqlx::query(sql::LEASE_HELD)
+            .bind(name).bind(owner).bind(token).bind(now).execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(held > 0)
     }
 }

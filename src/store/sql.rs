@@ -47,6 +47,7 @@ statements! {
     JOB_START_SQLITE = "job_start.sqlite",
     JOB_WAITING = "job_waiting",
     LEASE_GIVE_BACK = "lease_give_back",
+    LEASE_HELD = "lease_held",
     LEASE_TAKE = "lease_take",
     OUTBOX_COUNT = "outbox_count",
     OUTBOX_INSERT_POSTGRES = "outbox_insert.postgres",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::flights::Flight;
+use super::lease::Lease;
 use crate::jobs::context::Live;
 use crate::jobs::effects::Tally;
 use crate::jobs::{JobError, Report};
@@ -37,6 +38,8 @@ pub(super) struct Attempt {
     pub report: Report,
     /// What was recorded of it so far.
     pub tally: Tally,
+    /// The right to change the tenant, where it did.
+    pub lease: Option<Arc<Lease>>,
 }
 
 impl Target {

@@ -11,11 +11,11 @@ use super::Ended;
 use super::attempt::{Attempt, Member};
 use super::bury::{bury, dead_letter};
 use super::settle::{Settled, settled};
-use crate::jobs::Effect;
 use crate::jobs::context::Context;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
 use crate::jobs::settled::pass_over;
+use crate::jobs::{Effect, JobError, Report};
 use crate::model::ids::new_id;
 use crate::model::job::{JobState, Outcome, Request};
 use crate::retry::Retryable;
@@ -41,6 +41,8 @@ enum Failure {
     Store(StoreError),
     /// A job of a group is someone else's now, and nothing that its run brought may stay.
     Lost,
+    /// Somebody else may change the tenant now.
+    LeaseLost,
 }
 
 impl From<StoreError> for Failure {
@@ -92,7 +94,7 @@ impl Scribe {
                     tracing::warn!(%error, jobs = attempts.len(), "a group of results is recorded one by one");
                     break;
                 }
-                Err(Failure::Lost) => break,
+                Err(Failure::Lost | Failure::LeaseLost) => break,
             }
         }
         let mut results = Vec::with_capacity(attempts.len());
@@ -110,6 +112,11 @@ impl Scribe {
                 Err(Failure::Lost) => {
                     tracing::warn!("the job is someone else's meanwhile; this attempt leaves no trace");
                     return Ok(attempt.members.iter().map(|_| Ended::Duplicate).collect());
+                }
+                Err(Failure::LeaseLost) => {
+                    tracing::warn!("another job may change the tenant meanwhile; this one waits and looks again");
+                    attempt.lease = None;
+                    attempt.report = Report::failed(JobError::Interrupted);
                 }
                 Err(Failure::Store(error)) if error.is_retryable() => {
                     tries += 1;
@@ -146,6 +153,11 @@ impl Scribe {
         };
         let mut passed = passed.into_iter();
         for attempt in attempts {
+            if let Some(lease) = &attempt.lease
+                && !lease.is_held(&mut tx).await?
+            {
+                return Err(Failure::LeaseLost);
+            }
             let mut tally = Tally::default();
             let left: Vec<&Effect> =
                 attempt.report.effects.iter().filter(|_| !passed.next().unwrap_or_default()).collect();

@@ -15,7 +15,7 @@ use crate::store::holds::Hold;
 /// How long a job is held without a sign of life: what a killed daemon held is taken over after that.
 pub const TERM: Duration = Duration::from_secs(20);
 /// How often a hold is renewed.
-const RENEW: Duration = Duration::from_secs(5);
+pub(super) const RENEW: Duration = Duration::from_secs(5);
 
 /// The jobs that are being worked on here.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ mod absence;
 mod drift;
 mod failures;
 mod groups;
+mod holding;
 mod logins;
 mod properties;
 mod pulls;

@@ -1,0 +1,173 @@
+//! Jobs that are asked for at the same time, held by two replicas, cancelled, or too late.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use futures::future::join_all;
+use insta::assert_snapshot;
+use serde_json::json;
+use tenantd::clock::Clock;
+use tenantd::jobs::context::{Context, Live};
+use tenantd::jobs::runner::{Ended, Origin, Runner};
+use tenantd::model::job::{Outcome, Request};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::rows::{self, execute};
+use crate::support::{Database, TestApp, eventually, on_both_databases};
+
+on_both_databases!(
+    equal_pulls_share_a_run,
+    different_pulls_do_not,
+    a_job_in_two_replicas_runs_once,
+    a_running_job_can_be_cancelled,
+    one_of_several_that_share_a_run_can_be_cancelled,
+    a_retry_after_the_deadline_is_expired,
+    an_unchanged_look_is_noted_without_a_comparison,
+);
+
+async fn request(app: &TestApp, kind: &str) -> Request {
+    Request { subject: Some(app.cloud().project("tenant-001").await), ..app.request(kind) }
+}
+
+/// Another replica: another process, the same records and clouds.
+async fn replica(app: &TestApp) -> Runner {
+    let live = app.context.live();
+    let (clouds, rules, retries) = (live.clouds.clone(), live.rules.clone(), live.retries);
+    let live = Live { clouds, rules, retries, ..Live::default() };
+    let clock: Arc<dyn Clock> = Arc::new(app.clock.clone());
+    let exchanges = app.context.exchanges().cloned();
+    let context = Context::new(app.database.store().await, clock, "other".to_owned(), live, exchanges);
+    Runner::new(context, 4, CancellationToken::new())
+}
+
+async fn equal_pulls_share_a_run(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "latency", "milliseconds": 300}])).await;
+    let first = request(&app, "pull_floating_ips").await;
+    let ran = app.runner.run(first.clone(), Origin::Delivery);
+    let later = async {
+        eventually("the first run", async || (app.cloud().struck().await == [1]).then_some(())).await;
+        let requests = join_all((0..9).map(|_| request(&app, "pull_floating_ips"))).await;
+        join_all(requests.into_iter().map(|request| app.runner.run(request, Origin::Delivery))).await
+    };
+    let (first, later) = tokio::join!(ran, later);
+    assert!(matches!(first, Ok(Ended::Done { outcome: Outcome::Succeeded, .. })), "{first:?}");
+    let unchanged = |ended: &Result<Ended, _>| matches!(ended, Ok(Ended::Done { outcome: Outcome::Unchanged, .. }));
+    assert!(later.iter().all(unchanged), "{later:?}");
+    assert_eq!(app.cloud().struck().await, [2], "one run for the first, one for all who came while it ran");
+    let rows = rows::all(&app.database).await;
+    let events = rows
+        .iter()
+        .filter(|((table, _), row)| table == "outbox" && rows::text(&row["routing_key"]).starts_with("job."));
+    assert_eq!(events.count(), 10, "each has its own event");
+    let jobs = rows.iter().filter(|((table, _), row)| table == "jobs" && row["state"] == "succeeded");
+    assert_eq!(jobs.count(), 10, "each has its own record");
+}
+
+async fn different_pulls_do_not(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "volume", "kind": "latency", "milliseconds": 50}])).await;
+    let plain = request(&app, "pull_quotas").await;
+    let sizes = Request { params: json!({"sizes": true}), ..request(&app, "pull_quotas").await };
+    let other = Request { subject: Some(app.cloud().project("tenant-002").await), ..app.request("pull_quotas") };
+    let ended = join_all([plain, sizes, other].map(|request| app.runner.run(request, Origin::Delivery))).await;
+    assert!(ended.iter().all(|ended| matches!(ended, Ok(Ended::Done { .. }))), "{ended:?}");
+    assert_eq!(app.cloud().struck().await, [5], "three quotas and two listings");
+}
+
+async fn a_job_in_two_replicas_runs_once(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "latency", "milliseconds": 100}])).await;
+    let (request, other) = (request(&app, "pull_floating_ips").await, replica(&app).await);
+    let here = app.runner.run(request.clone(), Origin::Delivery);
+    let (here, there) = tokio::join!(here, other.run(request, Origin::Delivery));
+    let (here, there) = (here.unwrap(), there.unwrap());
+    let done = |ended: &Ended| matches!(ended, Ended::Done { .. });
+    assert!(done(&here) != done(&there), "{here:?} {there:?}");
+    assert!([here, there].contains(&Ended::Duplicate));
+    assert_eq!(app.cloud().struck().await, [1]);
+}
+
+async fn a_running_job_can_be_cancelled(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "hang"}])).await;
+    let request = request(&app, "pull_floating_ips").await;
+    let running = app.runner.run(request.clone(), Origin::Delivery);
+    let cancelled = async {
+        eventually("the request", async || (app.cloud().struck().await == [1]).then_some(())).await;
+        app.changes().await;
+        execute(&app.database, "UPDATE jobs SET cancel_asked_at = started_at".to_owned()).await;
+        app.advance(5);
+    };
+    let (ended, ()) = tokio::join!(running, cancelled);
+    assert_eq!(ended.unwrap(), Ended::Done { outcome: Outcome::Cancelled, left_out: Some("cancelled".to_owned()) });
+    let job = app.context.store().job(request.id).await.unwrap().unwrap();
+    assert_eq!((job.state.as_str(), job.request.attempt), ("cancelled", 0));
+    assert_snapshot!(app.changes_in(&["outbox", "dead_letters"]).await, @"+ outbox events job.pull_floating_ips.cancelled");
+}
+
+async fn one_of_several_that_share_a_run_can_be_cancelled(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "latency", "milliseconds": 500}])).await;
+    let first = request(&app, "pull_floating_ips").await;
+    let (wanted, unwanted) = (request(&app, "pull_floating_ips").await, request(&app, "pull_floating_ips").await);
+    let run = |request: &Request| app.runner.run(request.clone(), Origin::Delivery);
+    let later = async {
+        eventually("the first run", async || (app.cloud().struck().await == [1]).then_some(())).await;
+        let (wanted, unwanted, ()) = tokio::join!(run(&wanted), run(&unwanted), async {
+            eventually("the second run", async || (app.cloud().struck().await == [2]).then_some(())).await;
+            let ask = "UPDATE jobs SET cancel_asked_at = started_at WHERE id = ";
+            let id = if app.database.engine == crate::support::Engine::Sqlite {
+                format!("x'{}'", unwanted.id.simple())
+            } else {
+                format!("'{}'", unwanted.id)
+            };
+            execute(&app.database, format!("{ask}{id}")).await;
+            app.advance(5);
+        });
+        (wanted.unwrap(), unwanted.unwrap())
+    };
+    let (_, (wanted, unwanted)) = tokio::join!(run(&first), later);
+    assert!(matches!(wanted, Ended::Done { outcome: Outcome::Unchanged, .. }), "{wanted:?}");
+    assert!(matches!(unwanted, Ended::Done { outcome: Outcome::Cancelled, .. }), "{unwanted:?}");
+}
+
+async fn a_retry_after_the_deadline_is_expired(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "status", "status": 503, "retry_after": 60}])).await;
+    let deadline = Some(app.clock.now() + Duration::seconds(30));
+    let ended = app.deliver(Request { deadline, ..request(&app, "pull_floating_ips").await }).await;
+    let Ended::Done { outcome: Outcome::Expired, left_out: Some(why) } = ended else { panic!("{ended:?}") };
+    assert!(
+        why.starts_with("its deadline passes before another attempt; the last one: unavailable: network answered 503"),
+        "{why}"
+    );
+}
+
+async fn an_unchanged_look_is_noted_without_a_comparison(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.run("pull_floating_ips", "tenant-001", json!({})).await;
+    let settled = async || {
+        let rows = rows::all(&app.database).await;
+        let row = rows.into_iter().find(|((table, _), _)| table == "resources");
+        row.map(|(_, row)| row["settled"].clone()).unwrap()
+    };
+    let before = settled().await;
+    assert!(before.is_string(), "everything is in order");
+    app.changes().await;
+    app.run("pull_floating_ips", "tenant-001", json!({})).await;
+    assert_snapshot!(app.changes().await, @"
+    + jobs attempt=1 cloud=sim kind=pull_floating_ips not_before=T+1 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + outbox events job.pull_floating_ips.unchanged
+    ~ resources tenant-001/floating_ips: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ");
+    assert_eq!(settled().await, before);
+    // With another rule the same content is judged again.
+    let live = app.context.live();
+    let mut rules = live.rules.clone();
+    rules.critical_ports = vec![22];
+    app.context.replace_live(Live { clouds: live.clouds.clone(), rules, retries: live.retries, ..Live::default() });
+    app.run("pull_floating_ips", "tenant-001", json!({})).await;
+    assert_ne!(settled().await, before);
+}
