@@ -12,6 +12,7 @@ use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -29,6 +30,10 @@ use crate::telemetry::metrics;
 
 const RECONNECT: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(30) };
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// A broker that does not answer for so long is away, even if the connection looks sound.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// How often each side shows that it lives, where the URL does not say it.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 const DEPTH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How the broker is, for health and metrics.
@@ -123,8 +128,9 @@ impl Amqp {
     async fn connect(&self, purpose: &str) -> anyhow::Result<Connection> {
         let name = format!("tenantd {}: {purpose}", self.context.instance());
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let url = self.settings.current_url();
-        let connect = Connection::connect(url.expose(), properties);
+        let mut uri: AMQPUri = self.settings.current_url().expose().parse().map_err(anyhow::Error::msg)?;
+        uri.query.heartbeat.get_or_insert(u16::try_from(HEARTBEAT.as_secs()).unwrap_or(u16::MAX));
+        let connect = Connection::connect_uri(uri, properties);
         let connected = tokio::time::timeout(CONNECT_LIMIT, connect).await;
         Ok(connected.map_err(|_| anyhow::anyhow!("no connection within {CONNECT_LIMIT:?}"))??)
     }
@@ -258,8 +264,9 @@ impl Amqp {
         let mut blocked = false;
         loop {
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-            let queue =
-                channel.queue_declare(self.topology.jobs.as_str().into(), options, FieldTable::default()).await?;
+            let queue = channel.queue_declare(self.topology.jobs.as_str().into(), options, FieldTable::default());
+            let queue = tokio::time::timeout(ANSWER_LIMIT, queue);
+            let queue = queue.await.map_err(|_| anyhow::anyhow!("no answer within {ANSWER_LIMIT:?}"))??;
             metrics::broker_messages_ready(queue.message_count());
             if outgoing.status().blocked() != blocked {
                 blocked = !blocked;

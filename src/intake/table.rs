@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::jobs::context::Context;
 use crate::jobs::runner::{Place, Runner, TERM};
 use crate::lifecycle::Lifecycle;
-use crate::store::StoreError;
 use crate::store::holds::Hold;
+use crate::store::{StoreError, in_time};
 
 /// Jobs taken at once, so that several instances share a heap of them.
 const BATCH: usize = 32;
@@ -53,7 +53,7 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
     let now = context.clock().now();
     let hold = Hold { owner: context.owner(), until: now + TERM };
     let count = i64::try_from(places.len()).unwrap_or(1);
-    let jobs = context.store().claim_jobs(hold, now, count, &runner.full_clouds()).await?;
+    let jobs = in_time(context.store().claim_jobs(hold, now, count, &runner.full_clouds())).await?;
     let taken = jobs.len();
     for job in jobs {
         let Some(place) = places.pop() else { break };

@@ -18,6 +18,9 @@ pub mod sql;
 pub mod suspicions;
 pub mod tenants;
 
+use std::future::Future;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
@@ -63,6 +66,21 @@ pub struct News {
 enum Inner {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
+}
+
+/// How long work in the database may take: beyond it the network is taken to have swallowed the answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Work in the database that ends within a limit, even when nothing comes back.
+///
+/// # Errors
+/// What the work says, or that it took too long.
+pub async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let done = tokio::time::timeout(PATIENCE, work).await;
+    done.unwrap_or_else(|_| {
+        let why = format!("no answer within {} s", PATIENCE.as_secs());
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why)).into())
+    })
 }
 
 /// Runs the same expression on whichever pool serves reads.

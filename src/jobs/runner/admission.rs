@@ -11,7 +11,7 @@ use crate::model::Tenant;
 use crate::model::ids::named_id;
 use crate::model::job::Request;
 use crate::store::holds::{Delivered, Hold};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, in_time};
 
 /// What wants to be worked on.
 #[derive(Debug)]
@@ -67,21 +67,15 @@ fn missing() -> StoreError {
 }
 
 async fn admit_all(context: &Context, arrivals: Vec<Arrival>) -> Result<Vec<Admitted>, (StoreError, Vec<Arrival>)> {
-    let found = {
-        let mut tx = match context.store().begin().await {
-            Ok(tx) => tx,
-            Err(error) => return Err((error, arrivals)),
-        };
-        match register(context, &mut tx, &arrivals).await {
-            Ok(found) => match tx.commit().await {
-                Ok(news) => {
-                    context.tell(news);
-                    found
-                }
-                Err(error) => return Err((error, arrivals)),
-            },
-            Err(error) => return Err((error, arrivals)),
-        }
+    let registered = in_time(async {
+        let mut tx = context.store().begin().await?;
+        let found = register(context, &mut tx, &arrivals).await?;
+        context.tell(tx.commit().await?);
+        Ok(found)
+    });
+    let found = match registered.await {
+        Ok(found) => found,
+        Err(error) => return Err((error, arrivals)),
     };
     let admitted = arrivals.into_iter().zip(found).map(|(arrival, (fate, tenants))| match (arrival, fate) {
         (Arrival::Claimed(request) | Arrival::Delivered(request), Fate::Held) => Admitted::Held(request, tenants),

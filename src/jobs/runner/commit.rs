@@ -20,7 +20,7 @@ use crate::model::ids::new_id;
 use crate::model::job::{JobState, Outcome, Request};
 use crate::retry::Retryable;
 use crate::store::jobs::Ending;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, in_time};
 use crate::telemetry::metrics;
 
 /// Effects committed together; a fleet's worth in one transaction would keep other writers waiting.
@@ -140,8 +140,12 @@ impl Scribe {
         Ok(endings.pop().unwrap_or_default())
     }
 
-    /// Records attempts in one transaction.
+    /// Records attempts in one transaction, or says soon that it cannot.
     async fn commit(&self, attempts: &[Attempt]) -> Result<Vec<Endings>, Failure> {
+        in_time(async { Ok(self.commit_all(attempts).await) }).await?
+    }
+
+    async fn commit_all(&self, attempts: &[Attempt]) -> Result<Vec<Endings>, Failure> {
         let mut tx = self.context.store().begin().await?;
         let mut tallies = Vec::with_capacity(attempts.len());
         let passed = match attempts.first() {

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::jobs::context::Context;
-use crate::store::StoreError;
 use crate::store::holds::Hold;
+use crate::store::{StoreError, in_time};
 
 /// How long a job is held without a sign of life: what a killed daemon held is taken over after that.
 pub const TERM: Duration = Duration::from_secs(20);
@@ -88,7 +88,7 @@ pub(super) async fn keep(flights: Weak<Flights>, context: Context, over: Cancell
         }
         let Some(flights) = flights.upgrade() else { return };
         // Nobody could renew anything while the database was away: who lives gets the time to do it first.
-        match flights.renew(&context).await {
+        match in_time(flights.renew(&context)).await {
             Ok(()) if was_away => was_away = false,
             Ok(()) => rescue(&context).await,
             Err(error) => {
@@ -101,7 +101,7 @@ pub(super) async fn keep(flights: Weak<Flights>, context: Context, over: Cancell
 
 /// What a killed process held is everyone's to take.
 async fn rescue(context: &Context) {
-    match context.store().rescue_jobs(context.clock().now()).await {
+    match in_time(context.store().rescue_jobs(context.clock().now())).await {
         Ok(0) => {}
         Ok(jobs) => {
             tracing::warn!(jobs, "jobs whose holder gave no sign of life wait again");
