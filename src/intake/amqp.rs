@@ -9,11 +9,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ConnectionProperties};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::envelope::{Properties, decode};
+use super::envelope::{Properties, Terms, decode};
 use super::publisher::publish;
 use super::topology::Topology;
 use crate::config::Broker;
@@ -108,7 +109,7 @@ impl Amqp {
         tracing::info!(queue = %this.topology.jobs, "connected to the broker");
         let ended = tokio::select! {
             ended = Self::consume(this, &consuming) => ended,
-            ended = publish(&this.context, &publishing, this.leads.clone()) => ended,
+            ended = publish(&this.context, &connection, &publishing, this.leads.clone()) => ended,
             ended = this.watch_depth(&watching) => ended,
         };
         if ended.is_ok() {
@@ -173,22 +174,26 @@ impl Amqp {
     /// What the database will never take is dead: put back, it would come again for ever.
     async fn give_up(&self, delivery: &Delivery, error: &StoreError) -> Result<(), StoreError> {
         tracing::error!(%error, "a delivery cannot be recorded");
-        let content_type = properties(delivery).content_type.unwrap_or_else(|| "application/json".to_owned());
-        let message = (content_type, delivery.data.clone());
-        self.runner.bury_message("database", &error.to_string(), (None, None), message).await
+        let properties = properties(delivery);
+        let (about, reply) = match decode(&properties, &delivery.data, self.terms(), self.context.clock().now()) {
+            Ok(request) => ((Some(request.kind), request.subject), request.reply),
+            Err(refusal) => ((refusal.kind, refusal.tenant), refusal.reply.map(|reply| *reply)),
+        };
+        let message = kept(properties, delivery);
+        self.runner.bury_message("database", &error.to_string(), about, message, reply.as_ref()).await
     }
 
     /// Brings a delivery to its record: once this is fine, it may be acknowledged.
     async fn handle(self: &Arc<Self>, delivery: &Delivery) -> Result<(), StoreError> {
         let properties = properties(delivery);
         let now = self.context.clock().now();
-        let request = match decode(&properties, &delivery.data, now) {
+        let request = match decode(&properties, &delivery.data, self.terms(), now) {
             Ok(request) => request,
             Err(refusal) => {
                 tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
-                let content_type = properties.content_type.unwrap_or_else(|| "application/json".to_owned());
-                let (body, about) = (delivery.data.clone(), (refusal.kind, refusal.tenant));
-                return self.runner.bury_message(refusal.reason, &refusal.error, about, (content_type, body)).await;
+                let (about, message) = ((refusal.kind, refusal.tenant), kept(properties, delivery));
+                let reply = refusal.reply.as_deref();
+                return self.runner.bury_message(refusal.reason, &refusal.error, about, message, reply).await;
             }
         };
         let held = self.context.clock().sleep(self.hold);
@@ -216,6 +221,11 @@ impl Amqp {
         }
     }
 
+    /// What the configuration says of messages.
+    fn terms(&self) -> Terms<'_> {
+        Terms::of(&self.settings, self.context.live().retries.attempts)
+    }
+
     /// Asks now and then how many messages wait.
     async fn watch_depth(&self, channel: &Channel) -> anyhow::Result<()> {
         loop {
@@ -228,19 +238,43 @@ impl Amqp {
     }
 }
 
+/// What a dead letter keeps of a message.
+fn kept(properties: Properties, delivery: &Delivery) -> (String, Map<String, Value>, Vec<u8>) {
+    let content_type = properties.content_type.unwrap_or_else(|| "application/json".to_owned());
+    (content_type, properties.headers, delivery.data.clone())
+}
+
 fn properties(delivery: &Delivery) -> Properties {
-    let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(ToString::to_string);
-    let headers = delivery.properties.headers().as_ref();
-    let traceparent = headers.and_then(|headers| headers.inner().get("traceparent")).and_then(|value| match value {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    });
+    let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
+    let headers = delivery.properties.headers().iter().flat_map(|headers| headers.inner().iter());
     Properties {
         content_type: text(delivery.properties.content_type()),
+        content_encoding: text(delivery.properties.content_encoding()),
         message_id: text(delivery.properties.message_id()),
+        correlation_id: text(delivery.properties.correlation_id()),
+        reply_to: text(delivery.properties.reply_to()),
         user_id: text(delivery.properties.user_id()),
         app_id: text(delivery.properties.app_id()),
-        traceparent,
+        headers: headers.filter_map(|(name, value)| Some((name.to_string(), scalar(value)?))).collect(),
     }
+}
+
+/// A header's value, if it is a text, a number or a truth value.
+fn scalar(value: &AMQPValue) -> Option<Value> {
+    Some(match value {
+        AMQPValue::Boolean(it) => json!(it),
+        AMQPValue::ShortShortInt(it) => json!(it),
+        AMQPValue::ShortShortUInt(it) => json!(it),
+        AMQPValue::ShortInt(it) => json!(it),
+        AMQPValue::ShortUInt(it) => json!(it),
+        AMQPValue::LongInt(it) => json!(it),
+        AMQPValue::LongUInt(it) => json!(it),
+        AMQPValue::LongLongInt(it) => json!(it),
+        AMQPValue::Float(it) => json!(it),
+        AMQPValue::Double(it) => json!(it),
+        AMQPValue::Timestamp(it) => json!(it),
+        AMQPValue::ShortString(it) => json!(it.to_string()),
+        AMQPValue::LongString(it) => json!(it.to_string()),
+        _ => return None,
+    })
 }

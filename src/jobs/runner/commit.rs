@@ -1,22 +1,23 @@
 //! The record of an attempt: effects, the job's row, its event, and its dead letter, in one transaction.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tracing::Instrument;
 
 use super::{Attempt, Ended, Runner, StoreError, state_of};
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
 use crate::jobs::normalise::storable;
+use crate::jobs::reply;
 use crate::jobs::verdict::{Verdict, verdict};
 use crate::jobs::{Effect, JobError};
 use crate::model::ids::new_id;
-use crate::model::job::{Outcome, Request};
+use crate::model::job::{Outcome, Reply, Request};
 use crate::retry::Retryable;
 use crate::store::Tx;
 use crate::store::dead_letters::DeadLetter;
 use crate::store::jobs::Ending;
-use crate::store::outbox::Outgoing;
+use crate::store::outbox::{Outgoing, PROPERTIES};
 use crate::telemetry::metrics;
 
 /// Effects committed together; a fleet's worth in one transaction would keep other writers waiting.
@@ -153,6 +154,7 @@ impl Runner {
             "outcome": outcome, "attempts": request.attempt, "reason": settled.reason, "error": settled.error,
             "enqueued_at": request.enqueued_at, "started_at": attempt.started_at, "finished_at": now,
         });
+        reply::send(&self.context, tx, request.reply.as_ref(), (outcome, &data), now).await?;
         let routing_key = format!("job.{}.{outcome}", request.kind);
         Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data).await?;
         Ok(true)
@@ -192,11 +194,10 @@ impl Runner {
     pub(super) async fn bury(&self, tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
         tx.insert_dead_letter(letter).await?;
         let Some(exchanges) = self.context.exchanges() else { return Ok(()) };
-        let headers = json!({
-            "x-tenantd-reason": letter.reason,
-            "x-tenantd-attempts": letter.attempts,
-            "x-tenantd-error": letter.error,
-        });
+        let mut headers = letter.headers.clone().unwrap_or_else(|| json!({}));
+        headers["x-tenantd-reason"] = json!(letter.reason);
+        headers["x-tenantd-attempts"] = json!(letter.attempts);
+        headers["x-tenantd-error"] = json!(letter.error);
         let message = Outgoing {
             id: letter.id,
             exchange: exchanges.dead.clone(),
@@ -215,13 +216,14 @@ impl Runner {
         let letter = dead_letter(request, "id_reused", error, self.context.clock().now());
         let mut tx = self.context.store().begin().await?;
         self.bury(&mut tx, &letter).await?;
+        self.answer_refusal(&mut tx, request.reply.as_ref(), &letter).await?;
         tx.commit().await?;
         self.context.ring();
         tracing::warn!(error, "job refused");
         Ok(Ended::Dead { reason: letter.reason, error: letter.error })
     }
 
-    /// Records a message that is no request at all.
+    /// Records a message that is no request at all, and tells whoever waits for its answer.
     ///
     /// # Errors
     /// When the database is away: then the message must not be acknowledged.
@@ -230,7 +232,8 @@ impl Runner {
         reason: &str,
         error: &str,
         (kind, tenant): (Option<String>, Option<String>),
-        (content_type, body): (String, Vec<u8>),
+        (content_type, headers, body): (String, Map<String, Value>, Vec<u8>),
+        reply: Option<&Reply>,
     ) -> Result<(), StoreError> {
         let now = self.context.clock().now();
         let letter = DeadLetter {
@@ -243,14 +246,26 @@ impl Runner {
             attempts: 0,
             died_at: now,
             content_type: storable(content_type),
+            headers: (!headers.is_empty()).then(|| storable_headers(headers)),
             body,
             requeued_as: None,
         };
         let mut tx = self.context.store().begin().await?;
         self.bury(&mut tx, &letter).await?;
+        self.answer_refusal(&mut tx, reply, &letter).await?;
         tx.commit().await?;
         self.context.ring();
         Ok(())
+    }
+
+    /// The answer to a message that became no job.
+    async fn answer_refusal(&self, tx: &mut Tx, reply: Option<&Reply>, letter: &DeadLetter) -> Result<(), StoreError> {
+        let facts = json!({
+            "id": letter.job, "kind": letter.kind, "cloud": null, "tenant": letter.tenant, "outcome": Outcome::Failed,
+            "attempts": letter.attempts, "reason": letter.reason, "error": letter.error, "enqueued_at": null,
+            "started_at": null, "finished_at": letter.died_at,
+        });
+        reply::send(&self.context, tx, reply, (Outcome::Failed, &facts), letter.died_at).await
     }
 }
 
@@ -288,9 +303,20 @@ fn dead_letter(request: &Request, reason: &str, error: &str, now: DateTime<Utc>)
         attempts: request.attempt,
         died_at: now,
         content_type: "application/json".to_owned(),
+        headers: None,
         body: request.to_native().to_string().into_bytes(),
         requeued_as: None,
     }
+}
+
+/// Headers as every database keeps them, and as a dead letter may carry them beside its own.
+fn storable_headers(headers: Map<String, Value>) -> Value {
+    let kept = headers.into_iter().filter(|(name, _)| name != PROPERTIES);
+    let storable_value = |value| match value {
+        Value::String(text) => Value::String(storable(text)),
+        other => other,
+    };
+    kept.map(|(name, value)| (storable(name), storable_value(value))).collect()
 }
 
 /// At most [`ERROR_LIMIT`] bytes, cut between characters.

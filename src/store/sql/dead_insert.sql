@@ -1,2 +1,2 @@
-INSERT INTO dead_letters (id, job, kind, tenant, reason, error, attempts, died_at, content_type, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO dead_letters (id, job, kind, tenant, reason, error, attempts, died_at, content_type, body, headers)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
