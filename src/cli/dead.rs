@@ -53,7 +53,7 @@ pub struct Requeue {
     /// The dead letters' ids.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<Id>,
-    /// Every one that was not requeued yet; those that their producer may not ask for only with --reason not_permitted.
+    /// Every one that was not requeued yet; what its producer may not ask for only with its --reason.
     #[arg(long)]
     all: bool,
     /// With --all: only those that died of this.

@@ -131,13 +131,12 @@ impl Replies<'_> {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        let channel = match self.channel.take() {
-            Some(channel) => channel,
-            None => {
-                let channel = self.connection.create_channel().await?;
-                channel.confirm_select(ConfirmSelectOptions::default()).await?;
-                channel
-            }
+        let channel = if let Some(channel) = self.channel.take() {
+            channel
+        } else {
+            let channel = self.connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            channel
         };
         let (mut pending, mut taken, mut broken) = (Vec::with_capacity(messages.len()), Vec::new(), None);
         for message in messages {

@@ -20,7 +20,7 @@ pub(super) fn cloud_event(
     key: &str,
     subject: &str,
     now: DateTime<Utc>,
-    data: Value,
+    data: &Value,
 ) -> Value {
     json!({
         "specversion": "1.0",
@@ -51,7 +51,7 @@ impl<'a> Events<'a> {
     pub async fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: Value) -> Result<(), StoreError> {
         let Some(exchanges) = self.context.exchanges() else { return Ok(()) };
         let id = new_id(self.now);
-        let event = cloud_event(id, self.context.instance(), routing_key, subject, self.now, data);
+        let event = cloud_event(id, self.context.instance(), routing_key, subject, self.now, &data);
         let message = Outgoing {
             id,
             exchange: exchanges.events.clone(),

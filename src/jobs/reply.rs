@@ -35,7 +35,7 @@ pub fn message(reply: &Reply, outcome: Outcome, facts: &Value, instance: &str, n
         ReplyFormat::CloudEvents => {
             let key = format!("job.{}.{outcome}", facts["kind"].as_str().unwrap_or("unknown"));
             let subject = facts["tenant"].as_str().unwrap_or(&reply.asked_as);
-            (CLOUDEVENT, cloud_event(id, instance, &key, subject, now, told))
+            (CLOUDEVENT, cloud_event(id, instance, &key, subject, now, &told))
         }
         ReplyFormat::Celery => ("application/json", celery(&reply.asked_as, outcome, told, now)),
     };
@@ -60,9 +60,9 @@ fn celery(task: &str, outcome: Outcome, told: Value, now: DateTime<Utc>) -> Valu
     };
     let (status, result) = match outcome {
         Outcome::Succeeded | Outcome::Unchanged | Outcome::Partial => ("SUCCESS", told),
-        Outcome::Failed => ("FAILURE", exception("tenantd", "JobFailed", message())),
+        Outcome::Failed => ("FAILURE", exception("tenantd", "JobFailed", &message())),
         Outcome::Expired | Outcome::Cancelled => {
-            ("FAILURE", exception("celery.exceptions", "TaskRevokedError", message()))
+            ("FAILURE", exception("celery.exceptions", "TaskRevokedError", &message()))
         }
     };
     json!({
@@ -70,7 +70,7 @@ fn celery(task: &str, outcome: Outcome, told: Value, now: DateTime<Utc>) -> Valu
     })
 }
 
-fn exception(module: &str, class: &str, message: String) -> Value {
+fn exception(module: &str, class: &str, message: &str) -> Value {
     json!({ "exc_module": module, "exc_type": class, "exc_message": [message] })
 }
 
@@ -120,10 +120,10 @@ mod tests {
         let dead = facts(Outcome::Failed, Some("unknown_tenant"), Some("no project `t`"));
         let (_, result) = answer(ReplyFormat::Celery, Outcome::Failed, &dead);
         assert_eq!(result["status"], "FAILURE");
-        let expected = exception("tenantd", "JobFailed", "unknown_tenant: no project `t`".to_owned());
+        let expected = exception("tenantd", "JobFailed", "unknown_tenant: no project `t`");
         assert_eq!(result["result"], expected);
         let (_, result) = answer(ReplyFormat::Celery, Outcome::Expired, &facts(Outcome::Expired, None, None));
-        assert_eq!(result["result"], exception("celery.exceptions", "TaskRevokedError", "expired".to_owned()));
+        assert_eq!(result["result"], exception("celery.exceptions", "TaskRevokedError", "expired"));
         let (_, event) = answer(ReplyFormat::CloudEvents, Outcome::Failed, &json!({"id": null, "kind": null}));
         assert_eq!(event["type"], "tenantd.job.unknown.failed");
         assert_eq!(event["subject"], "order-7");

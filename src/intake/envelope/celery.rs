@@ -61,9 +61,9 @@ pub(super) fn read(
             number.as_i64().ok_or_else(|| Mistake::invalid(format!("headers.retries: `{number}` is no number")))?
         }
     };
-    let (args, kwargs, embed) = parts(properties.json(body)?)?;
-    without_continuation(&embed)?;
-    arguments(args, kwargs, draft)
+    let parts = parts(properties.json(body)?)?;
+    without_continuation(&parts.embed)?;
+    arguments(parts.args, parts.kwargs, draft)
 }
 
 fn header(properties: &Properties, name: &str) -> Value {
@@ -98,7 +98,13 @@ fn expires(properties: &Properties, now: DateTime<Utc>) -> Result<Option<DateTim
 }
 
 /// The three parts of a body.
-fn parts(body: Value) -> Result<(Vec<Value>, Map<String, Value>, Map<String, Value>), Mistake> {
+struct Parts {
+    args: Vec<Value>,
+    kwargs: Map<String, Value>,
+    embed: Map<String, Value>,
+}
+
+fn parts(body: Value) -> Result<Parts, Mistake> {
     let Value::Array(parts) = body else {
         return Err(Mistake::invalid("the message: expected Celery's `[args, kwargs, embed]`"));
     };
@@ -107,7 +113,7 @@ fn parts(body: Value) -> Result<(Vec<Value>, Map<String, Value>, Map<String, Val
     };
     let Value::Array(args) = plain(args) else { return Err(Mistake::invalid("args: expected a list")) };
     let embed = if embed.is_null() { Map::new() } else { check::object("embed", embed)? };
-    Ok((args, check::object("kwargs", plain(kwargs))?, embed))
+    Ok(Parts { args, kwargs: check::object("kwargs", plain(kwargs))?, embed })
 }
 
 /// A value without what Celery's JSON wraps around ids, times and numbers of Python.
@@ -185,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     /// A task with these headers instead of the usual ones.
-    fn task(changes: Value) -> Properties {
+    fn task(changes: &Value) -> Properties {
         let mut headers = json!({
             "lang": "py", "task": "tenantd.pull_quotas", "id": "e6bbe67c-4327-4a6a-a5e5-79f6a6d8a5c3", "retries": 0,
             "root_id": "e6bbe67c-4327-4a6a-a5e5-79f6a6d8a5c3", "ignore_result": false, "origin": "gen1@portal",
@@ -203,14 +209,14 @@ mod tests {
         }
     }
 
-    fn body(args: Value, kwargs: Value) -> Vec<u8> {
+    fn body(args: &Value, kwargs: &Value) -> Vec<u8> {
         let embed = json!({"callbacks": null, "errbacks": null, "chain": null, "chord": null});
         json!([args, kwargs, embed]).to_string().into_bytes()
     }
 
     #[test]
     fn a_task_is_a_job() {
-        let request = decoded(&task(json!({})), &body(json!(["t"]), json!({"sizes": true, "cloud": "lab"})));
+        let request = decoded(&task(&json!({})), &body(&json!(["t"]), &json!({"sizes": true, "cloud": "lab"})));
         assert_eq!((request.kind.as_str(), request.subject.as_deref()), ("pull_quotas", Some("t")));
         assert_eq!((request.cloud.as_deref(), &request.params), (Some("lab"), &json!({"sizes": true})));
         assert_eq!(request.id.to_string(), "e6bbe67c-4327-4a6a-a5e5-79f6a6d8a5c3");
@@ -218,8 +224,8 @@ mod tests {
         assert_eq!((reply.format, reply.to.as_str()), (ReplyFormat::Celery, "a2c1"));
         assert_eq!((reply.correlation_id, reply.asked_as), (Some(request.id.to_string()), request.id.to_string()));
         let keywords = json!({"tenant": "t", "cloud": "lab", "params": {"sizes": true}});
-        assert_eq!(decoded(&task(json!({})), &body(json!([]), keywords)).digest(), {
-            decoded(&task(json!({})), &body(json!(["t"]), json!({"sizes": true, "cloud": "lab"}))).digest()
+        assert_eq!(decoded(&task(&json!({})), &body(&json!([]), &keywords)).digest(), {
+            decoded(&task(&json!({})), &body(&json!(["t"]), &json!({"sizes": true, "cloud": "lab"}))).digest()
         });
     }
 
@@ -229,25 +235,25 @@ mod tests {
         let headers = json!({
             "eta": "2026-01-01T12:00:00.250000+00:00", "expires": "2026-01-02T02:00:00+02:00", "retries": 3,
         });
-        let request = decoded(&task(headers), &body(json!(["t"]), json!({})));
+        let request = decoded(&task(&headers), &body(&json!(["t"]), &json!({})));
         assert_eq!(request.not_before, at("2026-01-01T12:00:00.25Z"));
         assert_eq!((request.deadline, request.attempt), (Some(at("2026-01-02T00:00:00Z")), 3));
-        let seconds = decoded(&task(json!({"expires": 90.5})), &body(json!(["t"]), json!({})));
+        let seconds = decoded(&task(&json!({"expires": 90.5})), &body(&json!(["t"]), &json!({})));
         assert_eq!(seconds.deadline, Some(now() + chrono::Duration::milliseconds(90_500)));
         let earlier = json!({"deadline": "2026-01-01T00:00:00Z"});
-        let both = decoded(&task(json!({"expires": "2026-01-02T00:00:00Z"})), &body(json!(["t"]), earlier));
+        let both = decoded(&task(&json!({"expires": "2026-01-02T00:00:00Z"})), &body(&json!(["t"]), &earlier));
         assert_eq!(both.deadline, Some(at("2026-01-01T00:00:00Z")));
         for (retries, attempt) in [(-1, 0), (1000, 11)] {
-            let request = decoded(&task(json!({ "retries": retries })), &body(json!(["t"]), json!({})));
+            let request = decoded(&task(&json!({ "retries": retries })), &body(&json!(["t"]), &json!({})));
             assert_eq!(request.attempt, attempt, "at least one attempt is made here");
         }
     }
 
     #[test]
     fn other_names_of_tasks_are_mapped() {
-        let request = decoded(&task(json!({ "task": TERMS_TASK })), &body(json!(["t"]), json!({})));
+        let request = decoded(&task(&json!({ "task": TERMS_TASK })), &body(&json!(["t"]), &json!({})));
         assert_eq!(request.kind, "pull_quotas");
-        let refusal = refused(&task(json!({"task": "portal.pull_quotas"})), &body(json!(["t"]), json!({})));
+        let refusal = refused(&task(&json!({"task": "portal.pull_quotas"})), &body(&json!(["t"]), &json!({})));
         assert_eq!((refusal.reason, refusal.kind.as_deref()), ("unknown_kind", Some("portal.pull_quotas")));
     }
 
@@ -255,17 +261,17 @@ mod tests {
     fn what_python_wraps_is_unwrapped() {
         let uuid = json!({"__type__": "uuid", "__value__": {"hex": "75f20d49ca6b4d8899afa12c65a9da30"}});
         let deadline = json!({"__type__": "datetime", "__value__": "2030-01-01T00:00:00+00:00"});
-        let request = decoded(&task(json!({})), &body(json!([uuid]), json!({ "deadline": deadline })));
+        let request = decoded(&task(&json!({})), &body(&json!([uuid]), &json!({ "deadline": deadline })));
         assert_eq!(request.subject.as_deref(), Some("75f20d49ca6b4d8899afa12c65a9da30"));
         assert!(request.deadline.is_some());
     }
 
     #[test]
     fn a_result_that_nobody_wants_is_not_sent() {
-        let request = decoded(&task(json!({"ignore_result": true})), &body(json!(["t"]), json!({})));
+        let request = decoded(&task(&json!({"ignore_result": true})), &body(&json!(["t"]), &json!({})));
         assert_eq!(request.reply, None);
-        let nowhere = Properties { reply_to: Some(String::new()), ..task(json!({})) };
-        assert_eq!(decoded(&nowhere, &body(json!(["t"]), json!({}))).reply, None);
+        let nowhere = Properties { reply_to: Some(String::new()), ..task(&json!({})) };
+        assert_eq!(decoded(&nowhere, &body(&json!(["t"]), &json!({}))).reply, None);
     }
 
     #[test]
@@ -313,7 +319,7 @@ mod tests {
             ),
             (json!(["t"]), json!({"params": []}), "invalid_message", "kwargs.params: expected an object, not a list"),
         ] {
-            let refusal = refused(&task(json!({})), &body(args, kwargs));
+            let refusal = refused(&task(&json!({})), &body(&args, &kwargs));
             assert_eq!((refusal.reason, refusal.error.as_str()), (expected, error));
             assert!(refusal.reply.is_some(), "whoever waits is told");
         }
@@ -321,7 +327,7 @@ mod tests {
 
     #[test]
     fn headers_that_make_no_sense_are_told() {
-        let usual = body(json!(["t"]), json!({}));
+        let usual = body(&json!(["t"]), &json!({}));
         for (changes, expected) in [
             (json!({"task": 7}), "invalid_message"),
             (json!({"id": null}), "invalid_message"),
@@ -334,7 +340,7 @@ mod tests {
             (json!({"retries": "many"}), "invalid_message"),
             (json!({"compression": "application/x-gzip"}), "unsupported_format"),
         ] {
-            assert_eq!(reason(&task(changes.clone()), &usual), Some(expected), "{changes}");
+            assert_eq!(reason(&task(&changes), &usual), Some(expected), "{changes}");
         }
     }
 
@@ -346,18 +352,18 @@ mod tests {
             json!({"chain": [{"task": "portal.next"}]}),
             json!({"chord": {"task": "portal.all_done"}}),
         ] {
-            let refusal = refused(&task(json!({})), json!([["t"], {}, embed]).to_string().as_bytes());
+            let refusal = refused(&task(&json!({})), json!([["t"], {}, embed]).to_string().as_bytes());
             assert_eq!(refusal.reason, "unsupported_format", "{}", refusal.error);
             assert!(refusal.error.starts_with("embed."), "{}", refusal.error);
         }
         for content_type in ["application/x-python-serialize", "application/x-yaml", "application/x-msgpack"] {
-            let pickled = Properties { content_type: Some(content_type.to_owned()), ..task(json!({})) };
+            let pickled = Properties { content_type: Some(content_type.to_owned()), ..task(&json!({})) };
             let refusal = refused(&pickled, b"\x80\x04");
             assert_eq!(refusal.reason, "unsupported_format");
             assert!(refusal.error.contains("task_serializer"), "{}", refusal.error);
         }
         for wrong in [&b"{}"[..], b"[]", b"[{}, {}, {}]", b"[[], [], {}]", b"[[], {}, []]", b"[[], {}]"] {
-            assert_eq!(reason(&task(json!({})), wrong), Some("invalid_message"), "{}", String::from_utf8_lossy(wrong));
+            assert_eq!(reason(&task(&json!({})), wrong), Some("invalid_message"), "{}", String::from_utf8_lossy(wrong));
         }
     }
 
@@ -369,9 +375,9 @@ mod tests {
             number in any::<f64>(),
             name in "id|eta|expires|retries|task|compression|ignore_result",
         ) {
-            let _ = reason(&task(json!({})), &bytes);
+            let _ = reason(&task(&json!({})), &bytes);
             for value in [json!(text), json!(number), json!(true)] {
-                let _ = reason(&task(json!({ &name: value })), &body(json!([&text]), json!({ &text: value })));
+                let _ = reason(&task(&json!({ &name: value })), &body(&json!([&text]), &json!({ &text: value })));
             }
         }
     }

@@ -36,10 +36,9 @@ fn recorded(name: &str) -> (Properties, Vec<u8>) {
     let path = format!("{}/tests/it/fixtures/messages/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let record: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let text = |key: &str| record[key].as_str().map(str::to_owned);
-    let body = text("body").map(String::into_bytes).unwrap_or_else(|| {
-        let hex = text("body_hex").unwrap();
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-    });
+    let unhex =
+        |hex: String| (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    let body = text("body").map_or_else(|| unhex(text("body_hex").unwrap()), String::into_bytes);
     let properties = Properties {
         content_type: text("content_type"),
         content_encoding: text("content_encoding"),
