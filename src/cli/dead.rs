@@ -9,7 +9,7 @@ use super::arguments::{Moment, count};
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
 use super::{DONE, FAILED, explain, usage};
-use crate::intake::envelope::{self, Properties};
+use crate::intake::envelope::{self, Properties, Terms};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
 use crate::store::dead_letters::DeadLetter;
@@ -53,7 +53,7 @@ pub struct Requeue {
     /// The dead letters' ids.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<Id>,
-    /// Every one that was not requeued yet.
+    /// Every one that was not requeued yet; what its producer may not ask for only with its --reason.
     #[arg(long)]
     all: bool,
     /// With --all: only those that died of this.
@@ -78,12 +78,14 @@ const SHOWN: Columns = Columns {
         "job",
         "requeued_as",
         "content_type",
+        "headers",
         "body",
     ],
     ..COLUMNS
 };
 const REQUEUED: Columns =
     Columns { keys: &["id", "job"], headings: &["DEAD LETTER ID", "JOB ID"], none: "nothing to requeue" };
+const NOT_PERMITTED: &str = "not_permitted";
 const MOST: i64 = 100_000;
 
 impl Command {
@@ -126,7 +128,7 @@ fn row(letter: &DeadLetter, now: DateTime<Utc>) -> Row {
         json: json!({
             "id": letter.id, "kind": letter.kind, "tenant": letter.tenant, "reason": letter.reason,
             "error": letter.error, "attempts": letter.attempts, "died_at": letter.died_at, "job": letter.job,
-            "requeued_as": letter.requeued_as, "content_type": letter.content_type,
+            "requeued_as": letter.requeued_as, "content_type": letter.content_type, "headers": letter.headers,
             "body": serde_json::from_str::<Value>(&body).unwrap_or_else(|_| json!(body)),
         }),
         cells: vec![
@@ -147,6 +149,7 @@ fn show(records: &Records, letter: &DeadLetter, now: DateTime<Utc>) -> anyhow::R
         Value::String(text) => text.clone(),
         body => serde_json::to_string_pretty(body)?,
     };
+    let headers = letter.headers.as_ref().map(ToString::to_string).unwrap_or_default();
     let id = |id: Option<Uuid>| id.map(|it| it.to_string()).unwrap_or_default();
     let fields = [
         ("id", letter.id.to_string()),
@@ -159,6 +162,7 @@ fn show(records: &Records, letter: &DeadLetter, now: DateTime<Utc>) -> anyhow::R
         ("job", id(letter.job)),
         ("requeued as", id(letter.requeued_as)),
         ("type", letter.content_type.clone()),
+        ("headers", headers),
         ("message", body),
     ];
     output::show(records.output, SHOWN, &row, &fields)?;
@@ -173,6 +177,10 @@ impl Requeue {
         }
         if self.all {
             letters = records.store().dead_letters(self.reason.as_deref(), None, MOST).await?;
+            if self.reason.is_none() {
+                // What a producer may not ask for is not let through in passing.
+                letters.retain(|letter| letter.reason != NOT_PERMITTED);
+            }
         }
         let (mut rows, mut refused) = (Vec::new(), 0);
         for letter in &letters {
@@ -198,8 +206,17 @@ async fn again(records: &Records, letter: &DeadLetter) -> anyhow::Result<Uuid> {
         return Err(usage(format!("was requeued already, as job {job}")));
     }
     let now = records.now();
-    let properties = Properties { content_type: Some(letter.content_type.clone()), ..Properties::default() };
-    let asked = envelope::decode(&properties, &letter.body, now)
+    let properties = Properties {
+        content_type: Some(letter.content_type.clone()),
+        // What writes needs an id, and whoever requeues it wants it done anew.
+        message_id: Some(letter.id.to_string()),
+        headers: letter.headers.clone().and_then(|headers| headers.as_object().cloned()).unwrap_or_default(),
+        ..Properties::default()
+    };
+    let broker = records.config.broker.clone().unwrap_or_default();
+    // Whoever may requeue may also ask for writes.
+    let terms = Terms { producers: &[], ..Terms::of(&broker, records.config.jobs.attempts) };
+    let asked = envelope::decode(&properties, &letter.body, terms, now)
         .map_err(|refusal| anyhow::anyhow!("its message cannot be a job ({}): {}", refusal.reason, refusal.error))?;
     let deadline = asked.deadline.filter(|deadline| *deadline > now);
     if asked.deadline.is_some() && deadline.is_none() {
@@ -210,6 +227,8 @@ async fn again(records: &Records, letter: &DeadLetter) -> anyhow::Result<Uuid> {
         id,
         source: "cli".to_owned(),
         priority: PRIORITY_PERSON,
+        attempt: 0,
+        reply: None,
         deadline,
         retry_of: letter.job.or(Some(asked.id)),
         ..asked

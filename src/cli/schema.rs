@@ -5,12 +5,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Subcommand};
-use serde_json::{Map, Value, json};
 
 use super::{Cli, DONE, output};
 use crate::app::build;
-use crate::intake::envelope::NativeJob;
-use crate::jobs;
+use crate::intake::envelope::schema;
 use crate::store::schema_version;
 
 /// JSON schemas.
@@ -23,39 +21,10 @@ pub enum Command {
 impl Command {
     pub(super) fn run(self) -> anyhow::Result<u8> {
         match self {
-            Self::Job => output::json(&job())?,
+            Self::Job => output::json(&schema::job())?,
         }
         Ok(DONE)
     }
-}
-
-/// The schema of a job message: the kinds of this version, and for each kind the schema of its parameters.
-fn job() -> Value {
-    let mut schema = Value::from(schemars::schema_for!(NativeJob));
-    schema["title"] = json!("tenantd job");
-    let kinds = jobs::KINDS.iter().map(|kind| json!({ "const": kind.name, "description": kind.about }));
-    schema["properties"]["kind"]["enum"] = json!(jobs::kind_names());
-    schema["properties"]["kind"]["oneOf"] = kinds.collect();
-    let mut definitions = schema.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default();
-    schema["allOf"] = jobs::KINDS.iter().map(|kind| params_of(kind, &mut definitions)).collect();
-    schema["$defs"] = Value::Object(definitions);
-    schema
-}
-
-/// "If the kind is this one, the parameters are those." What the parameters refer to moves up to the document.
-fn params_of(kind: &jobs::Kind, definitions: &mut Map<String, Value>) -> Value {
-    let mut params = Value::from((kind.schema)());
-    if let Some(params) = params.as_object_mut() {
-        params.remove("$schema");
-        if let Some(Value::Object(own)) = params.remove("$defs") {
-            definitions.extend(own);
-        }
-    }
-    definitions.insert(format!("params of {}", kind.name), params);
-    json!({
-        "if": { "properties": { "kind": { "const": kind.name } } },
-        "then": { "properties": { "params": { "$ref": format!("#/$defs/params%20of%20{}", kind.name) } } },
-    })
 }
 
 /// Prints completions.

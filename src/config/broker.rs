@@ -1,5 +1,6 @@
 //! `[broker]`: RabbitMQ, through which work comes in and news goes out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -23,6 +24,8 @@ pub struct Broker {
     pub declare: bool,
     /// Who may ask for writes; only those, once there is one.
     pub producers: Vec<Producer>,
+    /// How tasks of Celery are read.
+    pub celery: Celery,
 }
 
 impl Default for Broker {
@@ -34,6 +37,7 @@ impl Default for Broker {
             prefetch: 256,
             declare: true,
             producers: Vec::new(),
+            celery: Celery::default(),
         }
     }
 }
@@ -48,6 +52,14 @@ pub struct Producer {
     pub kinds: Vec<String>,
 }
 
+/// How tasks of Celery are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Celery {
+    /// The job kinds that names of tasks stand for, besides `tenantd.<kind>`.
+    pub tasks: BTreeMap<String, String>,
+}
+
 impl Broker {
     /// The URL as it is now: a file is read again at each connection, for passwords are rotated.
     pub fn current_url(&self) -> Secret {
@@ -55,7 +67,7 @@ impl Broker {
         written.map_or_else(|| self.url.clone(), |text| Secret::new(text.trim()))
     }
 
-    pub(super) fn validate(&self, problems: &mut Problems) {
+    pub(super) fn validate(&self, known_kinds: &[&str], problems: &mut Problems) {
         let url = self.url.expose();
         if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
             problems.add("broker.url", "is no broker URL; use amqp://user:password@host:5672/%2f or amqps://…");
@@ -68,6 +80,18 @@ impl Broker {
         }
         if self.prefetch == 0 {
             problems.add("broker.prefetch", "must be at least 1");
+        }
+        for (index, producer) in self.producers.iter().enumerate() {
+            if producer.user.trim().is_empty() {
+                problems.add(format!("broker.producers[{index}].user"), "must be the name of a user of the broker");
+            }
+        }
+        for (task, kind) in &self.celery.tasks {
+            if !known_kinds.contains(&kind.as_str()) {
+                let known = known_kinds.join(", ");
+                let path = format!("broker.celery.tasks.\"{task}\"");
+                problems.add(path, format!("`{kind}` is no job kind; there are {known}"));
+            }
         }
     }
 }

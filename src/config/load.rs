@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn tasks_of_celery_lead_to_kinds_and_producers_are_users() {
+        let said = problems(
+            "[broker.celery]\ntasks = { 'a.b' = 'pull_quotes', c = 'pull' }\n[[broker.producers]]\nuser = ' '\nkinds = []\n",
+        );
+        let task = "broker.celery.tasks.\"a.b\": `pull_quotes` is no job kind; there are pull_quotas, pull";
+        assert_eq!(said, [task, "broker.producers[0].user: must be the name of a user of the broker"]);
+    }
+
+    #[test]
     fn secrets_are_never_shown() {
         let text = "[broker]\nurl = 'amqp://portal:hunter2@rabbit/'\n[database]\nurl = 'postgres://t:hunter2@db/t'\n";
         let config = read(Path::new("t.toml"), text, &KINDS).unwrap();

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use broker::{Broker, Producer};
+pub use broker::{Broker, Celery, Producer};
 pub use clouds::{Cloud, Discover};
 pub use database::Database;
 pub use drift::{Drift, ExpectationRule, Mode};
@@ -64,7 +64,7 @@ impl Config {
     pub fn validate(&self, known_kinds: &[&str], problems: &mut Problems) {
         self.database.validate(problems);
         if let Some(broker) = &self.broker {
-            broker.validate(problems);
+            broker.validate(known_kinds, problems);
         }
         clouds::validate(&self.clouds, known_kinds, problems);
         schedules::validate(&self.schedules, &self.clouds, known_kinds, problems);

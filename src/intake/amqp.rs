@@ -11,13 +11,14 @@ use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::envelope::{Properties, decode};
+use super::envelope::{Properties, Terms, decode};
 use super::publisher::publish;
 use super::topology::Topology;
 use crate::config::Broker;
@@ -115,7 +116,7 @@ impl Amqp {
         tracing::info!(queue = %this.topology.jobs, "connected to the broker");
         let ended = tokio::select! {
             ended = Self::consume(this, &consuming) => ended,
-            ended = publish(&this.context, &publishing, this.leads.clone()) => ended,
+            ended = publish(&this.context, &outgoing, &publishing, this.leads.clone()) => ended,
             ended = this.watch(&watching, &outgoing) => ended,
         };
         if ended.is_ok() {
@@ -223,18 +224,24 @@ impl Amqp {
     /// What the database will never take is dead: put back, it would come again for ever.
     async fn give_up(&self, delivery: &Delivery, error: &StoreError) -> Result<(), StoreError> {
         tracing::error!(%error, "a delivery cannot be recorded");
-        self.runner.bury_message(unfit(delivery, "database", error.to_string())).await
+        let (kind, tenant, reply) =
+            match decode(&properties(delivery), &delivery.data, self.terms(), self.context.clock().now()) {
+                Ok(request) => (Some(request.kind), request.subject, request.reply),
+                Err(refusal) => (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply)),
+            };
+        let message = Unfit { kind, tenant, reply, ..unfit(delivery, "database", error.to_string()) };
+        self.runner.bury_message(message).await
     }
 
     /// Brings a delivery to its record: once this is fine, it may be acknowledged.
     async fn handle(self: &Arc<Self>, delivery: &Delivery) -> Result<(), StoreError> {
         let now = self.context.clock().now();
-        let request = match decode(&properties(delivery), &delivery.data, now) {
+        let request = match decode(&properties(delivery), &delivery.data, self.terms(), now) {
             Ok(request) => request,
             Err(refusal) => {
                 tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
-                let (kind, tenant) = (refusal.kind, refusal.tenant);
-                let message = Unfit { kind, tenant, ..unfit(delivery, refusal.reason, refusal.error) };
+                let (kind, tenant, reply) = (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply));
+                let message = Unfit { kind, tenant, reply, ..unfit(delivery, refusal.reason, refusal.error) };
                 return self.runner.bury_message(message).await;
             }
         };
@@ -257,6 +264,11 @@ impl Amqp {
             () = &mut held => {}
         }
         Ok(())
+    }
+
+    /// What the configuration says of messages.
+    fn terms(&self) -> Terms<'_> {
+        Terms::of(&self.settings, self.context.live().retries.attempts)
     }
 
     /// Asks now and then how many messages wait, and says when the broker takes none.
@@ -283,31 +295,50 @@ impl Amqp {
 
 /// A message that is no job.
 fn unfit(delivery: &Delivery, reason: &'static str, error: String) -> Unfit {
-    let Properties { content_type, message_id, .. } = properties(delivery);
+    let Properties { content_type, message_id, headers, .. } = properties(delivery);
     Unfit {
         reason,
         error,
         content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
         body: delivery.data.clone(),
         message_id,
+        headers,
         redelivered: delivery.redelivered,
         ..Unfit::default()
     }
 }
 
 fn properties(delivery: &Delivery) -> Properties {
-    let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(ToString::to_string);
-    let headers = delivery.properties.headers().as_ref();
-    let traceparent = headers.and_then(|headers| headers.inner().get("traceparent")).and_then(|value| match value {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    });
+    let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
+    let headers = delivery.properties.headers().iter().flat_map(|headers| headers.inner().iter());
     Properties {
         content_type: text(delivery.properties.content_type()),
+        content_encoding: text(delivery.properties.content_encoding()),
         message_id: text(delivery.properties.message_id()),
+        correlation_id: text(delivery.properties.correlation_id()),
+        reply_to: text(delivery.properties.reply_to()),
         user_id: text(delivery.properties.user_id()),
         app_id: text(delivery.properties.app_id()),
-        traceparent,
+        headers: headers.filter_map(|(name, value)| Some((name.to_string(), scalar(value)?))).collect(),
     }
+}
+
+/// A header's value, if it is a text, a number or a truth value.
+fn scalar(value: &AMQPValue) -> Option<Value> {
+    Some(match value {
+        AMQPValue::Boolean(it) => json!(it),
+        AMQPValue::ShortShortInt(it) => json!(it),
+        AMQPValue::ShortShortUInt(it) => json!(it),
+        AMQPValue::ShortInt(it) => json!(it),
+        AMQPValue::ShortUInt(it) => json!(it),
+        AMQPValue::LongInt(it) => json!(it),
+        AMQPValue::LongUInt(it) => json!(it),
+        AMQPValue::LongLongInt(it) => json!(it),
+        AMQPValue::Float(it) => json!(it),
+        AMQPValue::Double(it) => json!(it),
+        AMQPValue::Timestamp(it) => json!(it),
+        AMQPValue::ShortString(it) => json!(it.to_string()),
+        AMQPValue::LongString(it) => json!(it.to_string()),
+        _ => return None,
+    })
 }

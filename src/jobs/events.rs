@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::context::Context;
 use crate::model::ids::new_id;
@@ -11,6 +12,27 @@ use crate::store::outbox::Outgoing;
 
 /// The media type of a structured `CloudEvent`.
 pub const CLOUDEVENT: &str = "application/cloudevents+json; charset=utf-8";
+
+/// An event of `instance`, as structured JSON; its type is `tenantd.` and `key`.
+pub(super) fn cloud_event(
+    id: Uuid,
+    instance: &str,
+    key: &str,
+    subject: &str,
+    now: DateTime<Utc>,
+    data: &Value,
+) -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": id,
+        "source": format!("/tenantd/{instance}"),
+        "type": format!("tenantd.{key}"),
+        "subject": subject,
+        "time": now,
+        "datacontenttype": "application/json",
+        "data": data,
+    })
+}
 
 /// Writes events into the outbox of a transaction; without a broker it writes nothing.
 #[derive(Debug)]
@@ -29,16 +51,7 @@ impl<'a> Events<'a> {
     pub fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: Value) {
         let Some(exchanges) = self.context.exchanges() else { return };
         let id = new_id(self.now);
-        let event = json!({
-            "specversion": "1.0",
-            "id": id,
-            "source": format!("/tenantd/{}", self.context.instance()),
-            "type": format!("tenantd.{routing_key}"),
-            "subject": subject,
-            "time": self.now,
-            "datacontenttype": "application/json",
-            "data": data,
-        });
+        let event = cloud_event(id, self.context.instance(), routing_key, subject, self.now, &data);
         tx.enqueue_outgoing(Outgoing {
             id,
             exchange: exchanges.events.clone(),

@@ -20,6 +20,7 @@ mod pull_security_groups;
 mod pull_server_groups;
 mod pull_tenants;
 mod record;
+pub mod reply;
 pub mod resolve;
 pub mod runner;
 mod settled;

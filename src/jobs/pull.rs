@@ -62,6 +62,8 @@ impl Call {
                 id: part_id(self.request.id, cloud),
                 cloud: Some((*cloud).to_owned()),
                 attempt: 0,
+                // The whole is answered once.
+                reply: None,
                 ..self.request.clone()
             })
         };

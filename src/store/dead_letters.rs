@@ -1,6 +1,8 @@
 //! What nobody could do.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, read, sql, write};
@@ -26,6 +28,9 @@ pub struct DeadLetter {
     pub died_at: DateTime<Utc>,
     /// The media type of the message.
     pub content_type: String,
+    /// Its headers, as far as they tell its format: texts, numbers and truth values.
+    #[sqlx(json(nullable))]
+    pub headers: Option<Value>,
     /// The message.
     pub body: Vec<u8>,
     /// The job that repeats it.
@@ -63,7 +68,8 @@ impl Tx {
         let inserted = write!(self, connection => sqlx::query(sql::DEAD_INSERT)
             .bind(letter.id).bind(letter.job).bind(&letter.kind).bind(&letter.tenant).bind(&letter.reason)
             .bind(&letter.error).bind(letter.attempts).bind(letter.died_at).bind(&letter.content_type)
-            .bind(&letter.body).bind(&letter.digest).execute(connection).await.map(|done| done.rows_affected()))?;
+            .bind(&letter.body).bind(letter.headers.as_ref().map(Json)).bind(&letter.digest)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
         Ok(inserted > 0)
     }
 

@@ -18,6 +18,10 @@ struct Row {
     created_at: DateTime<Utc>,
 }
 
+/// The key in a message's headers under which stand properties of the message itself: `correlation_id` and
+/// `content_encoding`. It is no header.
+pub const PROPERTIES: &str = "$properties";
+
 /// A message to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
@@ -29,7 +33,7 @@ pub struct Outgoing {
     pub routing_key: String,
     /// Its media type.
     pub content_type: String,
-    /// Its headers: an object of texts and numbers.
+    /// Its headers: an object of texts, numbers and truth values; see also [`PROPERTIES`].
     pub headers: Value,
     /// Its body.
     pub body: Vec<u8>,

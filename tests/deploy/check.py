@@ -17,7 +17,7 @@ PROMETHEUS = DEPLOY / "prometheus"
 RULES = PROMETHEUS / "tenantd.rules.yml"
 TESTS = PROMETHEUS / "tenantd.rules.test.yml"
 SCRIPTS = ["deploy/install", "deploy/uninstall", "tests/run", "tests/lib/services.sh", "tests/deploy/run",
-           "tests/openstack/run", ".ci/run"]
+           "tests/openstack/run", "tests/lib/producers.sh", "tests/producers/run", "tests/producers/record", ".ci/run"]
 
 
 def run(*command, **more):

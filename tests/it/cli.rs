@@ -133,6 +133,7 @@ fn letter(job: Option<Uuid>, reason: &str, body: &str) -> DeadLetter {
         attempts: 3,
         died_at: now(),
         content_type: "application/json".to_owned(),
+        headers: None,
         body: body.as_bytes().to_vec(),
         requeued_as: None,
         digest: None,

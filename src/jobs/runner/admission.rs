@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::Ended;
-use super::bury::{bury, dead_letter};
+use super::bury::{dead_letter, refuse};
 use super::flights::TERM;
 use crate::jobs::context::Context;
 use crate::model::Tenant;
@@ -140,7 +140,7 @@ async fn known(context: &Context, tx: &mut Tx, request: &Request) -> Result<Ende
             let error = format!("job id {} was used before, for another {}", request.id, job.request.kind);
             let now = context.clock().now();
             let letter = dead_letter(named_id(&request.id.to_string(), &digest), request, "id_reused", &error, now);
-            if bury(context, tx, &letter).await? {
+            if refuse(context, tx, &letter, request.reply.as_ref()).await? {
                 tracing::warn!(error, "job refused");
             }
             Ok(Ended::Dead { reason: letter.reason, error: letter.error })

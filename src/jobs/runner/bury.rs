@@ -1,16 +1,17 @@
 //! What nobody could do: a dead letter in the records and, where there is a broker, on its way to the dead queue.
 
 use chrono::{DateTime, Duration, Utc};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::jobs::context::Context;
 use crate::jobs::normalise::storable;
+use crate::jobs::reply;
 use crate::model::body::hex_digest;
 use crate::model::ids::{named_id, new_id};
-use crate::model::job::Request;
+use crate::model::job::{Outcome, Reply, Request};
 use crate::store::dead_letters::DeadLetter;
-use crate::store::outbox::Outgoing;
+use crate::store::outbox::{Outgoing, PROPERTIES};
 use crate::store::{StoreError, Tx};
 
 /// The longest error text that travels with a dead letter, in bytes.
@@ -35,6 +36,10 @@ pub struct Unfit {
     pub body: Vec<u8>,
     /// The producer's id of the message.
     pub message_id: Option<String>,
+    /// Its headers, as far as they tell its format.
+    pub headers: Map<String, Value>,
+    /// Who waits for an answer.
+    pub reply: Option<Reply>,
     /// Whether the broker delivered it before.
     pub redelivered: bool,
 }
@@ -45,11 +50,10 @@ pub(super) async fn bury(context: &Context, tx: &mut Tx, letter: &DeadLetter) ->
         return Ok(false);
     }
     let Some(exchanges) = context.exchanges() else { return Ok(true) };
-    let headers = json!({
-        "x-tenantd-reason": letter.reason,
-        "x-tenantd-attempts": letter.attempts,
-        "x-tenantd-error": letter.error,
-    });
+    let mut headers = letter.headers.clone().unwrap_or_else(|| json!({}));
+    headers["x-tenantd-reason"] = json!(letter.reason);
+    headers["x-tenantd-attempts"] = json!(letter.attempts);
+    headers["x-tenantd-error"] = json!(letter.error);
     tx.enqueue_outgoing(Outgoing {
         id: letter.id,
         exchange: exchanges.dead.clone(),
@@ -61,6 +65,35 @@ pub(super) async fn bury(context: &Context, tx: &mut Tx, letter: &DeadLetter) ->
         created_at: letter.died_at,
     });
     Ok(true)
+}
+
+/// Records what never became a job, and tells whoever waits for its answer; whether it was not known.
+pub(super) async fn refuse(
+    context: &Context,
+    tx: &mut Tx,
+    letter: &DeadLetter,
+    reply: Option<&Reply>,
+) -> Result<bool, StoreError> {
+    let is_new = bury(context, tx, letter).await?;
+    if is_new {
+        let facts = json!({
+            "id": letter.job, "kind": letter.kind, "cloud": null, "tenant": letter.tenant, "outcome": Outcome::Failed,
+            "attempts": letter.attempts, "reason": letter.reason, "error": letter.error, "enqueued_at": null,
+            "started_at": null, "finished_at": letter.died_at,
+        });
+        reply::send(context, tx, reply, (Outcome::Failed, &facts), letter.died_at);
+    }
+    Ok(is_new)
+}
+
+/// Headers as every database keeps them, and as a dead letter may carry them beside its own.
+fn storable_headers(headers: Map<String, Value>) -> Value {
+    let kept = headers.into_iter().filter(|(name, _)| name != PROPERTIES);
+    let storable_value = |value| match value {
+        Value::String(text) => Value::String(storable(text)),
+        other => other,
+    };
+    kept.map(|(name, value)| (storable(name), storable_value(value))).collect()
 }
 
 /// Records a message that is no job, once however often it is delivered.
@@ -84,11 +117,12 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
         attempts: 0,
         died_at: now,
         content_type: storable(message.content_type),
+        headers: (!message.headers.is_empty()).then(|| storable_headers(message.headers)),
         body: message.body,
         requeued_as: None,
         digest: Some(digest),
     };
-    bury(context, &mut tx, &letter).await?;
+    refuse(context, &mut tx, &letter, message.reply.as_ref()).await?;
     context.tell(tx.commit().await?);
     Ok(())
 }
@@ -105,6 +139,7 @@ pub(super) fn dead_letter(id: Uuid, request: &Request, reason: &str, error: &str
         attempts: request.attempt,
         died_at: now,
         content_type: "application/json".to_owned(),
+        headers: None,
         body: request.to_native().to_string().into_bytes(),
         requeued_as: None,
         digest: None,

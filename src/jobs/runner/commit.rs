@@ -14,6 +14,7 @@ use super::settle::{Settled, settled};
 use crate::jobs::context::Context;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
+use crate::jobs::reply;
 use crate::jobs::settled::pass_over;
 use crate::jobs::{Effect, JobError, Report};
 use crate::model::ids::new_id;
@@ -289,6 +290,7 @@ impl Scribe {
             "outcome": outcome, "attempts": request.attempt, "reason": settled.reason, "error": settled.error,
             "enqueued_at": request.enqueued_at, "started_at": attempt.started_at, "finished_at": now,
         });
+        reply::send(&self.context, tx, request.reply.as_ref(), (outcome, &data), now);
         let routing_key = format!("job.{}.{outcome}", request.kind);
         Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data);
         Ok(())
