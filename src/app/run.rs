@@ -20,6 +20,7 @@ use crate::jobs::context::Context;
 use crate::jobs::runner::Runner;
 use crate::jobs::{self};
 use crate::lifecycle::{Lifecycle, Signals, Wake, systemd};
+use crate::store::Alone;
 use crate::telemetry::{self, metrics};
 
 /// How often the main loop says that it lives, and looks whether secrets changed.
@@ -36,6 +37,7 @@ pub struct Daemon {
     lifecycle: Lifecycle,
     heartbeat: watch::Sender<DateTime<Utc>>,
     schedules: watch::Sender<Vec<Schedule>>,
+    _alone: Option<Alone>,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -73,6 +75,7 @@ impl Daemon {
     pub async fn start(config: Config, recorder: PrometheusHandle) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let instance = config.instance_name();
+        let alone = Alone::take(config.database.url.expose())?;
         let store = build::store(&config, config.database.migrate).await.context("the database cannot be used")?;
         let listener = http::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
@@ -91,7 +94,7 @@ impl Daemon {
             None => BrokerState::Off,
             Some(_) => BrokerState::Away("not connected yet".to_owned()),
         });
-        let (schedules, timetable) = watch::channel(config.schedules.clone());
+        let (schedules, timetable) = watch::channel(config.timetable());
         let (heartbeat, heard) = watch::channel(now);
         let runner = Runner::new(context.clone(), config.jobs.workers, lifecycle.interrupt.clone());
         let view = View {
@@ -115,7 +118,7 @@ impl Daemon {
             let amqp = Amqp::new(settings, parts, config.jobs.hold.0, broker_state, leading);
             lifecycle.spawn_vital("broker", amqp.run());
         }
-        Ok(Self { context, address, config, lifecycle, heartbeat, schedules })
+        Ok(Self { context, address, config, lifecycle, heartbeat, schedules, _alone: alone })
     }
 
     /// Answers signals and says that it lives, until it is told to stop.

@@ -5,11 +5,13 @@
 pub mod dead_letters;
 pub mod error;
 pub mod expectations;
+mod file;
 pub mod findings;
 pub mod jobs;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod prune;
 pub mod resources;
 pub mod schedules;
 pub mod snapshots;
@@ -17,15 +19,26 @@ pub mod sql;
 pub mod suspicions;
 pub mod tenants;
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use error::StoreError;
+pub use file::{Alone, Holder};
 pub use open::schema_version;
 
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Store {
     pools: Pools,
+    /// The file of an SQLite database.
+    file: Option<Arc<Path>>,
+    /// Where the records are, for people.
+    place: Arc<str>,
+    /// Whether the last write found no room.
+    full: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +53,11 @@ enum Pools {
 
 /// A transaction; what was not committed is undone when it is dropped.
 #[derive(Debug)]
-pub struct Tx(Inner);
+pub struct Tx {
+    inner: Inner,
+    place: Arc<str>,
+    full: Arc<AtomicBool>,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -60,8 +77,8 @@ macro_rules! read {
 
 /// Runs the same expression inside whichever transaction is open.
 macro_rules! write {
-    ($tx:expr, $connection:ident => $body:expr) => {
-        match &mut $tx.0 {
+    ($tx:expr, $connection:ident => $body:expr) => {{
+        let done: Result<_, sqlx::Error> = match &mut $tx.inner {
             $crate::store::Inner::Sqlite(transaction) => {
                 let $connection = &mut **transaction;
                 $body
@@ -70,8 +87,9 @@ macro_rules! write {
                 let $connection = &mut **transaction;
                 $body
             }
-        }
-    };
+        };
+        done.map_err(|error| $tx.failed(error))
+    }};
 }
 
 /// Reads a word of the database back into its type.
@@ -94,19 +112,24 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        let begun = match &self.pools {
+            Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
+            Pools::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
         };
-        Ok(Tx(inner))
+        let inner = begun.map_err(|error| failed(error, &self.place, &self.full))?;
+        Ok(Tx { inner, place: Arc::clone(&self.place), full: Arc::clone(&self.full) })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and had room for the last write.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not, or had none.
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        if self.full.load(Ordering::Relaxed) {
+            let source = sqlx::Error::Protocol("the last write found no room".to_owned());
+            return Err(StoreError::Full { place: self.place.to_string(), source });
+        }
         Ok(())
     }
 
@@ -150,10 +173,26 @@ impl Tx {
     /// # Errors
     /// When the database is away; then nothing lasts, or everything does.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
-            Inner::Sqlite(transaction) => transaction.commit().await?,
-            Inner::Postgres(transaction) => transaction.commit().await?,
-        }
+        let Self { inner, place, full } = self;
+        let done = match inner {
+            Inner::Sqlite(transaction) => transaction.commit().await,
+            Inner::Postgres(transaction) => transaction.commit().await,
+        };
+        done.map_err(|error| failed(error, &place, &full))?;
+        full.store(false, Ordering::Relaxed);
         Ok(())
     }
+
+    fn failed(&self, error: sqlx::Error) -> StoreError {
+        failed(error, &self.place, &self.full)
+    }
+}
+
+/// What went wrong where; that there is no room is remembered until a write succeeds.
+fn failed(error: sqlx::Error, place: &str, full: &AtomicBool) -> StoreError {
+    let error = StoreError::at(error, place);
+    if matches!(error, StoreError::Full { .. }) {
+        full.store(true, Ordering::Relaxed);
+    }
+    error
 }

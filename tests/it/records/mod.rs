@@ -7,11 +7,13 @@ mod failures;
 mod groups;
 mod logins;
 mod properties;
+mod prune;
 mod pulls;
 mod requests;
 mod schedules;
 mod schema;
 mod tenants;
+mod unlink;
 mod waiting;
 
 /// What drift leaves behind.
