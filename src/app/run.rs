@@ -124,6 +124,7 @@ impl Daemon {
     /// Answers signals and says that it lives, until it is told to stop.
     async fn main_loop(&self, path: &Path, signals: &mut Signals) {
         let mut reloader = Reloader::new(self.config.clone(), path.to_owned());
+        let mut was_full = false;
         let every = systemd::watchdog_interval().map_or(HEARTBEAT, |interval| interval.min(HEARTBEAT));
         loop {
             self.heartbeat.send_replace(self.context.clock().now());
@@ -138,9 +139,27 @@ impl Daemon {
                     Wake::Stop | Wake::Leave => break,
                 },
                 () = self.lifecycle.stop.cancelled() => break,
-                () = tokio::time::sleep(every) => reloader.refresh_credentials(&self.context),
+                () = tokio::time::sleep(every) => {
+                    reloader.refresh_credentials(&self.context);
+                    was_full = self.tell_of_room(was_full).await;
+                }
             }
         }
+    }
+
+    /// Says once that the records find no room, and once that they do again; whether they find none.
+    async fn tell_of_room(&self, was_full: bool) -> bool {
+        let (store, now) = (self.context.store(), self.context.clock().now());
+        let full = match store.is_full() {
+            Some(_) => store.find_room(self.context.instance(), now).await.err(),
+            None => None,
+        };
+        match &full {
+            Some(error) if !was_full => tracing::error!(%error, "nothing can be recorded, so nothing is taken"),
+            None if was_full => tracing::info!("there is room for the records again"),
+            _ => {}
+        }
+        full.is_some()
     }
 
     /// Stops politely, or at once when `at_once` completes.

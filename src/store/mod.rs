@@ -23,7 +23,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub use error::StoreError;
 pub use file::{Alone, Holder};
@@ -37,8 +38,16 @@ pub struct Store {
     file: Option<Arc<Path>>,
     /// Where the records are, for people.
     place: Arc<str>,
-    /// Whether the last write found no room.
-    full: Arc<AtomicBool>,
+    condition: Arc<Condition>,
+}
+
+/// What the writes before tell of the next one.
+#[derive(Debug, Default)]
+struct Condition {
+    /// A write found no room, and none was found since.
+    full: AtomicBool,
+    /// A write failed, or may be failing: whether its connection can still be used is to be tried.
+    suspect: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +65,7 @@ enum Pools {
 pub struct Tx {
     inner: Inner,
     place: Arc<str>,
-    full: Arc<AtomicBool>,
+    condition: Arc<Condition>,
 }
 
 #[derive(Debug)]
@@ -116,21 +125,37 @@ impl Store {
             Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
         };
-        let inner = begun.map_err(|error| failed(error, &self.place, &self.full))?;
-        Ok(Tx { inner, place: Arc::clone(&self.place), full: Arc::clone(&self.full) })
+        let inner = begun.map_err(|error| self.condition.failed(error, &self.place))?;
+        Ok(Tx { inner, place: Arc::clone(&self.place), condition: Arc::clone(&self.condition) })
     }
 
-    /// Whether the database answers, and had room for the last write.
+    /// Whether the database answers, and has room for what is to be written.
     ///
     /// # Errors
     /// When it does not, or had none.
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
-        if self.full.load(Ordering::Relaxed) {
-            let source = sqlx::Error::Protocol("the last write found no room".to_owned());
-            return Err(StoreError::Full { place: self.place.to_string(), source });
+        match self.is_full() {
+            Some(full) => Err(full),
+            None => Ok(()),
         }
+    }
+
+    /// Tries whether there is room again, by a write of its own.
+    ///
+    /// # Errors
+    /// When there is none, or the database is away.
+    pub async fn find_room(&self, owner: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.take_lease("room", owner, now, now).await?;
+        self.condition.full.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// That a write found no room, and none was found since.
+    pub fn is_full(&self) -> Option<StoreError> {
+        let source = || sqlx::Error::Protocol("the last write found no room".to_owned());
+        let full = self.condition.full.load(Ordering::Relaxed);
+        full.then(|| StoreError::Full { place: self.place.to_string(), source: source() })
     }
 
     /// `SQLite` or `PostgreSQL`, for people.
@@ -173,26 +198,44 @@ impl Tx {
     /// # Errors
     /// When the database is away; then nothing lasts, or everything does.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { inner, place, full } = self;
+        let Self { inner, place, condition } = self;
+        // Before the connection is anybody else's.
+        condition.suspect.store(true, Ordering::Release);
         let done = match inner {
             Inner::Sqlite(transaction) => transaction.commit().await,
             Inner::Postgres(transaction) => transaction.commit().await,
         };
-        done.map_err(|error| failed(error, &place, &full))?;
-        full.store(false, Ordering::Relaxed);
+        done.map_err(|error| condition.failed(error, &place))?;
+        condition.suspect.store(false, Ordering::Release);
         Ok(())
     }
 
     fn failed(&self, error: sqlx::Error) -> StoreError {
-        failed(error, &self.place, &self.full)
+        self.condition.failed(error, &self.place)
     }
 }
 
-/// What went wrong where; that there is no room is remembered until a write succeeds.
-fn failed(error: sqlx::Error, place: &str, full: &AtomicBool) -> StoreError {
-    let error = StoreError::at(error, place);
-    if matches!(error, StoreError::Full { .. }) {
-        full.store(true, Ordering::Relaxed);
+impl Condition {
+    /// What went wrong where. That there was no room is remembered until [`Store::find_room`] finds some: a transaction
+    /// that changed nothing says nothing of it.
+    fn failed(&self, error: sqlx::Error, place: &str) -> StoreError {
+        let error = StoreError::at(error, place);
+        self.suspect.store(true, Ordering::Release);
+        if matches!(error, StoreError::Full { .. }) {
+            self.full.store(true, Ordering::Relaxed);
+        }
+        error
     }
-    error
+
+    /// Whether SQLite's writing connection can begin a transaction. After a full disk SQLite has ended the one before
+    /// by itself, and the driver would wait for its end for ever: such a connection is replaced.
+    async fn can_begin(&self, connection: &mut SqliteConnection) -> bool {
+        if !self.suspect.load(Ordering::Acquire) {
+            return true;
+        }
+        match connection.begin_with("BEGIN").await {
+            Ok(tried) => tried.rollback().await.is_ok(),
+            Err(_) => false,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Pools, Store, StoreError, file};
+use super::{Condition, Pools, Store, StoreError, file};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -51,7 +51,7 @@ impl Store {
             let place = format!("database {} on {}", options.get_database().unwrap_or_default(), options.get_host());
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
             let pools = Pools::Postgres(pool.connect_with(options).await?);
-            return Ok(Self::of(pools, None, &place));
+            return Ok(Self::of(pools, None, &place, Arc::default()));
         }
         Err(StoreError::Url(redacted(url)))
     }
@@ -70,8 +70,8 @@ impl Store {
         Self::open(url, 2).await
     }
 
-    pub(super) fn of(pools: Pools, file: Option<PathBuf>, place: &str) -> Self {
-        Self { pools, file: file.map(Arc::from), place: Arc::from(place), full: Arc::default() }
+    fn of(pools: Pools, file: Option<PathBuf>, place: &str, condition: Arc<Condition>) -> Self {
+        Self { pools, file: file.map(Arc::from), place: Arc::from(place), condition }
     }
 
     /// Applies the migrations that are missing. Records in SQLite are copied first; where that copy is.
@@ -151,7 +151,7 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Store, StoreError> {
         // One connection is the whole database, so it must neither be shared out nor dropped.
         let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let pool = pool.connect_with(options).await?;
-        return Ok(Store::of(Pools::Sqlite { read: pool.clone(), write: pool }, None, "memory"));
+        return Ok(Store::of(Pools::Sqlite { read: pool.clone(), write: pool }, None, "memory", Arc::default()));
     };
     // What SQLite makes beside it gets the owner and the mode of the database itself, also when root asks for it.
     match file::create(&path) {
@@ -160,12 +160,18 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Store, StoreError> {
         Err(_) => return Err(cannot_open(&path)),
     }
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal);
+    let condition = Arc::<Condition>::default();
+    let known = Arc::clone(&condition);
     let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+    let writer = writer.before_acquire(move |connection, _| {
+        let known = Arc::clone(&known);
+        Box::pin(async move { Ok(known.can_begin(connection).await) })
+    });
     let write = writer.connect_with(options.clone()).await.map_err(|error| with_path(error, &path))?;
     let readers = SqlitePoolOptions::new().max_connections(connections.clamp(1, 4)).acquire_timeout(ACQUIRE);
     let read = readers.connect_with(options.create_if_missing(false)).await?;
     let place = path.display().to_string();
-    Ok(Store::of(Pools::Sqlite { read, write }, Some(path), &place))
+    Ok(Store::of(Pools::Sqlite { read, write }, Some(path), &place, condition))
 }
 
 /// SQLite says only "unable to open": name the file.

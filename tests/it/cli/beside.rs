@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tenantd::model::ids::new_id;
 use tenantd::model::job::Request;
 use tenantd::simulator::{Options, Simulator};
-use tenantd::store::Store;
+use tenantd::store::{Store, snapshots};
 
 use super::{Said, binary, commands, finding, letter, now};
 use crate::support::eventually;
@@ -142,8 +142,8 @@ impl Machine {
         }
         tx.open_finding(&drift).await.unwrap();
         tx.commit().await.unwrap();
-        let snapshots =
-            store.snapshots(tenantd::store::snapshots::Filter { limit: 1, ..Default::default() }).await.unwrap();
+        let of_tenant = snapshots::Filter { tenant: Some(tenant.uuid), limit: 1, ..snapshots::Filter::default() };
+        let snapshots = store.snapshots(of_tenant).await.unwrap();
         store.close().await;
         let (job, drift, dead) = (job.id.to_string(), drift.id.to_string(), letters.map(|it| it.id.to_string()));
         let snapshot = snapshots[0].id.to_string();
