@@ -17,3 +17,15 @@ ALTER TABLE resources ADD COLUMN settled TEXT;
 -- The digest of a message that is no job: delivered twice, it is one dead letter.
 ALTER TABLE dead_letters ADD COLUMN digest TEXT;
 CREATE INDEX dead_letters_by_digest ON dead_letters (digest);
+
+-- Projects that somebody took out of the records: discovery leaves them alone until somebody adds them again.
+CREATE TABLE unlinked (
+    cloud TEXT NOT NULL,
+    backend_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    author TEXT NOT NULL,
+    unlinked_at TEXT NOT NULL,
+    PRIMARY KEY (cloud, backend_id)
+);
+-- Old snapshots are found by when they began: that moment never changes, so looks that saw nothing new touch no index.
+CREATE INDEX snapshots_by_time ON snapshots (first_seen_at);

@@ -8,8 +8,8 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LoadError};
 use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
 use crate::intake::topology::Topology;
-use crate::jobs;
 use crate::jobs::context::{CloudEntry, Context, Discovery, Exchanges, Live, Retries};
+use crate::jobs::{self, Retention};
 use crate::openstack::clouds_yaml::{self, Sources};
 use crate::openstack::{Cloud, Options};
 use crate::retry::Backoff;
@@ -71,7 +71,15 @@ pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> Live {
     }
     let jobs = &config.jobs;
     let backoff = Backoff { base: jobs.retry_base.0, max: jobs.retry_max.0 };
-    Live { clouds, unprepared, rules: rules(&config.drift), retries: Retries { attempts: jobs.attempts, backoff } }
+    let keep = &config.retention;
+    let retention = Retention {
+        jobs: keep.jobs.0,
+        snapshots: keep.snapshots.0,
+        findings: keep.findings.0,
+        dead_letters: keep.dead_letters.0,
+    };
+    let retries = Retries { attempts: jobs.attempts, backoff };
+    Live { clouds, unprepared, rules: rules(&config.drift), retries, retention }
 }
 
 /// Where the credentials of a cloud are looked for.

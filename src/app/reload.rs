@@ -48,7 +48,7 @@ impl Reloader {
             metrics::zero(cloud, &jobs::kind_names());
         }
         context.replace_live(live);
-        schedules.send_replace(config.schedules.clone());
+        schedules.send_replace(config.timetable());
         self.seen = credential_files(&config);
         self.config = config;
         metrics::config_reloaded(accepted);

@@ -20,6 +20,7 @@ use crate::jobs::context::Context;
 use crate::jobs::runner::Runner;
 use crate::jobs::{self};
 use crate::lifecycle::{Lifecycle, Signals, Wake, systemd};
+use crate::store::Alone;
 use crate::telemetry::{self, metrics};
 
 /// How often the main loop says that it lives, and looks whether secrets changed.
@@ -38,6 +39,7 @@ pub struct Daemon {
     lifecycle: Lifecycle,
     heartbeat: watch::Sender<DateTime<Utc>>,
     schedules: watch::Sender<Vec<Schedule>>,
+    _alone: Option<Alone>,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -74,6 +76,7 @@ impl Daemon {
     /// When the database cannot be used or the address is taken.
     pub async fn start(config: Config, recorder: PrometheusHandle) -> anyhow::Result<Self> {
         let instance = config.instance_name();
+        let alone = Alone::take(config.database.url.expose())?;
         let store = build::store(&config, config.database.migrate).await.context("the database cannot be used")?;
         let shared = super::time::shared(&store).await?;
         let clock: Arc<dyn Clock> = Arc::clone(&shared) as Arc<dyn Clock>;
@@ -90,7 +93,7 @@ impl Daemon {
             None => BrokerState::Off,
             Some(_) => BrokerState::Away("not connected yet".to_owned()),
         });
-        let (schedules, timetable) = watch::channel(config.schedules.clone());
+        let (schedules, timetable) = watch::channel(config.timetable());
         let (heartbeat, heard) = watch::channel(now);
         let runner = Runner::new(context.clone(), config.jobs.workers, lifecycle.interrupt.clone());
         let view = View {
@@ -115,12 +118,13 @@ impl Daemon {
             let amqp = Amqp::new(settings, parts, config.jobs.hold.0, broker_state, leading);
             lifecycle.spawn_vital("broker", amqp.run());
         }
-        Ok(Self { context, address, config, lifecycle, heartbeat, schedules })
+        Ok(Self { context, address, config, lifecycle, heartbeat, schedules, _alone: alone })
     }
 
     /// Answers signals and says that it lives, until it is told to stop.
     async fn main_loop(&self, path: &Path, signals: &mut Signals) {
         let mut reloader = Reloader::new(self.config.clone(), path.to_owned());
+        let mut was_full = false;
         let every = systemd::watchdog_interval().map_or(HEARTBEAT, |interval| interval.min(HEARTBEAT));
         let mut stalled = None;
         loop {
@@ -145,9 +149,27 @@ impl Daemon {
                     Wake::Stop | Wake::Leave => break,
                 },
                 () = self.lifecycle.stop.cancelled() => break,
-                () = tokio::time::sleep(every) => reloader.refresh_credentials(&self.context),
+                () = tokio::time::sleep(every) => {
+                    reloader.refresh_credentials(&self.context);
+                    was_full = self.tell_of_room(was_full).await;
+                }
             }
         }
+    }
+
+    /// Says once that the records find no room, and once that they do again; whether they find none.
+    async fn tell_of_room(&self, was_full: bool) -> bool {
+        let (store, now) = (self.context.store(), self.context.clock().now());
+        let full = match store.is_full() {
+            Some(_) => store.find_room(self.context.instance(), now).await.err(),
+            None => None,
+        };
+        match &full {
+            Some(error) if !was_full => tracing::error!(%error, "nothing can be recorded, so nothing is taken"),
+            None if was_full => tracing::info!("there is room for the records again"),
+            _ => {}
+        }
+        full.is_some()
     }
 
     /// Stops politely, or at once when `at_once` completes.

@@ -7,24 +7,23 @@ use uuid::Uuid;
 
 use super::arguments::{Moment, count};
 use super::output::{self, Columns, Row};
-use super::records::{Id, Records};
+use super::records::{Id, Records, candidates};
 use super::{DONE, FAILED, explain, usage};
 use crate::intake::envelope::{self, Properties, Terms};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
-use crate::store::dead_letters::DeadLetter;
+use crate::store::dead_letters::{DeadLetter, Filter, NAMES};
 
 /// Dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Those that nobody has requeued, the newest first
     List {
-        /// That died of this.
+        #[command(flatten)]
+        which: Which,
+        /// Also those that live again.
         #[arg(long)]
-        reason: Option<String>,
-        /// Of this job kind.
-        #[arg(long)]
-        kind: Option<String>,
+        requeued: bool,
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
@@ -35,30 +34,45 @@ pub enum Command {
         id: Id,
     },
     /// Make each a new job
-    Requeue(Requeue),
+    Requeue(Chosen),
     /// Forget them
-    Purge {
-        /// Only those that died of this.
-        #[arg(long)]
-        reason: Option<String>,
-        /// Only those that died before: a time, or an age such as 30d.
-        #[arg(long, value_name = "TIME")]
-        before: Option<Moment>,
-    },
+    Purge(Chosen),
 }
 
-/// Which ones to repeat.
+/// Filters; a letter must fit all of them.
 #[derive(Debug, Args)]
-pub struct Requeue {
+pub struct Which {
+    /// That died of this.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Of this job kind.
+    #[arg(long)]
+    kind: Option<String>,
+    /// For this tenant, whichever of its names the message used.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// That died since: a time, or an age such as 2h.
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// That died before: a time, or an age such as 30d.
+    #[arg(long, value_name = "TIME")]
+    before: Option<Moment>,
+}
+
+/// Some by their ids, those that fit the filters, or all.
+#[derive(Debug, Args)]
+pub struct Chosen {
     /// The dead letters' ids.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(conflicts_with_all = ["reason", "kind", "tenant", "since", "before", "all"])]
     ids: Vec<Id>,
-    /// Every one that was not requeued yet; what its producer may not ask for only with its --reason.
+    #[command(flatten)]
+    which: Which,
+    /// Every one that fits the filters; what its producer may not ask for only with `--reason not_permitted`.
     #[arg(long)]
     all: bool,
-    /// With --all: only those that died of this.
-    #[arg(long, requires = "all")]
-    reason: Option<String>,
+    /// Show which ones, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 const COLUMNS: Columns = Columns {
@@ -87,38 +101,79 @@ const REQUEUED: Columns =
     Columns { keys: &["id", "job"], headings: &["DEAD LETTER ID", "JOB ID"], none: "nothing to requeue" };
 const NOT_PERMITTED: &str = "not_permitted";
 const MOST: i64 = 100_000;
+/// Letters that go in one transaction, so that the daemon writes in between.
+const BATCH: usize = 500;
 
 impl Command {
     pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
         let now = records.now();
         match self {
-            Self::List { reason, kind, limit } => {
-                let letters = records.store().dead_letters(reason.as_deref(), kind.as_deref(), limit.into()).await?;
-                let rows: Vec<Row> = letters.iter().map(|letter| row(letter, now)).collect();
-                output::list(records.output, COLUMNS, &rows)?;
+            Self::List { which, requeued, limit } => {
+                list(records, &which.letters(records, requeued, limit.into()).await?, now)?;
             }
             Self::Show { id } => show(records, &find(records, &id).await?, now)?,
-            Self::Requeue(requeue) => return requeue.run(records).await,
-            Self::Purge { reason, before } => {
-                let before = before.map_or(now, |moment| moment.at(now));
-                let mut tx = records.store().begin().await?;
-                let purged = tx.purge_dead_letters(reason.as_deref(), before).await?;
-                tx.commit().await?;
-                output::note(&format!("{} forgotten", count(usize::try_from(purged)?, "dead letter")));
-            }
+            Self::Requeue(chosen) => return chosen.requeue(records).await,
+            Self::Purge(chosen) => chosen.purge(records).await?,
         }
         Ok(DONE)
     }
 }
 
+fn list(records: &Records, letters: &[DeadLetter], now: DateTime<Utc>) -> anyhow::Result<()> {
+    let rows: Vec<Row> = letters.iter().map(|letter| row(letter, now)).collect();
+    output::list(records.output, COLUMNS, &rows)?;
+    Ok(())
+}
+
 async fn find(records: &Records, id: &Id) -> anyhow::Result<DeadLetter> {
     let store = records.store();
-    let known = async { Ok(store.dead_letters(None, None, MOST).await?.iter().map(|it| it.id).collect()) };
+    let all = Filter { requeued: true, limit: MOST, ..Filter::default() };
+    let known = async { Ok(store.dead_letters(&all).await?.iter().map(|it| it.id).collect()) };
     let letter = match id.whole(known).await? {
         Some(whole) => store.dead_letter(whole).await?,
         None => None,
     };
     letter.ok_or_else(|| anyhow::anyhow!("no dead letter {id}; `tenantd dead list` shows those there are"))
+}
+
+impl Which {
+    const fn is_empty(&self) -> bool {
+        let Self { reason, kind, tenant, since, before } = self;
+        reason.is_none() && kind.is_none() && tenant.is_none() && since.is_none() && before.is_none()
+    }
+
+    async fn letters(&self, records: &Records, requeued: bool, limit: i64) -> anyhow::Result<Vec<DeadLetter>> {
+        let now = records.now();
+        let tenant = match &self.tenant {
+            Some(tenant) => names(records, tenant).await?,
+            None => Vec::new(),
+        };
+        let filter = Filter {
+            reason: self.reason.as_deref(),
+            kind: self.kind.as_deref(),
+            tenant,
+            since: self.since.map(|since| since.at(now)),
+            before: self.before.map(|before| before.at(now)),
+            requeued,
+            limit,
+        };
+        Ok(records.store().dead_letters(&filter).await?)
+    }
+}
+
+/// What messages may call a tenant; one that is not recorded goes by the name that was given.
+async fn names(records: &Records, subject: &str) -> anyhow::Result<Vec<String>> {
+    let mut names = vec![subject.to_owned()];
+    let known = candidates(&records.context, subject, None).await?;
+    if known.len() > 1 {
+        return records.tenant(subject, None).await.map(|_| names);
+    }
+    for tenant in known {
+        let uuid = [tenant.uuid.to_string(), tenant.uuid.simple().to_string()];
+        names.extend(uuid.into_iter().chain([tenant.label(), tenant.backend_id]));
+    }
+    names.truncate(NAMES);
+    Ok(names)
 }
 
 fn row(letter: &DeadLetter, now: DateTime<Utc>) -> Row {
@@ -169,18 +224,32 @@ fn show(records: &Records, letter: &DeadLetter, now: DateTime<Utc>) -> anyhow::R
     Ok(())
 }
 
-impl Requeue {
-    async fn run(self, records: &Records) -> anyhow::Result<u8> {
+impl Chosen {
+    /// The letters that are meant; none of them named is no wish at all.
+    async fn letters(&self, records: &Records, requeued: bool) -> anyhow::Result<Vec<DeadLetter>> {
+        if self.ids.is_empty() && self.which.is_empty() && !self.all {
+            return Err(usage("say which: ids, filters such as --reason REASON, or --all"));
+        }
+        if self.ids.is_empty() {
+            return self.which.letters(records, requeued, MOST).await;
+        }
         let mut letters = Vec::new();
         for id in &self.ids {
             letters.push(find(records, id).await?);
         }
-        if self.all {
-            letters = records.store().dead_letters(self.reason.as_deref(), None, MOST).await?;
-            if self.reason.is_none() {
-                // What a producer may not ask for is not let through in passing.
-                letters.retain(|letter| letter.reason != NOT_PERMITTED);
-            }
+        Ok(letters)
+    }
+
+    async fn requeue(self, records: &Records) -> anyhow::Result<u8> {
+        let mut letters = self.letters(records, false).await?;
+        if self.ids.is_empty() && self.which.reason.is_none() {
+            // What a producer may not ask for is not let through in passing.
+            letters.retain(|letter| letter.reason != NOT_PERMITTED);
+        }
+        if self.dry_run {
+            list(records, &letters, records.now())?;
+            output::note(&format!("{} would be requeued; nothing was changed", count(letters.len(), "dead letter")));
+            return Ok(DONE);
         }
         let (mut rows, mut refused) = (Vec::new(), 0);
         for letter in &letters {
@@ -197,6 +266,25 @@ impl Requeue {
         }
         output::list(records.output, REQUEUED, &rows)?;
         Ok(if refused > 0 { FAILED } else { DONE })
+    }
+
+    async fn purge(self, records: &Records) -> anyhow::Result<()> {
+        let letters = self.letters(records, true).await?;
+        if self.dry_run {
+            list(records, &letters, records.now())?;
+            output::note(&format!("{} would be forgotten; nothing was changed", count(letters.len(), "dead letter")));
+            return Ok(());
+        }
+        let mut purged = 0;
+        for batch in letters.chunks(BATCH) {
+            let mut tx = records.store().begin().await?;
+            for letter in batch {
+                purged += usize::from(tx.purge_dead_letter(letter.id).await?);
+            }
+            tx.commit().await?;
+        }
+        output::note(&format!("{} forgotten", count(purged, "dead letter")));
+        Ok(())
     }
 }
 

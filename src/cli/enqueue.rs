@@ -89,7 +89,11 @@ impl Enqueue {
         if self.tenant.is_none() && !kind.fleet {
             return Err(usage(format!("{} is for one tenant: say which with --tenant", kind.name)));
         }
-        if self.tenant.is_none() && self.cloud.is_none() && !self.all {
+        let whole = kind.local && kind.fleet;
+        if whole && (self.tenant.is_some() || self.cloud.is_some()) {
+            return Err(usage(format!("{} is for the records as a whole: leave --tenant and --cloud out", kind.name)));
+        }
+        if self.tenant.is_none() && self.cloud.is_none() && !self.all && !whole {
             return Err(usage("say for whom: --tenant TENANT, --cloud CLOUD, or --all"));
         }
         records.known_cloud(self.cloud.as_deref())?;

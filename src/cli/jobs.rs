@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::DONE;
+use super::arguments::{Moment, author};
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
+use super::{DONE, FAILED, explain};
+use crate::jobs::cancel::{Cancelled, cancel};
 use crate::model::Tenant;
 use crate::model::job::{Job, JobState};
 use crate::store::jobs::Filter;
@@ -23,6 +26,12 @@ pub enum Command {
     Show {
         /// The job's id.
         id: Id,
+    },
+    /// End some: those that wait end at once, those that run as soon as who holds them sees it
+    Cancel {
+        /// The jobs' ids.
+        #[arg(required = true)]
+        ids: Vec<Id>,
     },
 }
 
@@ -41,6 +50,9 @@ pub struct List {
     /// Of this tenant.
     #[arg(long)]
     tenant: Option<String>,
+    /// Asked for since: a time, or an age such as 2h.
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
@@ -71,24 +83,95 @@ pub(super) const COLUMNS: Columns = Columns {
     headings: &["ENQUEUED", "KIND", "CLOUD", "TENANT", "STATE", "TRY", "SOURCE", "ERROR", "ID"],
     none: "no jobs",
 };
+const SHOWN: Columns = Columns {
+    keys: &[
+        "id",
+        "kind",
+        "cloud",
+        "tenant",
+        "state",
+        "attempt",
+        "source",
+        "error",
+        "enqueued_at",
+        "started_at",
+        "finished_at",
+        "outcome",
+        "reason",
+        "not_before",
+        "params",
+        "retry_of",
+        "priority",
+        "deadline",
+        "producer",
+        "reply",
+        "trace",
+        "cancel_asked_at",
+    ],
+    ..COLUMNS
+};
+const CANCELLED: Columns =
+    Columns { keys: &["id", "state"], headings: &["JOB ID", "STATE"], none: "nothing was cancelled" };
 
 impl Command {
     pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
         match self {
             Self::List(list) => list.run(records).await,
             Self::Show { id } => {
-                let filter = Filter { limit: MOST, ..Filter::default() };
-                let known =
-                    async { Ok(records.store().jobs(filter).await?.iter().map(|job| job.request.id).collect()) };
-                let job = match id.whole(known).await? {
+                let job = match whole(records, &id).await? {
                     Some(whole) => records.store().job(whole).await?,
                     None => None,
                 };
-                let job = job.ok_or_else(|| anyhow::anyhow!("no job {id}; `tenantd jobs list` shows the newest"))?;
-                show(records, &job).await?;
+                show(records, &job.ok_or_else(|| unknown(&id))?).await?;
                 Ok(DONE)
             }
+            Self::Cancel { ids } => cancel_all(records, &ids).await,
         }
+    }
+}
+
+async fn whole(records: &Records, id: &Id) -> anyhow::Result<Option<Uuid>> {
+    let filter = Filter { limit: MOST, ..Filter::default() };
+    let known = async { Ok(records.store().jobs(filter).await?.iter().map(|job| job.request.id).collect()) };
+    id.whole(known).await
+}
+
+fn unknown(id: &Id) -> anyhow::Error {
+    anyhow::anyhow!("no job {id}; `tenantd jobs list` shows the newest")
+}
+
+/// Cancels each by itself: one that is over keeps no other from its end.
+async fn cancel_all(records: &Records, ids: &[Id]) -> anyhow::Result<u8> {
+    let (mut rows, mut refused) = (Vec::new(), 0);
+    for id in ids {
+        match cancel_one(records, id).await {
+            Ok((id, state)) => rows.push(Row {
+                json: json!({ "id": id, "state": state }),
+                cells: vec![id.to_string(), state.to_string()],
+            }),
+            Err(error) => {
+                refused += 1;
+                output::note(&format!("tenantd: {}", explain(&error)));
+            }
+        }
+    }
+    output::list(records.output, CANCELLED, &rows)?;
+    Ok(if refused > 0 { FAILED } else { DONE })
+}
+
+async fn cancel_one(records: &Records, id: &Id) -> anyhow::Result<(Uuid, JobState)> {
+    let whole = whole(records, id).await?.ok_or_else(|| unknown(id))?;
+    let mut tx = records.store().begin().await?;
+    let done = cancel(&records.context, &mut tx, whole, &format!("cancelled by {}", author())).await?;
+    tx.commit().await?;
+    match done {
+        Cancelled::Now => Ok((whole, JobState::Cancelled)),
+        Cancelled::Asked => {
+            output::note(&format!("job {whole} runs; whoever holds it ends it; see: tenantd jobs show {whole}"));
+            Ok((whole, JobState::Running))
+        }
+        Cancelled::Over(state) => bail!("job {whole} has ended already: {state}"),
+        Cancelled::Unknown => Err(unknown(id)),
     }
 }
 
@@ -100,6 +183,7 @@ impl List {
             kind: self.kind.as_deref(),
             cloud: self.cloud.as_deref(),
             tenant: tenant.map(|it| it.uuid),
+            since: self.since.map(|since| since.at(records.now())),
             limit: self.limit.into(),
         };
         let (jobs, tenants, now) = (records.store().jobs(filter).await?, records.tenants_by_id().await?, records.now());
@@ -153,8 +237,18 @@ fn row(job: &Job, tenants: &BTreeMap<Uuid, Tenant>, now: DateTime<Utc>) -> Row {
 /// Prints one job.
 pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
     let (tenants, now) = (records.tenants_by_id().await?, records.now());
-    let row = row(job, &tenants, now);
+    let mut row = row(job, &tenants, now);
     let request = &job.request;
+    row.json["priority"] = json!(request.priority);
+    row.json["deadline"] = json!(request.deadline);
+    row.json["producer"] = json!(request.producer);
+    row.json["reply"] = json!(request.reply);
+    row.json["trace"] = json!(request.trace);
+    row.json["cancel_asked_at"] = json!(job.cancel_asked_at);
+    let reply = request.reply.as_ref().map(|reply| {
+        let id = reply.correlation_id.as_deref().unwrap_or("none");
+        format!("queue {} ({}, correlation id {id}, asked as {})", reply.to, reply.format, reply.asked_as)
+    });
     let params = if request.params == json!({}) { String::new() } else { request.params.to_string() };
     let moment = |at| output::moment(at, now);
     let waits = (job.state == JobState::Queued).then_some(request.not_before);
@@ -169,13 +263,18 @@ pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
         ("reason", job.reason.clone().unwrap_or_default()),
         ("error", job.error.clone().unwrap_or_default()),
         ("source", request.source.clone()),
+        ("producer", request.producer.clone().unwrap_or_default()),
+        ("reply to", reply.unwrap_or_default()),
+        ("trace", request.trace.clone().unwrap_or_default()),
+        ("priority", request.priority.to_string()),
         ("retry of", request.retry_of.map(|it| it.to_string()).unwrap_or_default()),
         ("enqueued", moment(Some(request.enqueued_at))),
         ("not before", moment(waits)),
         ("deadline", moment(request.deadline)),
         ("started", moment(job.started_at)),
+        ("cancel asked", moment(job.cancel_asked_at)),
         ("finished", moment(job.finished_at)),
     ];
-    output::show(records.output, COLUMNS, &row, &fields)?;
+    output::show(records.output, SHOWN, &row, &fields)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! A command opens the records beside a running daemon, keeps its transactions short, and closes them again.
 
 mod arguments;
+mod backup;
 mod check;
 mod config;
 mod daemon;
@@ -20,6 +21,7 @@ mod schedules;
 mod schema;
 mod snapshots;
 mod tenants;
+mod unlink;
 mod values;
 mod why;
 
@@ -94,9 +96,11 @@ pub enum Command {
     Enqueue(enqueue::Enqueue),
     /// Read clouds now, in this process, without broker or daemon
     Pull(pull::Pull),
-    /// Tenants: list, show, explain, add
+    /// Tenants: list, show, explain, add, unlink
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// Copy the records while the daemon goes on
+    Backup(backup::Backup),
     /// Jobs: what waits, runs, and ended
     #[command(subcommand)]
     Jobs(jobs::Command),
@@ -160,6 +164,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
     match command {
         Command::Check => return check::run(&config, output).await,
         Command::Migrate => return schema::migrate(&config).await,
+        Command::Backup(backup) => return backup.run(&config).await,
         Command::Pull(pull) => return pull.run(&config, output).await,
         Command::Tenants(tenants::Command::Add(add)) => return add.run(&config, output).await,
         _ => {}

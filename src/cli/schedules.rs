@@ -1,6 +1,6 @@
 //! `schedules`: when each is next, and running one now.
 
-use chrono::{SubsecRound, Utc};
+use chrono::Utc;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use super::output::{self, Columns, Row};
 use super::records::Records;
 use super::{DONE, usage};
 use crate::config::Schedule;
+use crate::intake::schedule::ticks;
 use crate::model::job::Request;
 
 /// Schedules.
@@ -50,9 +51,7 @@ impl Command {
 
 /// When a schedule ticks next.
 pub(super) fn next_tick(schedule: &Schedule, now: chrono::DateTime<Utc>) -> Option<chrono::DateTime<Utc>> {
-    let (times, zone) = (schedule.times().ok()?, schedule.zone().ok()?);
-    // The parser keeps the fraction of the second that it was asked about.
-    Some(times.find_next_occurrence(&now.with_timezone(&zone), false).ok()?.with_timezone(&Utc).trunc_subsecs(0))
+    ticks(schedule)?.next_after(now)
 }
 
 async fn list(records: &Records) -> anyhow::Result<u8> {
@@ -84,13 +83,14 @@ async fn list(records: &Records) -> anyhow::Result<u8> {
             ],
         }
     };
-    output::list(records.output, COLUMNS, &records.config.schedules.iter().map(row).collect::<Vec<_>>())?;
+    output::list(records.output, COLUMNS, &records.config.timetable().iter().map(row).collect::<Vec<_>>())?;
     Ok(DONE)
 }
 
 async fn run(records: &Records, name: &str) -> anyhow::Result<u8> {
-    let Some(schedule) = records.config.schedules.iter().find(|it| it.name == name) else {
-        let known: Vec<&str> = records.config.schedules.iter().map(|it| it.name.as_str()).collect();
+    let schedules = records.config.timetable();
+    let Some(schedule) = schedules.iter().find(|it| it.name == name) else {
+        let known: Vec<&str> = schedules.iter().map(|it| it.name.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(usage(format!("no schedule `{name}`; there is {known}")));
     };

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Subcommand};
 use super::{Cli, DONE, output};
 use crate::app::build;
 use crate::intake::envelope::schema;
-use crate::store::schema_version;
+use crate::store::{Store, schema_version};
 
 /// JSON schemas.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -52,7 +52,10 @@ pub(super) fn man(folder: Option<&Path>) -> anyhow::Result<u8> {
 /// Brings the database to this version.
 pub(super) async fn migrate(path: &Path) -> anyhow::Result<u8> {
     let config = build::load_config(path)?;
-    let store = build::store(&config, true).await?;
+    let store = Store::open(config.database.url.expose(), config.database.connections).await?;
+    if let Some(copy) = store.migrate().await? {
+        output::note(&format!("the records as they were are in {}", copy.display()));
+    }
     output::line(&format!("the {} database has schema version {}", store.engine(), schema_version()))?;
     store.close().await;
     Ok(DONE)

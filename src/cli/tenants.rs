@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::output::{self, Columns, Format, Row};
 use super::records::{Records, known_cloud};
+use super::unlink::{self, Unlink};
 use super::{DONE, why};
 use crate::app::build;
 use crate::jobs::resolve;
@@ -24,6 +25,9 @@ pub enum Command {
         /// Of this cloud.
         #[arg(long)]
         cloud: Option<String>,
+        /// In their place, the projects that were unlinked.
+        #[arg(long)]
+        unlinked: bool,
     },
     /// Everything recorded of one
     Show(Which),
@@ -31,6 +35,8 @@ pub enum Command {
     Why(Which),
     /// Record a project now, without waiting for discovery
     Add(Add),
+    /// Forget one with all that is recorded of it; its project stays in the cloud, and discovery leaves it alone
+    Unlink(Unlink),
 }
 
 /// Which tenant.
@@ -82,9 +88,11 @@ type Ages = BTreeMap<ResourceType, DateTime<Utc>>;
 impl Command {
     pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
         match self {
-            Self::List { cloud } => list(records, cloud.as_deref()).await?,
+            Self::List { cloud, unlinked: true } => unlink::list(records, cloud.as_deref()).await?,
+            Self::List { cloud, .. } => list(records, cloud.as_deref()).await?,
             Self::Show(which) => show(records, &which.tenant(records).await?).await?,
             Self::Why(which) => why::run(records, &which.tenant(records).await?).await?,
+            Self::Unlink(unlink) => return unlink.run(records).await,
             // Runs without `Records`, for it talks to a cloud.
             Self::Add(_) => {}
         }
@@ -191,10 +199,16 @@ impl Add {
         known_cloud(&config, Some(&self.cloud))?;
         let context = build::context(&config).await?;
         let (live, began) = (context.live(), context.clock().now());
+        let mut tx = context.store().begin().await?;
+        let relinked = tx.relink(&self.cloud, &self.project_id).await?;
+        tx.commit().await?;
         let found = resolve::tenant(&context, &live, (&self.project_id, Vec::new()), Some(&self.cloud)).await;
         let tenant = found.with_context(|| format!("cloud `{}`", self.cloud))?;
         let statuses = context.store().statuses(tenant.uuid).await?;
         output::list(format, COLUMNS, &[row(&tenant, &successes(&statuses), context.clock().now())])?;
+        if relinked {
+            output::note("it had been unlinked, and is looked after again");
+        }
         if tenant.created_at < began {
             output::note("it was recorded already; nothing was changed");
         }

@@ -240,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn pruning_is_built_in_and_can_be_replaced() {
+        let names = |text: &str| {
+            let config = read(Path::new("t.toml"), text, &["prune", "pull"]).unwrap();
+            config.timetable().iter().map(|it| format!("{} at {}", it.name, it.cron)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(""), ["prune at 0 20 3 * * *"]);
+        assert_eq!(names("[[schedules]]\nname = 'old'\ncron = '0 0 0 * * *'\njob = 'prune'\n"), ["old at 0 0 0 * * *"]);
+        let said =
+            problems("[retention]\njobs = '23h'\n[[schedules]]\nname = 'prune'\ncron = '0 0 0 * * *'\njob = 'pull'\n");
+        assert!(said[0].contains("must be at least 1d: a message that is delivered again"), "{said:?}");
+        assert!(said[1].contains("is the name of the built-in schedule"), "{said:?}");
+    }
+
+    #[test]
     fn secrets_are_never_shown() {
         let text = "[broker]\nurl = 'amqp://portal:hunter2@rabbit/'\n[database]\nurl = 'postgres://t:hunter2@db/t'\n";
         let config = read(Path::new("t.toml"), text, &KINDS).unwrap();
@@ -255,6 +269,7 @@ mod tests {
         let config = read(Path::new("config/tenantd.toml"), text, &kinds).unwrap();
         let defaults = Config::default();
         assert_eq!((&config.database, &config.jobs), (&defaults.database, &defaults.jobs));
+        assert_eq!((&config.retention, config.timetable().len()), (&defaults.retention, config.schedules.len() + 1));
         assert_eq!((&config.http, &config.telemetry), (&defaults.http, &defaults.telemetry));
         assert_eq!((&config.drift, config.broker), (&defaults.drift, Some(crate::config::Broker::default())));
         let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();

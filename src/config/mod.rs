@@ -11,6 +11,7 @@ mod http;
 mod jobs;
 pub mod load;
 mod problems;
+mod retention;
 mod schedules;
 mod telemetry;
 mod units;
@@ -28,6 +29,7 @@ pub use http::Http;
 pub use jobs::Jobs;
 pub use load::{LoadError, load};
 pub use problems::{Problem, Problems};
+pub use retention::Retention;
 pub use schedules::Schedule;
 pub use telemetry::{LogFormat, Telemetry};
 pub use units::{HumanDuration, Secret};
@@ -53,6 +55,8 @@ pub struct Config {
     pub drift: Drift,
     /// How jobs are run.
     pub jobs: Jobs,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// The HTTP server.
     pub http: Http,
     /// Logs, traces and the cap on series.
@@ -70,8 +74,18 @@ impl Config {
         schedules::validate(&self.schedules, &self.clouds, known_kinds, problems);
         self.drift.validate(problems);
         self.jobs.validate(problems);
+        self.retention.validate(problems);
         self.http.validate(problems);
         self.telemetry.validate(problems);
+    }
+
+    /// The schedules that run: those of the file, and the built-in ones that they do not replace.
+    pub fn timetable(&self) -> Vec<Schedule> {
+        let mut schedules = self.schedules.clone();
+        if !schedules.iter().any(|schedule| schedule.job == schedules::PRUNE) {
+            schedules.push(Schedule::prune());
+        }
+        schedules
     }
 
     /// This instance's name.

@@ -49,7 +49,24 @@ const fn no_jitter() -> HumanDuration {
     HumanDuration::seconds(0)
 }
 
+/// The name and the job of the built-in schedule.
+pub(super) const PRUNE: &str = "prune";
+
 impl Schedule {
+    /// What forgets old records unless another schedule does: once a day, at night, not everywhere in the same minute.
+    pub(super) fn prune() -> Self {
+        Self {
+            name: PRUNE.to_owned(),
+            cron: "0 20 3 * * *".to_owned(),
+            timezone: utc(),
+            job: PRUNE.to_owned(),
+            tenants: all(),
+            cloud: None,
+            params: serde_json::Map::new(),
+            jitter: HumanDuration::seconds(20 * 60),
+        }
+    }
+
     /// The parsed times.
     ///
     /// # Errors
@@ -88,6 +105,12 @@ pub(super) fn validate(schedules: &[Schedule], clouds: &[Cloud], known_kinds: &[
         let path = |key: &str| format!("schedules[{index}].{key}");
         if schedule.name.trim().is_empty() {
             problems.add(path("name"), "must not be empty");
+        }
+        if schedule.name == PRUNE && schedule.job != PRUNE {
+            problems.add(
+                path("name"),
+                "`prune` is the name of the built-in schedule; only one with job = \"prune\" may replace it",
+            );
         }
         if !names.insert(&schedule.name) {
             problems.add(path("name"), format!("`{}` is the name of another schedule already", schedule.name));

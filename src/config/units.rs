@@ -8,6 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
+
 /// A duration written like `30s`, `5m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HumanDuration(pub Duration);
@@ -17,11 +20,20 @@ impl HumanDuration {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
+
+    /// So many days.
+    pub const fn days(days: u64) -> Self {
+        Self::seconds(days * DAY)
+    }
 }
 
 impl fmt::Display for HumanDuration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", humantime::format_duration(self.0))
+        // Days stay days: a humane month has 30.44 of them.
+        match (self.0.as_secs(), self.0.subsec_nanos()) {
+            (seconds, 0) if seconds >= DAY && seconds % DAY == 0 => write!(formatter, "{}d", seconds / DAY),
+            _ => write!(formatter, "{}", humantime::format_duration(self.0)),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::View;
 use crate::config::Schedule;
-use crate::intake::schedule::longest_gap;
+use crate::intake::schedule::ticks;
 use crate::model::quota::{Limit, Quotas, Unit};
 use crate::model::{Body, ResourceType, Severity, Tenant};
 use crate::store::StoreError;
@@ -190,8 +190,7 @@ fn drift(exposition: &mut Exposition, clouds: &[String], counts: &[crate::store:
 fn promises(exposition: &mut Exposition, clouds: &[String], schedules: &[Schedule], now: DateTime<Utc>) {
     let mut promised: BTreeMap<(&str, ResourceType), Duration> = BTreeMap::new();
     for schedule in schedules.iter().filter(|schedule| schedule.tenant().is_none()) {
-        let (Ok(times), Ok(zone)) = (schedule.times(), schedule.zone()) else { continue };
-        let Some(gap) = longest_gap(&times, zone, now) else { continue };
+        let Some(gap) = ticks(schedule).and_then(|ticks| ticks.longest_gap(now)) else { continue };
         let age = gap * 2 + schedule.jitter.0;
         let concerned = clouds.iter().filter(|cloud| schedule.cloud.as_ref().is_none_or(|only| only == *cloud));
         for cloud in concerned {

@@ -9,4 +9,5 @@ pub mod leader;
 pub mod publisher;
 pub mod schedule;
 pub mod table;
+pub mod ticks;
 pub mod topology;

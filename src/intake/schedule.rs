@@ -4,14 +4,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
-use chrono_tz::Tz;
-use croner::Cron;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_cron_scheduler::{Job, JobScheduler};
 use uuid::Uuid;
 
+use super::ticks::Ticks;
 use crate::config::Schedule;
 use crate::jobs::context::Context;
 use crate::lifecycle::Lifecycle;
@@ -22,6 +21,8 @@ use crate::store::jobs::Ending;
 
 /// A look without being told to, should the library miss one.
 const LOOK: Duration = Duration::from_secs(15);
+/// Missed ticks are counted up to here.
+const MOST_COUNTED: usize = 1000;
 
 /// What becomes of a look at a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,25 +35,14 @@ pub enum Fired {
     Skipped(DateTime<Utc>),
 }
 
-/// The newest tick after `after` and until `now`: older ones are not caught up.
-pub fn due(times: &Cron, zone: Tz, after: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    // Within the second of a tick the parser answers with the very moment it was asked about.
-    let now = now.trunc_subsecs(0);
-    let newest = times.find_previous_occurrence(&now.with_timezone(&zone), true).ok()?;
-    let newest = newest.with_timezone(&Utc);
-    (newest > after).then_some(newest)
+/// The moments of a schedule, if its words make sense.
+pub fn ticks(schedule: &Schedule) -> Option<Ticks> {
+    Some(Ticks::new(schedule.times().ok()?, schedule.zone().ok()?))
 }
 
-/// The longest time between two of the next ticks.
-pub fn longest_gap(times: &Cron, zone: Tz, from: DateTime<Utc>) -> Option<Duration> {
-    let mut ticks = times.iter_after(from.with_timezone(&zone)).take(50);
-    let mut before = ticks.next()?;
-    let mut longest = chrono::Duration::zero();
-    for tick in ticks {
-        longest = longest.max(tick - before);
-        before = tick;
-    }
-    longest.to_std().ok()
+/// The newest tick after `after` and until `now`: older ones are not caught up.
+pub fn due(ticks: &Ticks, after: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    ticks.newest_until(now).filter(|newest| *newest > after)
 }
 
 /// Spreads jobs evenly: always the same delay for the same tick, so that every replica computes it alike.
@@ -82,7 +72,7 @@ fn request(schedule: &Schedule, tick: DateTime<Utc>, now: DateTime<Utc>) -> Requ
 /// # Errors
 /// When the database is away: the tick is made up for at the next look.
 pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, StoreError> {
-    let (Ok(times), Ok(zone)) = (schedule.times(), schedule.zone()) else { return Ok(Fired::NotDue) };
+    let Some(ticks) = ticks(schedule) else { return Ok(Fired::NotDue) };
     let now = context.clock().now();
     let store = context.store();
     let Some(state) = store.schedule(&schedule.name).await? else {
@@ -92,25 +82,27 @@ pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, Store
         tx.commit().await?;
         return Ok(Fired::NotDue);
     };
-    let Some(tick) = due(&times, zone, state.last_tick, now) else { return Ok(Fired::NotDue) };
-    let busy = store.active_jobs(&format!("schedule:{}", schedule.name)).await? > 0;
+    let Some(tick) = due(&ticks, state.last_tick, now) else { return Ok(Fired::NotDue) };
+    let busy = is_busy(context, schedule).await?;
     let request = request(schedule, tick, now);
     let mut tx = store.begin().await?;
     let job = if busy { state.last_job } else { Some(request.id) };
     if !tx.schedule_ticked(&schedule.name, tick, job).await? {
         return Ok(Fired::NotDue);
     }
+    let missed = ticks.between(state.last_tick, tick, MOST_COUNTED);
+    if missed > 0 {
+        let many = if missed == MOST_COUNTED { format!("{missed} or more") } else { missed.to_string() };
+        let why =
+            format!("{many} ticks since {} went by while nobody looked; the newest is made up for", state.last_tick);
+        let id = named_id(&format!("schedule:{}", schedule.name), &format!("missed before {}", tick.timestamp()));
+        let missed = Request { id, ..request.clone() };
+        tx.end_job(&missed, &left_out("missed", &why, now), context.instance()).await?;
+        tracing::warn!(schedule = schedule.name, %tick, missed = many, "ticks went by while nobody looked");
+    }
     if busy {
-        let skipped = Ending {
-            tenant: None,
-            state: JobState::Cancelled,
-            outcome: Some(Outcome::Cancelled),
-            started_at: None,
-            finished_at: Some(now),
-            reason: Some("skipped"),
-            error: Some("the run before was not done yet"),
-        };
-        tx.end_job(&request, &skipped, context.instance()).await?;
+        let why = "the run before was not done yet";
+        tx.end_job(&request, &left_out("skipped", why, now), context.instance()).await?;
     } else {
         tx.insert_job(&request, None).await?;
     }
@@ -121,6 +113,32 @@ pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, Store
     }
     context.ring();
     Ok(Fired::Job(request.id))
+}
+
+/// Whether an earlier run is still on its way: the job itself, or its parts for every cloud. A part of one cloud alone
+/// keeps the others from nothing.
+async fn is_busy(context: &Context, schedule: &Schedule) -> Result<bool, StoreError> {
+    let active = context.store().active_clouds(&format!("schedule:{}", schedule.name)).await?;
+    if active.contains(&schedule.cloud) {
+        return Ok(true);
+    }
+    let live = context.live();
+    let names = live.names();
+    let works_on = |name: &str| active.iter().any(|cloud| cloud.as_deref() == Some(name));
+    Ok(!names.is_empty() && names.into_iter().all(works_on))
+}
+
+/// How a tick is written down that becomes no job.
+const fn left_out<'a>(reason: &'a str, why: &'a str, now: DateTime<Utc>) -> Ending<'a> {
+    Ending {
+        tenant: None,
+        state: JobState::Cancelled,
+        outcome: Some(Outcome::Cancelled),
+        started_at: None,
+        finished_at: Some(now),
+        reason: Some(reason),
+        error: Some(why),
+    }
 }
 
 /// Fires the schedules for as long as this instance leads; a new list takes the place of the old one.
@@ -217,8 +235,8 @@ mod tests {
 
     #[test]
     fn only_the_newest_missed_tick_is_caught_up() {
-        let times = schedule("0 */10 * * * *", "UTC").times().unwrap();
-        let due = |after, now| due(&times, Tz::UTC, at(after), at(now));
+        let ticks = ticks(&schedule("0 */10 * * * *", "UTC")).unwrap();
+        let due = |after, now| due(&ticks, at(after), at(now));
         assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:09:59Z"), None);
         assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"), Some(at("2026-01-01T00:10:00Z")));
         assert_eq!(due("2026-01-01T00:00:00Z", "2026-01-01T00:10:00.7Z"), Some(at("2026-01-01T00:10:00Z")));
@@ -228,18 +246,11 @@ mod tests {
 
     #[test]
     fn a_local_time_keeps_its_hour_when_the_clocks_change() {
-        let daily = schedule("0 30 4 * * *", "Europe/Tallinn");
-        let (times, zone) = (daily.times().unwrap(), daily.zone().unwrap());
-        let due = |after, now| due(&times, zone, at(after), at(now));
+        let ticks = ticks(&schedule("0 30 4 * * *", "Europe/Tallinn")).unwrap();
+        let due = |after, now| due(&ticks, at(after), at(now));
         // Clocks go forward on 2026-03-29 at 03:00 local time.
         assert_eq!(due("2026-03-28T00:00:00Z", "2026-03-28T12:00:00Z"), Some(at("2026-03-28T02:30:00Z")));
         assert_eq!(due("2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z"), Some(at("2026-03-29T01:30:00Z")));
-    }
-
-    #[test]
-    fn the_longest_gap_is_what_a_schedule_promises() {
-        let times = schedule("0 0 2,3 * * *", "UTC").times().unwrap();
-        assert_eq!(longest_gap(&times, Tz::UTC, at("2026-01-01T00:00:00Z")), Some(Duration::from_hours(23)));
     }
 
     proptest! {

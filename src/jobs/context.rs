@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::error::JobError;
+use super::prune::Retention;
 use crate::clock::Clock;
 use crate::drift::rules::Rules;
 use crate::openstack::{self, Project};
@@ -41,6 +42,8 @@ pub struct Live {
     pub rules: Rules,
     /// How often and when a failed job is tried again.
     pub retries: Retries,
+    /// How long what is over is kept.
+    pub retention: Retention,
 }
 
 impl Live {

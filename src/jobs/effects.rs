@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::cancel::cancel;
 use super::context::{Context, Live};
 use super::events::Events;
 use super::record::Recording;
@@ -46,6 +47,15 @@ pub enum Effect {
     Project(Seen),
     /// A tenant whose project is confirmed to be gone.
     Vanished(Tenant),
+    /// A tenant that somebody wants forgotten.
+    Unlinked {
+        /// Whom.
+        tenant: Tenant,
+        /// Who wants it.
+        by: String,
+    },
+    /// Old records went already, batch by batch.
+    Pruned,
     /// Another job to do.
     Enqueue(Request),
 }
@@ -103,15 +113,19 @@ pub async fn apply<'a>(
     for effect in effects {
         match effect {
             Effect::Observed { tenant, observation } => {
-                recording(tenant, observation.body.resource_type()).observe(tx, observation, tally).await?;
+                let recording = recording(tenant, observation.body.resource_type());
+                unless_gone(recording.observe(tx, observation, tally).await)?;
             }
             Effect::Unreadable { tenant, resource_type, reason, error } => {
-                tx.hold_resource(tenant.uuid, *resource_type, now).await?;
-                tx.resource_failed((tenant.uuid, *resource_type), reason, error).await?;
+                if unless_gone(tx.hold_resource(tenant.uuid, *resource_type, now).await)?.is_some() {
+                    tx.resource_failed((tenant.uuid, *resource_type), reason, error).await?;
+                }
             }
             Effect::Reconsider { tenant, resource_type } => {
                 recording(tenant, *resource_type).reconsider(tx, tally).await?;
             }
+            // Somebody took it out while the cloud was being asked.
+            Effect::Project(seen) if tx.unlinked(&seen.cloud, &seen.backend_id).await?.is_some() => {}
             Effect::Project(seen) => {
                 let new = new_id(now);
                 let tenant = tx.save_tenant(new, seen, now).await?;
@@ -124,10 +138,23 @@ pub async fn apply<'a>(
                     tally.changed = true;
                     announce(context, tx, tenant, "tenant.vanished");
                     for resource_type in ResourceType::ALL {
-                        recording(tenant, resource_type).end_all(tx, tally).await?;
+                        recording(tenant, resource_type).end_all(tx, "tenant gone", tally).await?;
                     }
                 }
             }
+            Effect::Unlinked { tenant, by } => {
+                for resource_type in ResourceType::ALL {
+                    recording(tenant, resource_type).end_all(tx, "tenant unlinked", tally).await?;
+                }
+                for waiting in tx.waiting_of_tenant(tenant.uuid).await? {
+                    cancel(context, tx, waiting, "its tenant was unlinked").await?;
+                }
+                if tx.unlink_tenant(tenant, by, now).await? {
+                    announce(context, tx, tenant, "tenant.unlinked");
+                    tally.changed = true;
+                }
+            }
+            Effect::Pruned => tally.changed = true,
             Effect::Enqueue(request) => {
                 tally.changed |= tx.insert_job(request, None).await?;
             }
@@ -137,6 +164,17 @@ pub async fn apply<'a>(
         tx.insert_job(&second_look(&tenant, resource_type, at, now), Some(tenant.uuid)).await?;
     }
     Ok(())
+}
+
+/// What was recorded, if the tenant is still there: it may have been unlinked while the cloud was being asked.
+fn unless_gone<T>(recorded: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match recorded {
+        Err(StoreError::Gone(uuid)) => {
+            tracing::debug!(tenant = %uuid, "a look is left out: the tenant was unlinked meanwhile");
+            Ok(None)
+        }
+        recorded => recorded.map(Some),
+    }
 }
 
 /// Tells what happened to a tenant.

@@ -6,6 +6,7 @@
 //! A new kind is one file with a type that implements [`Job`], and one line in [`KINDS`].
 
 pub mod accept;
+pub mod cancel;
 pub mod context;
 mod detect_drift;
 pub mod effects;
@@ -13,6 +14,7 @@ pub mod error;
 pub mod events;
 mod normalise;
 mod observe;
+mod prune;
 mod pull;
 mod pull_floating_ips;
 mod pull_quotas;
@@ -24,6 +26,7 @@ pub mod reply;
 pub mod resolve;
 pub mod runner;
 mod settled;
+mod unlink_tenant;
 pub mod verdict;
 
 use std::future::Future;
@@ -40,6 +43,7 @@ use crate::model::job::Request;
 use context::{Context, Live};
 pub use effects::Effect;
 pub use error::JobError;
+pub use prune::Retention;
 pub use pull::part_id;
 pub use runner::Lease;
 
@@ -79,6 +83,8 @@ pub trait Job: DeserializeOwned + JsonSchema + Send + 'static {
     const FLEET: bool = true;
     /// Whether it changes something: it needs an id, a permitted producer, and the tenant to itself.
     const WRITES: bool = false;
+    /// Whether it concerns the records alone: no cloud is asked.
+    const LOCAL: bool = false;
     /// How long one attempt may take.
     const TIMEOUT: Duration = Duration::from_mins(15);
 
@@ -99,6 +105,8 @@ pub struct Kind {
     pub fleet: bool,
     /// See [`Job::WRITES`].
     pub writes: bool,
+    /// See [`Job::LOCAL`].
+    pub local: bool,
     /// See [`Job::TIMEOUT`].
     pub timeout: Duration,
     /// JSON schema of the parameters.
@@ -114,6 +122,7 @@ impl Kind {
             about: J::ABOUT,
             fleet: J::FLEET,
             writes: J::WRITES,
+            local: J::LOCAL,
             timeout: J::TIMEOUT,
             schema: || schemars::schema_for!(J),
             check: |params| read::<J>(params).map(drop),
@@ -146,12 +155,14 @@ fn read<J: Job>(params: &Value) -> Result<J, String> {
 /// Every job kind.
 pub const KINDS: &[Kind] = &[
     Kind::of::<detect_drift::DetectDrift>(),
+    Kind::of::<prune::Prune>(),
     Kind::of::<pull::Pull>(),
     Kind::of::<pull_floating_ips::PullFloatingIps>(),
     Kind::of::<pull_quotas::PullQuotas>(),
     Kind::of::<pull_security_groups::PullSecurityGroups>(),
     Kind::of::<pull_server_groups::PullServerGroups>(),
     Kind::of::<pull_tenants::PullTenants>(),
+    Kind::of::<unlink_tenant::UnlinkTenant>(),
 ];
 
 /// The kind called `name`.

@@ -40,7 +40,7 @@ pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: E
             Ok(cloud) => of_cloud(&call, cloud, types, extent).await,
             Err(error) => Report::failed(error),
         },
-        (None, _) => call.each_cloud(),
+        (None, _) => call.each_cloud().await,
     }
 }
 
@@ -50,13 +50,24 @@ pub fn part_id(job: Uuid, cloud: &str) -> Uuid {
 }
 
 impl Call {
-    /// The same job once for each cloud, so that each succeeds or fails by itself.
-    pub(super) fn each_cloud(&self) -> Report {
+    /// The same job once for each cloud, so that each succeeds or fails by itself. Where the part of an earlier tick
+    /// is still on its way, there is none.
+    pub(super) async fn each_cloud(&self) -> Report {
         let names = self.live.names();
         if names.is_empty() {
             let nothing = "no cloud is configured, so there is nothing to do; add a [[clouds]] section";
             return Report::failed(JobError::give_up("no_cloud", nothing));
         }
+        let active = match self.request.source.starts_with("schedule:") {
+            true => self.context.store().active_clouds(&self.request.source).await,
+            false => Ok(Vec::new()),
+        };
+        let active = match active {
+            Ok(active) => active,
+            Err(error) => return Report::failed(error.into()),
+        };
+        let (busy, free): (Vec<&str>, Vec<&str>) =
+            names.into_iter().partition(|name| active.iter().any(|cloud| cloud.as_deref() == Some(name)));
         let of_cloud = |cloud: &&str| {
             Effect::Enqueue(Request {
                 id: part_id(self.request.id, cloud),
@@ -67,7 +78,8 @@ impl Call {
                 ..self.request.clone()
             })
         };
-        Report { effects: names.iter().map(of_cloud).collect(), ..Report::default() }
+        let left_out = (!busy.is_empty()).then(|| format!("{}: the run before was not done yet", busy.join(", ")));
+        Report { effects: free.iter().map(of_cloud).collect(), left_out, ..Report::default() }
     }
 }
 

@@ -25,7 +25,7 @@ impl Job for PullTenants {
 
     async fn run(self, call: Call) -> Report {
         if call.request.scope() == Scope::All {
-            return call.each_cloud();
+            return call.each_cloud().await;
         }
         let name = call.tenant.as_ref().map(|it| it.cloud.clone()).or_else(|| call.request.cloud.clone());
         match discover(&call, name.as_deref().unwrap_or_default()).await {
@@ -67,6 +67,9 @@ async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
     let known = call.context.store().tenants(Some(name)).await?;
     let by_id: BTreeMap<&str, &Tenant> = known.iter().map(|tenant| (tenant.backend_id.as_str(), tenant)).collect();
 
+    let unlinked = call.context.store().unlinked(Some(name)).await?;
+    let unlinked: BTreeSet<&str> = unlinked.iter().map(|it| it.backend_id.as_str()).collect();
+
     let mut effects = Vec::new();
     let mut present = BTreeSet::new();
     for project in &listing.items {
@@ -74,7 +77,8 @@ async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
         let tenant = by_id.get(project.id.as_str());
         present.insert(project.id.as_str());
         // Who is a tenant already stays one; whether it is enabled is recorded.
-        if tenant.is_none() && !cloud.discovery.allows(project, domain) {
+        let welcome = cloud.discovery.allows(project, domain) && !unlinked.contains(project.id.as_str());
+        if tenant.is_none() && !welcome {
             continue;
         }
         let seen = seen(name, project);

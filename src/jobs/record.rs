@@ -93,10 +93,10 @@ impl Recording<'_> {
     }
 
     /// Ends every finding: the tenant is gone, and with it whatever differed.
-    pub async fn end_all(&self, tx: &mut Tx, tally: &mut Tally) -> Result<(), StoreError> {
+    pub async fn end_all(&self, tx: &mut Tx, why: &str, tally: &mut Tally) -> Result<(), StoreError> {
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let resolve = standing.iter().map(|finding| finding.id).collect();
-        self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, "tenant gone", tally).await
+        self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, why, tally).await
     }
 
     /// Whether much of what was there before may count as gone. The first looks that say so open a critical finding

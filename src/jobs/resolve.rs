@@ -84,6 +84,11 @@ async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&s
     if let Some((name, project)) = found.pop() {
         let now = context.clock().now();
         let mut tx = context.store().begin().await?;
+        if let Some(unlinked) = tx.unlinked(name, &project.id).await? {
+            let (by, when) = (unlinked.author, unlinked.unlinked_at.format("%Y-%m-%d"));
+            let again = format!("`tenantd tenants add --cloud {name} {}` takes it up again", project.id);
+            return Err(unknown(&format!("{by} unlinked it on {when}; {again}")));
+        }
         let new = new_id(now);
         let tenant = tx.save_tenant(new, &seen(name, &project), now).await?;
         // Several requests may look the same project up at once; one of them is first.

@@ -453,7 +453,17 @@ mod tests {
     fn kind(start: fn(Call) -> Result<crate::jobs::Running, String>) -> Kind {
         let schema = || schemars::Schema::default();
         let timeout = Duration::from_mins(1);
-        Kind { name: "pull", about: "", fleet: true, writes: false, timeout, schema, check: |_| Ok(()), start }
+        Kind {
+            name: "pull",
+            about: "",
+            fleet: true,
+            writes: false,
+            local: false,
+            timeout,
+            schema,
+            check: |_| Ok(()),
+            start,
+        }
     }
 
     async fn guarded(

@@ -211,4 +211,6 @@ pub struct Job {
     pub reason: Option<String>,
     /// Why the last attempt failed.
     pub error: Option<String>,
+    /// When somebody asked for its end while it ran.
+    pub cancel_asked_at: Option<DateTime<Utc>>,
 }

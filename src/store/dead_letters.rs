@@ -39,15 +39,35 @@ pub struct DeadLetter {
     pub digest: Option<String>,
 }
 
+/// Which dead letters to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    /// That died of this.
+    pub reason: Option<&'a str>,
+    /// Of this job kind.
+    pub kind: Option<&'a str>,
+    /// For a tenant that goes by one of these names; empty: for any.
+    pub tenant: Vec<String>,
+    /// That died at this moment or later.
+    pub since: Option<DateTime<Utc>>,
+    /// That died before this moment.
+    pub before: Option<DateTime<Utc>>,
+    /// Also those that live again.
+    pub requeued: bool,
+    /// At most this many, the newest first.
+    pub limit: i64,
+}
+
+/// How many names of one tenant a statement takes.
+pub const NAMES: usize = 5;
+
 impl Store {
-    /// Dead letters that nobody has requeued, the newest first.
-    pub async fn dead_letters(
-        &self,
-        reason: Option<&str>,
-        kind: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        Ok(read!(self, pool => sqlx::query_as(sql::DEAD_LIST).bind(reason).bind(kind).bind(limit)
+    /// Dead letters, the newest first.
+    pub async fn dead_letters(&self, filter: &Filter<'_>) -> Result<Vec<DeadLetter>, StoreError> {
+        let name = |index: usize| filter.tenant.get(index).or(filter.tenant.first());
+        Ok(read!(self, pool => sqlx::query_as(sql::DEAD_LIST).bind(filter.reason).bind(filter.kind)
+            .bind(name(0)).bind(name(1)).bind(name(2)).bind(name(3)).bind(name(4))
+            .bind(filter.since).bind(filter.before).bind(i64::from(filter.requeued)).bind(filter.limit)
             .fetch_all(pool).await)?)
     }
 
@@ -87,9 +107,10 @@ impl Tx {
         Ok(changed > 0)
     }
 
-    /// Forgets dead letters that died before a moment; how many.
-    pub async fn purge_dead_letters(&mut self, reason: Option<&str>, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        Ok(write!(self, connection => sqlx::query(sql::DEAD_PURGE).bind(reason).bind(before)
-            .execute(connection).await.map(|done| done.rows_affected()))?)
+    /// Forgets a dead letter; whether it was there.
+    pub async fn purge_dead_letter(&mut self, id: Uuid) -> Result<bool, StoreError> {
+        let gone = write!(self, connection => sqlx::query(sql::DEAD_PURGE).bind(id).execute(connection).await
+            .map(|done| done.rows_affected()))?;
+        Ok(gone > 0)
     }
 }

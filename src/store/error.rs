@@ -8,6 +8,14 @@ pub enum StoreError {
     /// The database cannot be reached or cannot work now; trying again may help.
     #[error("the database cannot be used now: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// There is no room to write; trying again helps once there is.
+    #[error("the disk or quota that holds {place} is full: make room, tenantd goes on by itself ({source})")]
+    Full {
+        /// The file, or the server's database.
+        place: String,
+        /// What the database said.
+        source: sqlx::Error,
+    },
     /// The database answered that the statement cannot be done.
     #[error("the database refused a statement: {0}")]
     Refused(#[source] sqlx::Error),
@@ -44,12 +52,36 @@ pub enum StoreError {
         /// The newest migration known here.
         known: i64,
     },
+    /// The tenant is not recorded any more.
+    #[error("tenant {0} is not recorded any more")]
+    Gone(uuid::Uuid),
     /// A migration failed.
     #[error("the database could not be brought to this version: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// A result could not be written down before its time was over.
     #[error("it could not be recorded: {0}")]
     NotRecorded(String),
+    /// Another daemon works on the same file.
+    #[error(
+        "{path} is in use by {holder}: stop that one, or give this one a database of its own; several daemons that share their records need PostgreSQL"
+    )]
+    InUse {
+        /// The database.
+        path: String,
+        /// Who.
+        holder: super::file::Holder,
+    },
+    /// A copy cannot be read back.
+    #[error("{path} is not sound: {said}")]
+    Unsound {
+        /// The copy.
+        path: String,
+        /// What SQLite said.
+        said: String,
+    },
+    /// The records are not in a file.
+    #[error("these records are not in a file that could be copied")]
+    NoFile,
     /// A file of the database could not be prepared.
     #[error("{path}: {source}")]
     File {
@@ -58,6 +90,23 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl StoreError {
+    /// What an error of the database at `place` means.
+    pub(super) fn at(error: sqlx::Error, place: &str) -> Self {
+        if is_full(&error) {
+            return Self::Full { place: place.to_owned(), source: error };
+        }
+        error.into()
+    }
+}
+
+/// SQLite: full. PostgreSQL: the disk is full.
+fn is_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    let code = database.code().unwrap_or_default().into_owned();
+    code == "53100" || (code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 13))
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -87,6 +136,6 @@ impl From<sqlx::Error> for StoreError {
 
 impl Retryable for StoreError {
     fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::NotRecorded(_))
+        matches!(self, Self::Unavailable(_) | Self::Full { .. } | Self::NotRecorded(_))
     }
 }

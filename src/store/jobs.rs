@@ -33,6 +33,8 @@ pub(super) struct Row {
     retry_of: Option<Uuid>,
     producer: Option<String>,
     reply: Option<Json<Reply>>,
+    #[sqlx(default)]
+    cancel_asked_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Row> for Job {
@@ -52,6 +54,7 @@ impl TryFrom<Row> for Job {
             finished_at: row.finished_at,
             reason: row.reason,
             error: row.error,
+            cancel_asked_at: row.cancel_asked_at,
             request: Request {
                 id: row.id,
                 kind: row.kind,
@@ -84,6 +87,8 @@ pub struct Filter<'a> {
     pub cloud: Option<&'a str>,
     /// Of one tenant.
     pub tenant: Option<Uuid>,
+    /// Asked for at this moment or later.
+    pub since: Option<DateTime<Utc>>,
     /// At most this many, the newest first.
     pub limit: i64,
 }
@@ -131,7 +136,7 @@ impl Store {
     pub async fn jobs(&self, filter: Filter<'_>) -> Result<Vec<Job>, StoreError> {
         let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::JOB_LIST)
             .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
-            .bind(filter.limit).fetch_all(pool).await)?;
+            .bind(filter.since).bind(filter.limit).fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -140,9 +145,9 @@ impl Store {
         Ok(read!(self, pool => sqlx::query_as(sql::JOB_WAITING).fetch_all(pool).await)?)
     }
 
-    /// How many jobs of a source wait or run.
-    pub async fn active_jobs(&self, source: &str) -> Result<i64, StoreError> {
-        Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_ACTIVE).bind(source).fetch_one(pool).await)?)
+    /// The clouds for which jobs of a source wait or run; nothing stands for every cloud.
+    pub async fn active_clouds(&self, source: &str) -> Result<Vec<Option<String>>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_ACTIVE).bind(source).fetch_all(pool).await)?)
     }
 }
 
@@ -196,5 +201,25 @@ impl Tx {
             .bind(ending.finished_at).bind(ending.reason).bind(ending.error).bind(owner)
             .execute(connection).await.map(|done| done.rows_affected()))?;
         Ok(written > 0)
+    }
+
+    /// Ends a job that waits; false when it does not wait.
+    pub async fn cancel_job(&mut self, id: Uuid, why: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let changed = write!(self, connection => sqlx::query(sql::JOB_CANCEL).bind(id).bind(now).bind(why)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(changed > 0)
+    }
+
+    /// Notes that somebody wants a running job to end; false when it does not run.
+    pub async fn ask_cancel(&mut self, id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let changed = write!(self, connection => sqlx::query(sql::JOB_ASK_CANCEL).bind(id).bind(now)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(changed > 0)
+    }
+
+    /// The jobs that wait for one tenant.
+    pub async fn waiting_of_tenant(&mut self, tenant: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        Ok(write!(self, connection => sqlx::query_scalar(sql::JOB_WAITING_OF_TENANT).bind(tenant)
+            .bind(tenant.to_string()).fetch_all(connection).await)?)
     }
 }

@@ -5,12 +5,14 @@
 pub mod dead_letters;
 pub mod error;
 pub mod expectations;
+mod file;
 pub mod findings;
 pub mod holds;
 pub mod jobs;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod prune;
 pub mod resources;
 pub mod schedules;
 pub mod snapshots;
@@ -19,12 +21,16 @@ pub mod suspicions;
 pub mod tenants;
 
 use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub use error::StoreError;
+pub use file::{Alone, Holder};
 pub use open::schema_version;
 use outbox::Outgoing;
 
@@ -32,6 +38,20 @@ use outbox::Outgoing;
 #[derive(Debug, Clone)]
 pub struct Store {
     pools: Pools,
+    /// The file of an SQLite database.
+    file: Option<Arc<Path>>,
+    /// Where the records are, for people.
+    place: Arc<str>,
+    condition: Arc<Condition>,
+}
+
+/// What the writes before tell of the next one.
+#[derive(Debug, Default)]
+struct Condition {
+    /// A write found no room, and none was found since.
+    full: AtomicBool,
+    /// A write failed, or may be failing: whether its connection can still be used is to be tried.
+    suspect: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +71,8 @@ pub struct Tx {
     /// Messages are written all at once, just before the commit.
     outgoing: Vec<Outgoing>,
     news: News,
+    place: Arc<str>,
+    condition: Arc<Condition>,
 }
 
 /// What a commit brought that somebody may wait for.
@@ -95,8 +117,8 @@ macro_rules! read {
 
 /// Runs the same expression inside whichever transaction is open.
 macro_rules! write {
-    ($tx:expr, $connection:ident => $body:expr) => {
-        match &mut $tx.inner {
+    ($tx:expr, $connection:ident => $body:expr) => {{
+        let done: Result<_, sqlx::Error> = match &mut $tx.inner {
             $crate::store::Inner::Sqlite(transaction) => {
                 let $connection = &mut **transaction;
                 $body
@@ -105,8 +127,9 @@ macro_rules! write {
                 let $connection = &mut **transaction;
                 $body
             }
-        }
-    };
+        };
+        done.map_err(|error| $tx.failed(error))
+    }};
 }
 
 /// Reads a word of the database back into its type.
@@ -129,20 +152,42 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        let begun = match &self.pools {
+            Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
+            Pools::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
         };
-        Ok(Tx { inner, outgoing: Vec::new(), news: News::default() })
+        let inner = begun.map_err(|error| self.condition.failed(error, &self.place))?;
+        let (outgoing, news) = (Vec::new(), News::default());
+        Ok(Tx { inner, outgoing, news, place: Arc::clone(&self.place), condition: Arc::clone(&self.condition) })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and has room for what is to be written.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not, or had none.
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        match self.is_full() {
+            Some(full) => Err(full),
+            None => Ok(()),
+        }
+    }
+
+    /// Tries whether there is room again, by a write of its own.
+    ///
+    /// # Errors
+    /// When there is none, or the database is away.
+    pub async fn find_room(&self, owner: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.take_lease("room", owner, now, now).await?;
+        self.condition.full.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// That a write found no room, and none was found since.
+    pub fn is_full(&self) -> Option<StoreError> {
+        let source = || sqlx::Error::Protocol("the last write found no room".to_owned());
+        let full = self.condition.full.load(Ordering::Relaxed);
+        full.then(|| StoreError::Full { place: self.place.to_string(), source: source() })
     }
 
     /// `SQLite` or `PostgreSQL`, for people.
@@ -197,10 +242,44 @@ impl Tx {
     /// When the database is away; then nothing lasts, or everything does.
     pub async fn commit(mut self) -> Result<News, StoreError> {
         self.write_outgoing().await?;
-        match self.inner {
-            Inner::Sqlite(transaction) => transaction.commit().await?,
-            Inner::Postgres(transaction) => transaction.commit().await?,
+        let Self { inner, news, place, condition, .. } = self;
+        // Before the connection is anybody else's.
+        condition.suspect.store(true, Ordering::Release);
+        let done = match inner {
+            Inner::Sqlite(transaction) => transaction.commit().await,
+            Inner::Postgres(transaction) => transaction.commit().await,
+        };
+        done.map_err(|error| condition.failed(error, &place))?;
+        condition.suspect.store(false, Ordering::Release);
+        Ok(news)
+    }
+
+    fn failed(&self, error: sqlx::Error) -> StoreError {
+        self.condition.failed(error, &self.place)
+    }
+}
+
+impl Condition {
+    /// What went wrong where. That there was no room is remembered until [`Store::find_room`] finds some: a transaction
+    /// that changed nothing says nothing of it.
+    fn failed(&self, error: sqlx::Error, place: &str) -> StoreError {
+        let error = StoreError::at(error, place);
+        self.suspect.store(true, Ordering::Release);
+        if matches!(error, StoreError::Full { .. }) {
+            self.full.store(true, Ordering::Relaxed);
         }
-        Ok(self.news)
+        error
+    }
+
+    /// Whether SQLite's writing connection can begin a transaction. After a full disk SQLite has ended the one before
+    /// by itself, and the driver would wait for its end for ever: such a connection is replaced.
+    async fn can_begin(&self, connection: &mut SqliteConnection) -> bool {
+        if !self.suspect.load(Ordering::Acquire) {
+            return true;
+        }
+        match connection.begin_with("BEGIN").await {
+            Ok(tried) => tried.rollback().await.is_ok(),
+            Err(_) => false,
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! Opening a database and bringing it to this version.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Pools, Store, StoreError};
+use super::{Condition, Pools, Store, StoreError, file};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -23,6 +24,18 @@ pub fn schema_version() -> i64 {
     SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
+/// The file of an SQLite URL; nothing for a database in memory or on a server.
+///
+/// # Errors
+/// When the URL names no database.
+pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, StoreError> {
+    if !url.starts_with("sqlite:") || url.contains(":memory:") {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Url(url.to_owned()))?;
+    Ok(Some(options.get_filename().to_owned()))
+}
+
 impl Store {
     /// Opens the database of `url` (`sqlite:///path`, `sqlite::memory:`, `postgres://…`) without changing its schema.
     ///
@@ -35,25 +48,67 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Url(redacted(url)))?;
             let options = options.application_name("tenantd");
+            let place = format!("database {} on {}", options.get_database().unwrap_or_default(), options.get_host());
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
-            return Ok(Self { pools: Pools::Postgres(pool.connect_with(options).await?) });
+            let pools = Pools::Postgres(pool.connect_with(options).await?);
+            return Ok(Self::of(pools, None, &place, Arc::default()));
         }
         Err(StoreError::Url(redacted(url)))
     }
 
-    /// Applies the migrations that are missing.
+    /// Opens an SQLite database that is there already.
     ///
     /// # Errors
-    /// When the schema is newer than this version, or a migration fails.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        if self.applied().await? > schema_version() {
-            return self.check_version().await;
+    /// When there is none.
+    pub async fn open_existing(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = sqlite_file(url)?
+            && !path.exists()
+        {
+            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(StoreError::File { path: path.display().to_string(), source });
         }
+        Self::open(url, 2).await
+    }
+
+    fn of(pools: Pools, file: Option<PathBuf>, place: &str, condition: Arc<Condition>) -> Self {
+        Self { pools, file: file.map(Arc::from), place: Arc::from(place), condition }
+    }
+
+    /// Applies the migrations that are missing. Records in SQLite are copied first; where that copy is.
+    ///
+    /// # Errors
+    /// When the schema is newer than this version, the copy cannot be made, or a migration fails.
+    pub async fn migrate(&self) -> Result<Option<PathBuf>, StoreError> {
+        let applied = self.applied().await?;
+        if applied > schema_version() {
+            return self.check_version().await.map(|()| None);
+        }
+        let copy = match &self.file {
+            Some(file) if applied > 0 && applied < schema_version() => Some(self.copy_before_migrating(file).await?),
+            _ => None,
+        };
         let done = match &self.pools {
             Pools::Sqlite { write, .. } => SQLITE.run(write).await,
             Pools::Postgres(pool) => POSTGRES.run(pool).await,
         };
-        done.map_err(StoreError::Migration)
+        done.map_err(StoreError::Migration)?;
+        Ok(copy)
+    }
+
+    /// The copy has the version in its name that the records are about to get.
+    async fn copy_before_migrating(&self, file: &Path) -> Result<PathBuf, StoreError> {
+        let copy = file::beside(file, &format!(".before-{}", schema_version()));
+        let unfinished = file::beside(&copy, ".unfinished");
+        let failed = |source| StoreError::File { path: unfinished.display().to_string(), source };
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        self.backup(&unfinished).await?;
+        // A copy of an attempt that failed is replaced: that attempt changed nothing.
+        std::fs::rename(&unfinished, &copy).map_err(failed)?;
+        tracing::info!(copy = %copy.display(), to = schema_version(), "the records were copied before their schema changes");
+        Ok(copy)
     }
 
     /// Refuses a schema of another version, naming both.
@@ -90,56 +145,48 @@ impl Store {
 }
 
 async fn open_sqlite(url: &str, connections: u32) -> Result<Store, StoreError> {
-    let in_memory = url.contains(":memory:");
     let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Url(url.to_owned()))?;
     let options = options.create_if_missing(true).foreign_keys(true).busy_timeout(BUSY);
-    if in_memory {
+    let Some(path) = sqlite_file(url)? else {
         // One connection is the whole database, so it must neither be shared out nor dropped.
         let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let pool = pool.connect_with(options).await?;
-        return Ok(Store { pools: Pools::Sqlite { read: pool.clone(), write: pool } });
+        return Ok(Store::of(Pools::Sqlite { read: pool.clone(), write: pool }, None, "memory", Arc::default()));
+    };
+    // What SQLite makes beside it gets the owner and the mode of the database itself, also when root asks for it.
+    match file::create(&path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(_) => return Err(cannot_open(&path)),
     }
-    let file = options.get_filename().to_owned();
-    let is_new = !file.exists();
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal);
+    let condition = Arc::<Condition>::default();
+    let known = Arc::clone(&condition);
     let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
-    let write = writer.connect_with(options.clone()).await.map_err(|error| with_path(error, &file))?;
-    if is_new {
-        give_to_owner_of_folder(&file)?;
-    }
+    let writer = writer.before_acquire(move |connection, _| {
+        let known = Arc::clone(&known);
+        Box::pin(async move { Ok(known.can_begin(connection).await) })
+    });
+    let write = writer.connect_with(options.clone()).await.map_err(|error| with_path(error, &path))?;
     let readers = SqlitePoolOptions::new().max_connections(connections.clamp(1, 4)).acquire_timeout(ACQUIRE);
     let read = readers.connect_with(options.create_if_missing(false)).await?;
-    Ok(Store { pools: Pools::Sqlite { read, write } })
+    let place = path.display().to_string();
+    Ok(Store::of(Pools::Sqlite { read, write }, Some(path), &place, condition))
 }
 
 /// SQLite says only "unable to open": name the file.
-fn with_path(error: sqlx::Error, file: &Path) -> StoreError {
+fn with_path(error: sqlx::Error, path: &Path) -> StoreError {
     match &error {
-        sqlx::Error::Database(database) if database.code().as_deref() == Some("14") => StoreError::File {
-            path: file.display().to_string(),
-            source: std::io::Error::other("cannot be opened: does its folder exist, and may this user write there?"),
-        },
-        _ => error.into(),
+        sqlx::Error::Database(database) if database.code().as_deref() == Some("14") => cannot_open(path),
+        _ => StoreError::at(error, &path.display().to_string()),
     }
 }
 
-/// A file that an administrator's command made belongs to whom its folder belongs: the service must write it.
-fn give_to_owner_of_folder(file: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::{MetadataExt, chown};
-    let failed = |source| StoreError::File { path: file.display().to_string(), source };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let owner = std::fs::metadata(folder).map_err(failed)?;
-    for suffix in ["", "-wal", "-shm"] {
-        let mut path = file.as_os_str().to_owned();
-        path.push(suffix);
-        match std::fs::metadata(&path) {
-            Ok(mine) if mine.uid() != owner.uid() || mine.gid() != owner.gid() => {
-                chown(&path, Some(owner.uid()), Some(owner.gid())).map_err(failed)?;
-            }
-            _ => {}
-        }
+fn cannot_open(path: &Path) -> StoreError {
+    StoreError::File {
+        path: path.display().to_string(),
+        source: std::io::Error::other("cannot be opened: does its folder exist, and may this user write there?"),
     }
-    Ok(())
 }
 
 /// A URL without its password.

@@ -207,15 +207,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes an attempt, locks the row until the end of the transaction, and tells what is known.
+    /// Notes an attempt, locks the row until the end of the transaction, and tells what is known; [`StoreError::Gone`]
+    /// when the tenant was unlinked meanwhile.
     pub async fn hold_resource(
         &mut self,
         tenant: Uuid,
         resource_type: ResourceType,
         now: DateTime<Utc>,
     ) -> Result<Held, StoreError> {
-        Ok(write!(self, connection => sqlx::query_as(sql::RESOURCE_TOUCH)
-            .bind(tenant).bind(resource_type.as_str()).bind(now).fetch_one(connection).await)?)
+        let held: Option<Held> = write!(self, connection => sqlx::query_as(sql::RESOURCE_TOUCH)
+            .bind(tenant).bind(resource_type.as_str()).bind(now).fetch_optional(connection).await)?;
+        held.ok_or(StoreError::Gone(tenant))
     }
 
     /// Locks the row until the end of the transaction and tells what is known, if anything was ever looked at; the

@@ -1,6 +1,7 @@
 //! Tenants as recorded.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Inner, Store, StoreError, Tx, read, sql, word, write};
@@ -69,6 +70,32 @@ impl Seen {
     }
 }
 
+/// A project that somebody took out of the records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Unlinked {
+    /// The cloud's name.
+    pub cloud: String,
+    /// The project's id.
+    pub backend_id: String,
+    /// Its name then.
+    pub name: String,
+    /// Who did it.
+    pub author: String,
+    /// When.
+    pub unlinked_at: DateTime<Utc>,
+}
+
+/// How much is recorded of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Holdings {
+    /// Snapshots.
+    pub snapshots: i64,
+    /// Findings, whatever became of them.
+    pub findings: i64,
+    /// Expectations.
+    pub expectations: i64,
+}
+
 impl Store {
     /// All tenants, or those of one cloud, by cloud and name.
     pub async fn tenants(&self, cloud: Option<&str>) -> Result<Vec<Tenant>, StoreError> {
@@ -99,6 +126,16 @@ impl Store {
         let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_BY_NAME)
             .bind(name).bind(cloud).fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The projects that somebody took out, by cloud and name.
+    pub async fn unlinked(&self, cloud: Option<&str>) -> Result<Vec<Unlinked>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_as(sql::UNLINKED_LIST).bind(cloud).fetch_all(pool).await)?)
+    }
+
+    /// How much is recorded of a tenant.
+    pub async fn holdings(&self, uuid: Uuid) -> Result<Holdings, StoreError> {
+        Ok(read!(self, pool => sqlx::query_as(sql::TENANT_HOLDINGS).bind(uuid).fetch_one(pool).await)?)
     }
 }
 
@@ -136,5 +173,27 @@ impl Tx {
         let changed = write!(self, connection => sqlx::query(sql::TENANT_VANISH)
             .bind(uuid).bind(now).execute(connection).await.map(|done| done.rows_affected()))?;
         Ok(changed > 0)
+    }
+
+    /// Forgets a tenant with everything recorded of it, and remembers that somebody wanted so; whether it was there.
+    pub async fn unlink_tenant(&mut self, tenant: &Tenant, by: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        write!(self, connection => sqlx::query(sql::UNLINKED_ADD).bind(&tenant.cloud).bind(&tenant.backend_id)
+            .bind(&tenant.name).bind(by).bind(now).execute(connection).await.map(drop))?;
+        let gone = write!(self, connection => sqlx::query(sql::TENANT_DELETE).bind(tenant.uuid)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(gone > 0)
+    }
+
+    /// Who took a project out, and when, if somebody did.
+    pub async fn unlinked(&mut self, cloud: &str, backend_id: &str) -> Result<Option<Unlinked>, StoreError> {
+        Ok(write!(self, connection => sqlx::query_as(sql::UNLINKED_GET).bind(cloud).bind(backend_id)
+            .fetch_optional(connection).await)?)
+    }
+
+    /// Lets a project be recorded again; whether it had been taken out.
+    pub async fn relink(&mut self, cloud: &str, backend_id: &str) -> Result<bool, StoreError> {
+        let gone = write!(self, connection => sqlx::query(sql::UNLINKED_REMOVE).bind(cloud).bind(backend_id)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(gone > 0)
     }
 }

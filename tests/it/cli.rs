@@ -1,9 +1,12 @@
 //! The command line as its users meet it: the built binary, beside records that the library made.
 #![expect(clippy::unwrap_used, reason = "a test helper that cannot go on has failed")]
 
+mod beside;
 mod cloud;
 mod configuration;
 mod contract;
+mod full;
+mod migrating;
 mod records;
 
 use std::path::{Path, PathBuf};
@@ -63,6 +66,22 @@ fn binary() -> Command {
     });
     command.env("USER", "olga").env_remove("SUDO_USER").env("HOME", "/nowhere").env_remove("XDG_CONFIG_HOME");
     command
+}
+
+/// Every command that does something, as its words.
+fn commands() -> Vec<String> {
+    fn walk(command: &clap::Command, words: &str, found: &mut Vec<String>) {
+        let before = found.len();
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            walk(inner, format!("{words} {}", inner.get_name()).trim(), found);
+        }
+        if found.len() == before {
+            found.push(words.to_owned());
+        }
+    }
+    let mut found = Vec::new();
+    walk(&<tenantd::cli::Cli as clap::CommandFactory>::command(), "", &mut found);
+    found
 }
 
 fn tenantd(arguments: &[&str]) -> Said {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{PROJECT, Place, tenantd};
+use super::{PROJECT, Place, commands, tenantd};
 
 fn has_keys(row: &Value, keys: &str) {
     for key in keys.split(", ") {
@@ -98,12 +98,16 @@ async fn nothing_to_list_is_said_on_stderr() {
 
 #[test]
 fn help_of_every_command_renders() {
-    let commands = "run; demo; simulate; check; config; config init; config check; config show; config schema; \
-        migrate; enqueue; pull; tenants; tenants list; tenants show; tenants why; tenants add; jobs; jobs list; \
-        jobs show; dead; dead list; dead show; dead requeue; dead purge; schedules; schedules list; schedules run; \
-        snapshots; snapshots list; snapshots show; snapshots diff; drift; drift list; drift show; drift accept; \
-        expectations; expectations show; expectations set; expectations clear; schema; schema job; completions; man";
-    for command in commands.split("; ") {
+    let promised = "run; demo; simulate; check; config init; config check; config show; config schema; migrate; enqueue; \
+        pull; tenants list; tenants show; tenants why; tenants add; tenants unlink; backup; jobs list; jobs show; \
+        jobs cancel; dead list; dead show; dead requeue; dead purge; schedules list; schedules run; snapshots list; \
+        snapshots show; snapshots diff; drift list; drift show; drift accept; expectations show; expectations set; \
+        expectations clear; schema job; completions; man";
+    let commands = commands();
+    for command in promised.split("; ") {
+        assert!(commands.iter().any(|it| it == command), "{command} is gone");
+    }
+    for command in commands {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let said = tenantd(&words);
         assert_eq!(said.code, 0, "{command}: {said:?}");

@@ -1,8 +1,10 @@
 //! Commands that change records change those rows and no others.
 
 use serde_json::json;
-use tenantd::model::job::{JobState, PRIORITY_PERSON};
+use tenantd::model::ids::new_id;
+use tenantd::model::job::{JobState, Outcome, PRIORITY_PERSON, Reply, ReplyFormat, Request};
 use tenantd::model::{Body, FindingState};
+use tenantd::store::holds::{Delivered, Hold};
 use tenantd::store::jobs::Filter;
 use uuid::Uuid;
 
@@ -104,6 +106,139 @@ async fn a_dead_letter_lives_again_once() {
     assert!(place.run(&["dead", "purge", "--before", "1h"]).err.starts_with("0 dead letters"));
     assert!(place.run(&["dead", "purge", "--reason", "unreadable"]).err.starts_with("1 dead letter "));
     assert!(place.store.dead_letter(furniture.letter).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn dead_letters_are_chosen_by_what_they_are() {
+    let (place, furniture) = Place::furnished().await;
+    let list = |filters: &[&str]| place.run(&[&["dead", "list", "-o", "json"], filters].concat()).json().len();
+    assert_eq!(list(&[]), 2);
+    assert_eq!(
+        [list(&["--kind", "pull_quotas"]), list(&["--kind", "pull"]), list(&["--reason", "refused"])],
+        [1, 0, 1]
+    );
+    // The messages call it by its project id.
+    assert_eq!(
+        [list(&["--tenant", "lab/blue"]), list(&["--tenant", "blue"]), list(&["--tenant", "nobody"])],
+        [2, 2, 0]
+    );
+    assert_eq!([list(&["--since", "1h"]), list(&["--before", "1h"])], [2, 0]);
+
+    let tried = place.run(&["dead", "requeue", "--kind", "pull_quotas", "--dry-run", "-o", "json"]);
+    assert!(tried.err.contains("1 dead letter would be requeued; nothing was changed"), "{tried:?}");
+    assert_eq!((tried.json().len(), jobs(&place, "pull_quotas").await.len()), (1, 1));
+    assert_eq!(place.run(&["dead", "requeue", "--tenant", "blue", "--reason", "refused"]).code, 0);
+    assert_eq!(jobs(&place, "pull_quotas").await.len(), 2);
+    assert_eq!([list(&[]), list(&["--requeued"])], [1, 2]);
+
+    let said = place.run(&["dead", "purge"]);
+    assert!(said.code == 64 && said.err.contains("--all"), "{said:?}");
+    assert_eq!(place.run(&["dead", "purge", &furniture.letter.to_string(), "--kind", "pull"]).code, 64);
+    assert!(place.run(&["dead", "purge", "--all", "--dry-run"]).err.starts_with("2 dead letters would"));
+    assert!(place.run(&["dead", "purge", &furniture.letter.to_string()]).err.starts_with("1 dead letter forgotten"));
+    assert!(place.run(&["dead", "purge", "--all"]).err.starts_with("1 dead letter forgotten"));
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_once() {
+    let (place, furniture) = Place::furnished().await;
+    let job = jobs(&place, "pull_quotas").await.remove(0).request;
+    let said = place.run(&["jobs", "cancel", &job.id.to_string(), "-o", "json"]).json();
+    assert_eq!((said.len(), said[0]["state"].as_str()), (1, Some("cancelled")));
+    let ended = place.store.job(job.id).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.outcome), (JobState::Cancelled, Some(Outcome::Cancelled)));
+    assert_eq!((ended.reason.as_deref(), ended.error.as_deref()), (Some("cancelled"), Some("cancelled by olga")));
+    assert!(ended.finished_at.is_some());
+    let again = place.run(&["jobs", "cancel", &job.id.to_string()]);
+    assert!(again.code == 1 && again.err.contains("has ended already: cancelled"), "{again:?}");
+    let unknown = place.run(&["jobs", "cancel", &furniture.letter.to_string()]);
+    assert!(unknown.code == 1 && unknown.err.contains("no job"), "{unknown:?}");
+
+    // One that runs is ended by who holds it.
+    let running = Request::new(new_id(now()), "pull", "cli", now());
+    let mut tx = place.store.begin().await.unwrap();
+    let deliveries = [Delivered { request: &running, tenant: None }];
+    tx.start_jobs(&deliveries, Hold { owner: "elsewhere", until: now() }, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let asked = place.run(&["jobs", "cancel", &running.id.to_string()]);
+    assert!(asked.code == 0 && asked.err.contains("whoever holds it ends it"), "{asked:?}");
+    let shown = place.run(&["jobs", "show", &running.id.to_string(), "-o", "json"]).json();
+    assert_eq!(shown[0]["state"], "running");
+    assert!(shown[0]["cancel_asked_at"].is_string(), "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_job_is_shown_with_who_asked_and_where_the_answer_goes() {
+    let place = Place::new("").await;
+    let reply = Reply {
+        to: "answers".into(),
+        correlation_id: Some("7".into()),
+        format: ReplyFormat::Celery,
+        asked_as: "order-7".into(),
+    };
+    let (producer, reply) = (Some("waldur".to_owned()), Some(reply));
+    let job = Request { producer, reply, ..Request::new(new_id(now()), "pull", "amqp", now()) };
+    let mut tx = place.store.begin().await.unwrap();
+    tx.insert_job(&job, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let shown = place.run(&["jobs", "show", &job.id.to_string()]);
+    assert!(shown.out.contains("waldur") && shown.out.contains("queue answers (celery, correlation id 7"), "{shown:?}");
+    let count = |since: &str| place.run(&["jobs", "list", "--since", since, "-o", "json"]).json().len();
+    assert_eq!([count("1h"), count("2099-01-01T00:00:00Z")], [1, 0]);
+}
+
+#[tokio::test]
+async fn a_tenant_is_unlinked_with_everything_and_that_is_said() {
+    let (place, furniture) = Place::furnished().await;
+    let tried = place.run(&["tenants", "unlink", "lab/blue", "--dry-run", "-o", "json"]).json();
+    assert_eq!((&tried[0]["snapshots"], &tried[0]["findings"]), (&json!(2), &json!(2)));
+    assert!(place.store.tenant(furniture.tenant.uuid).await.unwrap().is_some());
+    let said = place.run(&["tenants", "unlink", "lab/blue"]);
+    assert!(said.code == 0 && said.err.contains(&format!("tenants add --cloud lab {PROJECT}")), "{said:?}");
+    assert!(place.store.tenant(furniture.tenant.uuid).await.unwrap().is_none());
+    let unlinked = place.run(&["tenants", "list", "--unlinked", "-o", "json"]).json();
+    assert_eq!((unlinked.len(), unlinked[0]["author"].as_str()), (1, Some("olga")));
+    assert_eq!(place.run(&["tenants", "unlink", "lab/blue"]).code, 1);
+    assert_eq!(jobs(&place, "unlink_tenant").await[0].outcome, Some(Outcome::Succeeded));
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_and_never_overwrites() {
+    use std::os::unix::fs::PermissionsExt;
+    let (place, furniture) = Place::furnished().await;
+    let file = place.path("copy.db");
+    let said = place.run(&["backup", file.to_str().unwrap()]);
+    assert!(said.code == 0 && said.err.contains("written and checked"), "{said:?}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = place.run(&["backup", file.to_str().unwrap()]);
+    assert!(again.code == 1 && again.err.contains("copy.db: File exists"), "{again:?}");
+    // Restored by being put where the database was.
+    let copy = tenantd::store::Store::open(&format!("sqlite://{}", file.display()), 2).await.unwrap();
+    copy.check_version().await.unwrap();
+    assert_eq!(copy.tenant(furniture.tenant.uuid).await.unwrap(), Some(furniture.tenant));
+    let nowhere = place.run(&["backup", "/nowhere/copy.db"]);
+    assert!(nowhere.code == 1 && nowhere.err.contains("/nowhere/copy.db"), "{nowhere:?}");
+    std::fs::write(place.config(), "[database]\nurl = 'postgres://t:hunter2@db/records'\n").unwrap();
+    let postgres = place.run(&["backup", "/backup/records.dump"]);
+    assert!(
+        postgres.code == 1 && postgres.err.contains("pg_dump") && !postgres.err.contains("hunter2"),
+        "{postgres:?}"
+    );
+}
+
+#[tokio::test]
+async fn pruning_is_scheduled_and_asked_for_without_saying_for_whom() {
+    let place = Place::new("").await;
+    let listed = place.run(&["schedules", "list", "-o", "json"]).json();
+    assert_eq!(
+        (listed.len(), listed[0]["name"].as_str(), listed[0]["job"].as_str()),
+        (1, Some("prune"), Some("prune"))
+    );
+    assert_eq!(place.run(&["enqueue", "prune"]).code, 0);
+    assert_eq!(place.run(&["schedules", "run", "prune"]).code, 0);
+    assert_eq!(jobs(&place, "prune").await.len(), 2);
+    let wrong = place.run(&["enqueue", "prune", "--tenant", "blue"]);
+    assert!(wrong.code == 64 && wrong.err.contains("records as a whole"), "{wrong:?}");
 }
 
 #[tokio::test]

@@ -8,11 +8,13 @@ mod groups;
 mod holding;
 mod logins;
 mod properties;
+mod prune;
 mod pulls;
 mod requests;
 mod schedules;
 mod schema;
 mod tenants;
+mod unlink;
 mod waiting;
 
 /// What drift leaves behind.

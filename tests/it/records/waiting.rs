@@ -24,7 +24,13 @@ async fn a_cloud_that_is_not_ready_keeps_its_jobs(database: Database) {
     let live = app.context.live();
     let unprepared = [("late".to_owned(), "no clouds.yaml".to_owned())].into();
     let rules = live.rules.clone();
-    app.context.replace_live(Live { clouds: live.clouds.clone(), unprepared, rules, retries: live.retries });
+    app.context.replace_live(Live {
+        clouds: live.clouds.clone(),
+        unprepared,
+        rules,
+        retries: live.retries,
+        ..Live::default()
+    });
     let request = Request { cloud: Some("late".into()), ..app.request("pull_quotas") };
     let ended = app.deliver(request).await;
     assert!(matches!(&ended, Ended::Parked { error: Some(why) } if why.contains("no clouds.yaml")), "{ended:?}");

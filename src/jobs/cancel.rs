@@ -1,0 +1,55 @@
+//! Ending a job that nobody wants any more: one that waits ends at once, one that runs is ended by who holds it.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::context::Context;
+use super::events::Events;
+use super::reply;
+use crate::model::job::{Job, JobState, Outcome};
+use crate::store::{StoreError, Tx};
+
+/// What became of the wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It waited, and has ended.
+    Now,
+    /// It runs; whoever holds it ends it.
+    Asked,
+    /// It had ended before, like this.
+    Over(JobState),
+    /// There is no such job.
+    Unknown,
+}
+
+/// Ends a job, or asks for its end, in the caller's transaction.
+///
+/// # Errors
+/// When the database is away.
+pub async fn cancel(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {
+    let now = context.clock().now();
+    if tx.cancel_job(id, why, now).await? {
+        if let Some(job) = tx.job(id).await? {
+            announce(context, tx, &job);
+        }
+        return Ok(Cancelled::Now);
+    }
+    if tx.ask_cancel(id, now).await? {
+        return Ok(Cancelled::Asked);
+    }
+    Ok(tx.job(id).await?.map_or(Cancelled::Unknown, |job| Cancelled::Over(job.state)))
+}
+
+/// Tells the end of a job like every other ending.
+fn announce(context: &Context, tx: &mut Tx, job: &Job) {
+    let (request, outcome) = (&job.request, Outcome::Cancelled);
+    let data = json!({
+        "id": request.id, "kind": request.kind, "cloud": request.cloud.as_deref().unwrap_or("all"),
+        "tenant": request.subject, "outcome": outcome, "attempts": request.attempt, "reason": job.reason,
+        "error": job.error, "enqueued_at": request.enqueued_at, "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    });
+    reply::send(context, tx, request.reply.as_ref(), (outcome, &data), context.clock().now());
+    let routing_key = format!("job.{}.{outcome}", request.kind);
+    Events::new(context, context.clock().now()).emit(tx, &routing_key, &request.id.to_string(), data);
+}

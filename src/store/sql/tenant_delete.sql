@@ -1,0 +1,2 @@
+-- Everything that is recorded of it goes with it.
+DELETE FROM tenants WHERE uuid = $1

@@ -1,0 +1,1 @@
+DELETE FROM unlinked WHERE cloud = $1 AND backend_id = $2
