@@ -103,7 +103,7 @@ words! {
     ReplyFormat {
         /// tenantd's own JSON.
         Native = "native",
-        /// A structured CloudEvent.
+        /// A structured `CloudEvent`.
         CloudEvents = "cloudevents",
         /// A result of Celery's protocol 2.
         Celery = "celery",
