@@ -17,6 +17,7 @@ use crate::lifecycle::{Signals, Wake};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
 use crate::simulator::Simulator;
+use crate::store::Alone;
 use crate::telemetry::{self, metrics};
 
 /// How the demonstration is to be.
@@ -104,7 +105,8 @@ fn greet(print: Print<'_>, options: &DemoOptions, simulator: &Simulator, daemon:
 fn write_files(folder: &Path, simulator: &Simulator, listen: SocketAddr) -> anyhow::Result<PathBuf> {
     let folder = folder.canonicalize()?;
     let (clouds, path) = (folder.join("clouds.yaml"), folder.join("tenantd.toml"));
-    // Each demonstration begins anew: its cloud does.
+    // Each demonstration begins anew: its cloud does. One that still runs keeps its records.
+    drop(Alone::take(&format!("sqlite://{}/tenantd.db", folder.display()))?);
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.join(format!("tenantd.db{suffix}")));
     }

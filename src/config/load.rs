@@ -251,6 +251,8 @@ mod tests {
             problems("[retention]\njobs = '23h'\n[[schedules]]\nname = 'prune'\ncron = '0 0 0 * * *'\njob = 'pull'\n");
         assert!(said[0].contains("must be at least 1d: a message that is delivered again"), "{said:?}");
         assert!(said[1].contains("is the name of the built-in schedule"), "{said:?}");
+        let said = problems("[[schedules]]\nname = 'x'\ncron = '0 0 0 30 2 *'\njob = 'pull'\n");
+        assert_eq!(said, ["schedules[0].cron: `0 0 0 30 2 *` names a day that never comes"]);
     }
 
     #[test]

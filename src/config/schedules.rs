@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
@@ -115,8 +116,13 @@ pub(super) fn validate(schedules: &[Schedule], clouds: &[Cloud], known_kinds: &[
         if !names.insert(&schedule.name) {
             problems.add(path("name"), format!("`{}` is the name of another schedule already", schedule.name));
         }
-        if let Err(problem) = schedule.times() {
-            problems.add(path("cron"), problem);
+        match schedule.times() {
+            Err(problem) => problems.add(path("cron"), problem),
+            // Each look for it would search through all the years there are.
+            Ok(times) if times.find_next_occurrence(&DateTime::UNIX_EPOCH, true).is_err() => {
+                problems.add(path("cron"), format!("`{}` names a day that never comes", schedule.cron));
+            }
+            Ok(_) => {}
         }
         if let Err(problem) = schedule.zone() {
             problems.add(path("timezone"), problem);

@@ -58,14 +58,13 @@ impl Call {
             let nothing = "no cloud is configured, so there is nothing to do; add a [[clouds]] section";
             return Report::failed(JobError::give_up("no_cloud", nothing));
         }
-        let active = match self.request.source.starts_with("schedule:") {
-            true => self.context.store().active_clouds(&self.request.source).await,
-            false => Ok(Vec::new()),
-        };
-        let active = match active {
-            Ok(active) => active,
-            Err(error) => return Report::failed(error.into()),
-        };
+        let mut active = Vec::new();
+        if self.request.source.starts_with("schedule:") {
+            match self.context.store().active_clouds(&self.request.source).await {
+                Ok(clouds) => active = clouds,
+                Err(error) => return Report::failed(error.into()),
+            }
+        }
         let (busy, free): (Vec<&str>, Vec<&str>) =
             names.into_iter().partition(|name| active.iter().any(|cloud| cloud.as_deref() == Some(name)));
         let of_cloud = |cloud: &&str| {
