@@ -173,7 +173,7 @@ def describe(evidence, stage):
     print(f"    faults: {dict(Counter(it['kind'] for it in evidence.journal))}")
     print(f"    asked: {len(evidence.jobs)} jobs, {confirmed} of them accepted ({stage.clerk.accepted} by command), "
           f"{sum(it.published for it in evidence.jobs.values())} times; {len(evidence.broken)} broken messages, {len(evidence.reused)} ids used again")
-    print(f"    jobs: {dict(outcomes)}, attempts at most {max(row['attempt'] for row in evidence.rows)}; {len(evidence.letters)} dead letters")
+    print(f"    jobs: {dict(outcomes)}, attempts at most {max(row['attempt'] for row in evidence.rows)}; dead letters: {dict(Counter(it['reason'] for it in evidence.letters))}")
     print(f"    events: {len({it[0] for it in evidence.events})}, published {len(evidence.events)} times; {len(evidence.snapshots)} snapshots")
     print(f"    ticks: {ticks.tally(evidence)}; requests to the cloud: {sum(evidence.requests.values())}; changes of the cloud: {dict(stage.meddler.done)}")
 

@@ -22,7 +22,9 @@ def accepted_jobs_have_one_outcome(evidence):
     for asked in evidence.jobs.values():
         row = rows.get(asked.id)
         if asked.confirmed and row is None:
-            yield f"lost: {asked}"
+            name = json.loads(asked.body or "{}").get("id", asked.id)
+            found = [(it["reason"], it["error"]) for it in evidence.letters if f'"{name}"' in it["body"]]
+            yield f"lost: {asked}, dead letters with it: {found}"
         elif asked.confirmed and not ended(row):
             yield f"not ended: {row}"
 
@@ -66,11 +68,15 @@ def what_is_no_job_is_dead_once(evidence):
     by_job = defaultdict(list)
     for letter in evidence.letters:
         by_job[letter["job"]].append(letter)
-    unnamed = [letter for letter in evidence.letters if letter["job"] is None]
+    unnamed = {letter["id"]: letter for letter in evidence.letters if letter["job"] is None}
     for asked in evidence.broken.values():
-        found = [letter for letter in unnamed if asked.id in letter["body"]]
+        found = [letter for letter in unnamed.values() if asked.id in letter["body"]]
+        for letter in found:
+            del unnamed[letter["id"]]
         if (asked.confirmed and not found) or len(found) > 1 or any(it["reason"] != asked.reason for it in found):
             yield f"{len(found)} letters for {asked}: {found}"
+    for letter in unnamed.values():
+        yield f"dead, though it is a job: {letter}"
     kinds = {row["id"]: row["kind"] for row in evidence.rows}
     for asked in evidence.reused.values():
         found = [letter for letter in by_job[asked.id] if letter["reason"] == "id_reused"]

@@ -52,9 +52,9 @@ def in_order():
         row(SKIPPED, source="schedule:quotas", outcome="cancelled", reason="skipped", at=SECOND + 35.1),
     ]
     evidence.letters = [
-        {"id": "letter-1", "job": DEAD, "kind": "pull_quotas", "reason": "unknown_tenant", "body": "{}"},
-        {"id": "letter-2", "job": None, "kind": None, "reason": "unreadable", "body": "no JSON at all: broken-1"},
-        {"id": "letter-3", "job": JOB, "kind": "pull_tenants", "reason": "id_reused", "body": "{}"},
+        {"id": "letter-1", "job": DEAD, "kind": "pull_quotas", "reason": "unknown_tenant", "error": "", "body": "{}"},
+        {"id": "letter-2", "job": None, "kind": None, "reason": "unreadable", "error": "", "body": "no JSON at all: broken-1"},
+        {"id": "letter-3", "job": JOB, "kind": "pull_tenants", "reason": "id_reused", "error": "", "body": "{}"},
     ]
     evidence.dead = [(it["id"], it["reason"]) for it in evidence.letters]
     evidence.snapshots = {
@@ -146,6 +146,11 @@ class Doctored(unittest.TestCase):
 
     def test_a_second_use_of_an_id_that_was_not_noticed(self):
         del self.evidence.letters[2], self.evidence.dead[2]
+        self.only(checker.what_is_no_job_is_dead_once)
+
+    def test_a_job_that_is_taken_for_none(self):
+        self.evidence.letters.append(self.evidence.letters[0] | {"id": "letter-9", "job": None, "reason": "database"})
+        self.evidence.dead.append(("letter-9", "database"))
         self.only(checker.what_is_no_job_is_dead_once)
 
     def test_a_dead_letter_that_the_broker_has_not(self):
