@@ -239,7 +239,7 @@ def crashed_jobs_are_taken_over(evidence):
             before = [it for it in entries if it["at"] <= died]
             held = before and before[-1]["became"]["state"] == "running" and before[-1]["became"]["owner"] == life["instance"]
             after = entries[len(before)]["at"] if held and len(before) < len(entries) else None
-            if held and (after or evidence.ended) - died > TAKEOVER + away:
+            if held and (after or evidence.judged) - died > TAKEOVER + away:
                 took = f"taken over after {after - died:.1f} s" if after else "never taken over"
                 yield f"job {job} of {life['instance']}, killed at {died:.1f}: {took}"
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from dataclasses import dataclass, field
 
 import amqp
@@ -16,8 +17,10 @@ QUORUM = {"x-queue-type": "quorum"}
 class Evidence:
     """Everything that the rules look at, as plain data, so that a test can doctor it."""
 
+    # The time in which schedules are judged, and when everything was read.
     began: float = 0.0
     ended: float = 0.0
+    judged: float = 0.0
     # Asked, by tenantd's id; messages that are no job, by their marker; second jobs under a used id.
     jobs: dict = field(default_factory=dict)
     broken: dict = field(default_factory=dict)
@@ -96,6 +99,7 @@ def collect_messages(evidence, port):
 
 
 def collect_rows(evidence, postgres):
+    evidence.judged = time.time()
     evidence.rows = postgres.rows(
         "SELECT id, kind, state, outcome, attempt, source, reason, error, EXTRACT(EPOCH FROM enqueued_at) AS enqueued_at,"
         " EXTRACT(EPOCH FROM not_before) AS not_before, EXTRACT(EPOCH FROM finished_at) AS finished_at, lease_owner FROM jobs")

@@ -246,6 +246,9 @@ class Doctored(unittest.TestCase):
         self.only(checker.crashed_jobs_are_taken_over)
         self.evidence.journal = [{"kind": "database", "target": "database", "began": SECOND + 11, "ended": SECOND + 14}]
         self.only()
+        self.evidence.log = [it for it in self.evidence.log if it["number"] != 2]
+        self.evidence.judged = SECOND + 60.0
+        self.only(checker.crashed_jobs_are_taken_over)
 
     def test_a_replica_that_ends_by_itself_or_late_or_badly(self):
         for wrong in ({"how": "by itself"}, {"took": 12.0}, {"status": 1}):
