@@ -59,7 +59,8 @@ class Stage:
             links = {"database": Proxy(f"{letter}-database", to_database, self.postgres.port),
                      "broker": Proxy(f"{letter}-broker", to_broker, self.rabbit.port)}
             replica = Replica(letter, self.folder, self.options.binary, http, links, self.cloud.clouds_yaml)
-            replica.urls = {"database": self.postgres.url(to_database), "broker": self.rabbit.url(to_broker)}
+            replica.urls = {"database": self.postgres.url(to_database), # A heartbeat that short finds a dead connection within the run.
+                            "broker": self.rabbit.url(to_broker) + "?heartbeat=5"}
             for proxy in links.values():
                 await proxy.start()
                 self.proxies.append(proxy)

@@ -9,6 +9,8 @@ from ticks import TICK_RULES
 ENDED = ("succeeded", "failed", "cancelled")
 # How long a job may lie with a replica that was killed, while others and the database are there.
 TAKEOVER = 30
+# Why a tick has a row, but no run.
+NOT_RUN = ("skipped", "missed")
 LOGIN = ("POST", "/identity/v3/auth/tokens")
 
 
@@ -55,7 +57,7 @@ def jobs_end_as_they_must(evidence):
         asked = asked_of.get(row["id"])
         if not ended(row):
             continue
-        if row["source"].startswith("schedule:") and (row["outcome"], row["reason"]) == ("cancelled", "skipped"):
+        if row["source"].startswith("schedule:") and row["outcome"] == "cancelled" and row["reason"] in NOT_RUN:
             continue
         outcomes = asked.outcomes if asked else DONE
         reason = asked.reason if asked else None
@@ -127,7 +129,7 @@ def a_job_has_one_event(evidence):
     rows = {row["id"]: row for row in evidence.rows}
     for row in rows.values():
         found = events.pop(row["id"], set())
-        quiet = row["outcome"] == "cancelled" and row["reason"] == "skipped"
+        quiet = row["outcome"] == "cancelled" and row["reason"] in NOT_RUN
         wanted = f"job.{row['kind']}.{row['outcome']}"
         if ended(row) and not (quiet and not found) and [it[1] for it in found] != [wanted]:
             yield f"{sorted(found)} for {row}"
@@ -247,7 +249,9 @@ def crashed_jobs_are_taken_over(evidence):
 def replicas_stop_politely(evidence):
     """a replica ends when it is told to, in time and with status 0, and never by itself"""
     for life in evidence.lives:
-        if life["how"] == "by itself" or (life["how"] == "SIGTERM" and (life["status"] != 0 or life["took"] > life["allowed"])):
+        # One that was told before it could listen is ended by the signal itself.
+        polite = life["status"] == 0 or (life["status"] == -15 and life["ended"] - life["began"] < 2)
+        if life["how"] == "by itself" or (life["how"] == "SIGTERM" and not (polite and life["took"] <= life["allowed"])):
             yield f"{life}"
 
 

@@ -52,7 +52,7 @@ def only_the_newest_is_caught_up(evidence):
     for name, (period, _) in evidence.schedules.items():
         for tick in ticks(evidence, period):
             row = rows.get(job_of(name, tick))
-            if row and not tick <= row["enqueued_at"] < tick + period:
+            if row and row["outcome"] != "cancelled" and not tick <= row["enqueued_at"] < tick + period:
                 yield f"{name}: the tick {tick} was fired {row['enqueued_at'] - tick:.1f} s late, with a period of {period} s: {row}"
 
 
@@ -82,7 +82,7 @@ def tally(evidence):
         for tick in ticks(evidence, period):
             row = rows.get(job_of(name, tick))
             if row:
-                count["skipped" if row["reason"] == "skipped" else "ran"] += 1
+                count["skipped" if row["outcome"] == "cancelled" else "ran"] += 1
             else:
                 count["missed" if in_good_order(evidence, tick) else "missed without a leader"] += 1
     return count

@@ -87,9 +87,12 @@ class Service:
 
 
 class Postgres(Service):
-    def __init__(self, folder):
+    """What was committed outlives its processes, however they end; with `fsync` it outlives the machine too."""
+
+    def __init__(self, folder, fsync=False):
         super().__init__("postgres", folder)
         [self.port] = free_ports(1)
+        self.fsync = "on" if fsync else "off"
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda it: float(it.parts[-3]))
         self.bin = found[-1].parent if found else Path(shutil.which("initdb") or "initdb").parent
         self.data, self.user = folder / "postgres", {}
@@ -103,8 +106,8 @@ class Postgres(Service):
             os.chown(self.data, owner.pw_uid, owner.pw_gid)
             self.user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
-    def url(self, port=None):
-        return f"postgres://postgres@127.0.0.1:{port or self.port}/postgres"
+    def url(self, port=None, database="postgres"):
+        return f"postgres://postgres@127.0.0.1:{port or self.port}/{database}"
 
     def initialise(self):
         subprocess.run(
@@ -115,9 +118,8 @@ class Postgres(Service):
         """Comes up even after a crash: backends that outlived their server may hold its memory for a moment."""
         end = time.monotonic() + PATIENCE
         while True:
-            # What was committed outlives the processes; only the machine itself may not crash (fsync).
             self.spawn([self.bin / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", "",
-                        "-c", "fsync=off", "-c", "synchronous_commit=on", "-c", "full_page_writes=on",
+                        "-c", f"fsync={self.fsync}", "-c", "synchronous_commit=on", "-c", "full_page_writes=on",
                         "-c", "max_connections=200"], cwd=self.data, **self.user)
             while self.runs():
                 if await self.answers():
@@ -139,17 +141,18 @@ class Postgres(Service):
         await self.end(number)
         await self.start()
 
-    def run(self, script):
-        """Runs statements; the rows of a query come as dictionaries."""
+    def run(self, script, database="postgres"):
+        """Runs statements and returns what psql prints."""
         done = subprocess.run(
-            [self.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.url()], input=script, text=True,
+            [self.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.url(database=database)], input=script, text=True,
             capture_output=True, check=False)
         if done.returncode:
             raise RuntimeError(f"psql: {done.stderr.strip()}")
         return done.stdout
 
-    def rows(self, query):
-        return [json.loads(line) for line in self.run(f"SELECT row_to_json(t) FROM ({query}) t").splitlines()]
+    def rows(self, query, database="postgres"):
+        """The rows of a query, as dictionaries."""
+        return [json.loads(line) for line in self.run(f"SELECT row_to_json(t) FROM ({query}) t", database).splitlines()]
 
 
 class Rabbit(Service):
@@ -162,8 +165,7 @@ class Rabbit(Service):
             raise SystemExit("rabbitmq-server is missing. On Debian: apt-get install --no-install-recommends rabbitmq-server")
 
     def url(self, port=None):
-        # A heartbeat that short finds a dead connection within the run.
-        return f"amqp://guest:guest@127.0.0.1:{port or self.port}/%2f?heartbeat=5"
+        return f"amqp://guest:guest@127.0.0.1:{port or self.port}/%2f"
 
     def environment(self):
         home = self.home
