@@ -39,8 +39,9 @@ class Stage:
         self.cloud, self.cloud_url = Service(f"cloud-{latency}", self.folder), f"http://127.0.0.1:{port}"
         self.clouds_yaml = self.folder / "clouds.yaml"
         self.clouds_yaml.unlink(missing_ok=True)
-        self.cloud.spawn([self.options.binary, "simulate", "--listen", f"127.0.0.1:{port}", "--tenants", str(self.options.tenants),
-                          "--latency", latency, "--clouds-yaml", self.clouds_yaml])
+        self.cloud.spawn([
+            self.options.binary, "simulate", "--listen", f"127.0.0.1:{port}", "--tenants", str(self.options.tenants),
+            "--latency", latency, "--clouds-yaml", self.clouds_yaml])
         await wait_for("the simulated cloud", self.clouds_yaml.exists)
 
     def fresh(self):
@@ -94,12 +95,13 @@ async def replicas_rate(stage, kind, count):
     ended = f"SELECT count(*) AS count FROM jobs WHERE outcome IS NOT NULL AND kind = '{'%s'}'"
     await wait_for("the tenants", lambda: stage.postgres.rows(ended % "pull_tenants", name)[0]["count"])
     await replicas[0].end(15)
-    projects = [row["backend_id"] for row in stage.postgres.rows("SELECT backend_id FROM tenants ORDER BY backend_id", name)]
-    publish(stage.rabbit.port, name, kind, [{"tenant": projects[number % len(projects)]} for number in range(messages)])
+    tenants = stage.postgres.rows("SELECT backend_id AS tenant FROM tenants ORDER BY backend_id", name)
+    publish(stage.rabbit.port, name, kind, [tenants[number % len(tenants)] for number in range(messages)])
     for replica in replicas:
         replica.spawn(replica.command)
     try:
-        await wait_for(f"{messages} jobs", lambda: stage.postgres.rows(ended % kind, name)[0]["count"] >= messages, stage.options.limit)
+        await wait_for(
+            f"{messages} jobs", lambda: stage.postgres.rows(ended % kind, name)[0]["count"] >= messages, stage.options.limit)
     finally:
         for replica in replicas:
             await replica.end(15)
@@ -134,18 +136,21 @@ def table(options, lapin, figures):
     """Rows as README files show them."""
     columns = list(figures)
     names = list(dict.fromkeys(name for column in figures.values() for name in column))
-    print(f"\n{options.messages} messages of each kind for {options.tenants} tenants; Celery: {options.celery_messages} messages, "
-          f"{options.concurrency} processes; prefetch {options.prefetch}; PostgreSQL fsync {'off' if options.no_fsync else 'on'}; "
-          f"{os.cpu_count()} cores, {platform.system()} {platform.release()}\n")
+    print(f"\n{options.messages} messages of each kind for {options.tenants} tenants, prefetch {options.prefetch};"
+          f" Celery: {options.celery_messages} messages, {options.concurrency} processes;"
+          f" PostgreSQL fsync {'off' if options.no_fsync else 'on'};"
+          f" {os.cpu_count()} cores, {platform.system()} {platform.release()}\n")
     print("| jobs a second | " + " | ".join(f"{kind}, {latency} a request" for latency, kind in columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for name in names:
         print(f"| {name} | " + " | ".join(f"{figures[column][name]:,.0f}" for column in columns) + " |")
-    for above, below in [("2 replicas", "1 replica"), *(("1 replica", f"Celery with {client}") for client in options.celery)]:
+    pairs = [("2 replicas", "1 replica"), *(("1 replica", f"Celery with {client}") for client in options.celery)]
+    for above, below in pairs:
         if above in names and below in names:
-            print(f"| {above} : {below} | " + " | ".join(f"{figures[it][above] / figures[it][below]:.2f} ×" for it in columns) + " |")
+            ratios = [f"{figures[it][above] / figures[it][below]:.2f} ×" for it in columns]
+            print(f"| {above} : {below} | " + " | ".join(ratios) + " |")
     if lapin:
-        print(f"| lapin alone, the same messages, consumed and acknowledged only | {lapin:,.0f} |" + " |" * (len(columns) - 1))
+        print(f"| lapin alone, which only consumes and acknowledges | {lapin:,.0f} |" + " |" * (len(columns) - 1))
 
 
 async def run(options, folder):
@@ -173,17 +178,18 @@ def parse():
     parser = argparse.ArgumentParser(prog="benches/throughput/run", description=__doc__)
     parser.add_argument("--binary", type=Path, required=True, help="the tenantd to measure (default: the release build)")
     parser.add_argument("--messages", type=int, default=10_000, help="jobs of each kind")
-    parser.add_argument("--tenants", type=int, default=2_000, help="tenants of the cloud; more than are held at once, so that nothing coalesces")
+    parser.add_argument("--tenants", type=int, default=2_000, 
+                        help="of the cloud; more than are held at once, so that nothing coalesces")
     parser.add_argument("--latency", type=words, default=["0ms", "50ms"], help="of each answer of the cloud")
     parser.add_argument("--kinds", type=words, default=["pull_floating_ips", "pull_quotas"])
     parser.add_argument("--replicas", type=lambda text: [int(it) for it in words(text)], default=[1, 2])
     parser.add_argument("--prefetch", type=int, default=256)
-    parser.add_argument("--jobs", action="append", default=[], metavar="LINE", help='a line of [jobs], such as "workers = 128"')
-    parser.add_argument("--celery", type=words, default=["requests", "openstacksdk"], help="clients to compare with; empty: none")
+    parser.add_argument("--jobs", action="append", default=[], metavar="LINE", help='of [jobs], such as "workers = 128"')
+    parser.add_argument("--celery", type=words, default=["requests", "openstacksdk"], help="clients; empty: no comparison")
     parser.add_argument("--celery-messages", type=int, default=2_000)
     parser.add_argument("--concurrency", type=int, default=16, help="processes of the Celery worker")
     parser.add_argument("--no-lapin", action="store_true")
-    parser.add_argument("--lapin", type=Path, help="the built benchmark lapin_alone (default: cargo bench builds it)")
+    parser.add_argument("--lapin", type=Path, help="the benchmark lapin_alone (default: cargo bench builds it)")
     parser.add_argument("--no-fsync", action="store_true", help="PostgreSQL without fsync")
     parser.add_argument("--limit", type=int, default=600, help="seconds for one measurement")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs")

@@ -26,10 +26,13 @@ async def lapin_rate(stage):
     await replica.end(15)
     tenants = [{"tenant": f"{number % stage.options.tenants:032x}"} for number in range(messages)]
     publish(stage.rabbit.port, name, stage.options.kinds[0], tenants)
-    command = [stage.options.lapin] if stage.options.lapin else ["cargo", "bench", "--locked", "--bench", "lapin_alone"]
-    settings = {"TENANTD_BENCH_AMQP_URL": stage.rabbit.url(), "TENANTD_BENCH_QUEUE": f"{name}.jobs", "TENANTD_BENCH_MESSAGES": str(messages)}
+    built = ["cargo", "bench", "--locked", "--bench", "lapin_alone"]
+    command = [stage.options.lapin.resolve()] if stage.options.lapin else built
+    settings = os.environ | {
+        "TENANTD_BENCH_AMQP_URL": stage.rabbit.url(), "TENANTD_BENCH_QUEUE": f"{name}.jobs",
+        "TENANTD_BENCH_MESSAGES": str(messages)}
     done = await asyncio.to_thread(
-        subprocess.run, command, env=os.environ | settings, cwd=FOLDER.parents[1], capture_output=True, text=True, check=False)
+        subprocess.run, command, env=settings, cwd=FOLDER.parents[1], capture_output=True, text=True, check=False)
     if done.returncode or depth(stage.rabbit.port, f"{name}.jobs"):
         raise RuntimeError(f"lapin alone: {done.stdout}{done.stderr}")
     return float(done.stdout.strip().splitlines()[-1].split()[-3])
@@ -40,20 +43,21 @@ async def celery_rate(stage, client, kind):
     stage.number += 1
     count, queue = stage.options.celery_messages, f"celery{stage.number}"
     settings = os.environ | {
-        "TENANTD_BENCH_AMQP_URL": stage.rabbit.url(), "TENANTD_BENCH_CLOUD": stage.cloud_url, "TENANTD_BENCH_QUEUE": queue,
-        "OS_CLIENT_CONFIG_FILE": str(stage.clouds_yaml)}
+        "TENANTD_BENCH_AMQP_URL": stage.rabbit.url(), "TENANTD_BENCH_CLOUD": stage.cloud_url,
+        "TENANTD_BENCH_QUEUE": queue, "OS_CLIENT_CONFIG_FILE": str(stage.clouds_yaml)}
     # Published by a process of its own, for Celery's application is made once with its broker.
     send = (f"import sys; from celery_app import app\nfor project in sys.stdin.read().split():\n"
             f"    app.send_task('{client}.{kind}', args=[project])")
     projects = await asyncio.to_thread(projects_of, stage.cloud_url)
     asked = "\n".join(projects[number % len(projects)] for number in range(count))
-    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", send], input=asked, text=True, env=settings, cwd=FOLDER, check=True)
+    await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", send], input=asked, text=True, env=settings, cwd=FOLDER, check=True)
     requests.delete(f"{stage.cloud_url}/simulator/requests", timeout=30)
     worker = Service(f"{queue}-{client}", stage.folder)
     worker.spawn([sys.executable, "-m", "celery", "-A", "celery_app", "worker", f"--concurrency={stage.options.concurrency}",
                   "--without-gossip", "--without-mingle", "--loglevel=WARNING", f"--queues={queue}"], env=settings, cwd=FOLDER)
     try:
-        await wait_for(f"{count} pulls\n{worker.tail()}", lambda: len(moments(stage.cloud_url, kind)) >= count, stage.options.limit)
+        await wait_for(f"{count} pulls", lambda: len(moments(stage.cloud_url, kind)) >= count, stage.options.limit)
         times = moments(stage.cloud_url, kind)
     finally:
         await worker.end(9, whole_session=True)

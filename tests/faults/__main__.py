@@ -50,14 +50,14 @@ class Stage:
         direct = self.folder / "direct.toml"
         direct.write_text(configuration(
             "clerk", free_ports(1)[0], self.postgres.url(), self.rabbit.url(), self.cloud.clouds_yaml, False))
-        migrated = await asyncio.create_subprocess_exec(self.options.binary, "--config", direct, "migrate", stdout=asyncio.subprocess.DEVNULL)
+        migrate = [self.options.binary, "--config", direct, "migrate"]
+        migrated = await asyncio.create_subprocess_exec(*migrate, stdout=asyncio.subprocess.DEVNULL)
         if await migrated.wait():
             raise RuntimeError("tenantd migrate failed")
         self.postgres.run((Path(__file__).parent / "watch.sql").read_text())
         for letter in REPLICAS:
             http, to_database, to_broker = free_ports(3)
-            links = {"database": Proxy(f"{letter}-database", to_database, self.postgres.port),
-                     "broker": Proxy(f"{letter}-broker", to_broker, self.rabbit.port)}
+            links = {"database": Proxy(to_database, self.postgres.port), "broker": Proxy(to_broker, self.rabbit.port)}
             replica = Replica(letter, self.folder, self.options.binary, http, links, self.cloud.clouds_yaml)
             replica.urls = {"database": self.postgres.url(to_database), # A heartbeat that short finds a dead connection within the run.
                             "broker": self.rabbit.url(to_broker) + "?heartbeat=5"}
@@ -80,7 +80,8 @@ class Stage:
     async def drained(self):
         """Whether nothing waits, in the table, in the outbox, or in the broker."""
         rows = await asyncio.to_thread(
-            self.postgres.rows, "SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) + (SELECT count(*) FROM outbox) AS left")
+            self.postgres.rows, "SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running'))"
+            " + (SELECT count(*) FROM outbox) AS left")
         accepted = [it.id for it in self.producer.jobs.values() if it.confirmed]
         known = await asyncio.to_thread(self.postgres.rows, "SELECT id FROM jobs")
         waiting = await asyncio.to_thread(found.depth, self.rabbit.port, f"{PREFIX}.jobs")
@@ -172,11 +173,17 @@ def describe(evidence, stage):
     confirmed = sum(1 for it in evidence.jobs.values() if it.confirmed)
     outcomes = Counter(row["outcome"] or row["state"] for row in evidence.rows)
     print(f"    faults: {dict(Counter(it['kind'] for it in evidence.journal))}")
-    print(f"    asked: {len(evidence.jobs)} jobs, {confirmed} of them accepted ({stage.clerk.accepted} by command), "
-          f"{sum(it.published for it in evidence.jobs.values())} times; {len(evidence.broken)} broken messages, {len(evidence.reused)} ids used again")
-    print(f"    jobs: {dict(outcomes)}, attempts at most {max(row['attempt'] for row in evidence.rows)}; dead letters: {dict(Counter(it['reason'] for it in evidence.letters))}")
-    print(f"    events: {len({it[0] for it in evidence.events})}, published {len(evidence.events)} times; {len(evidence.snapshots)} snapshots")
-    print(f"    ticks: {ticks.tally(evidence)}; requests to the cloud: {sum(evidence.requests.values())}; changes of the cloud: {dict(stage.meddler.done)}")
+    published = sum(it.published for it in evidence.jobs.values())
+    print(f"    asked: {len(evidence.jobs)} jobs, {published} times; {confirmed} accepted, {stage.clerk.accepted} of them by command")
+    print(f"    asked wrongly: {len(evidence.broken)} messages that are no job, {len(evidence.reused)} ids used again")
+    print(f"    jobs: {dict(outcomes)}; attempts at most {max(row['attempt'] for row in evidence.rows)}")
+    print(f"    dead letters: {dict(Counter(it['reason'] for it in evidence.letters))}")
+    print(f"    events: {len({it[0] for it in evidence.events})}, published {len(evidence.events)} times")
+    print(f"    snapshots: {len(evidence.snapshots)}; changes of the cloud: {dict(stage.meddler.done)}")
+    print(f"    requests to the cloud: {sum(evidence.requests.values())}")
+    log = (stage.folder / "postgres.log").read_text(errors="replace")
+    print(f"    deadlocks that the database had to break: {log.count('deadlock detected')}")
+    print(f"    ticks: {ticks.tally(evidence)}")
 
 
 def judge(evidence, options, faults):
@@ -198,11 +205,11 @@ def parse():
     parser = argparse.ArgumentParser(prog="tests/faults/run", description=__doc__)
     parser.add_argument("--faults", type=int, default=52, help="how many (default: 52)")
     parser.add_argument("--seed", type=int, default=None, help="default: another one each time; printed")
-    parser.add_argument("--binary", type=Path, required=True, help="the tenantd to try (tests/faults/run: default the debug build)")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with logs and database, whatever happens")
+    parser.add_argument("--binary", type=Path, required=True, help="default: the debug build")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with logs and database")
     parser.add_argument("--rate", type=float, default=20, help="jobs a second (default: 20)")
-    parser.add_argument("--patience", type=int, default=60, help="seconds until everything must be done in the end (default: 60)")
-    parser.add_argument("--same-names", action="store_true", help="no replica comes back from kill -9 under another name")
+    parser.add_argument("--patience", type=int, default=60, help="seconds until all must be done in the end (default: 60)")
+    parser.add_argument("--same-names", action="store_true", help="no replica comes back under another name")
     options = parser.parse_args()
     options.binary = options.binary.resolve()
     options.seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed

@@ -4,11 +4,13 @@ import json
 from collections import Counter, defaultdict
 
 from producer import DONE
-from ticks import TICK_RULES
+from ticks import TICK_RULES, overlaps
 
 ENDED = ("succeeded", "failed", "cancelled")
 # How long a job may lie with a replica that was killed, while others and the database are there.
 TAKEOVER = 30
+# How long a start may take.
+STARTING = 10
 # Why a tick has a row, but no run.
 NOT_RUN = ("skipped", "missed")
 LOGIN = ("POST", "/identity/v3/auth/tokens")
@@ -108,7 +110,8 @@ def dead_letters_agree(evidence):
 
 def committed_events_were_published(evidence):
     """every committed event was published, and no other, each under one id"""
-    committed = {it["key"]: it["became"] for it in evidence.log if it["what"] == "outgoing" and it["became"]["exchange"].endswith(".events")}
+    outgoing = {it["key"]: it["became"] for it in evidence.log if it["what"] == "outgoing"}
+    committed = {key: it for key, it in outgoing.items() if it["exchange"].endswith(".events")}
     heard = {}
     for key, routing_key, event in evidence.events:
         before = heard.setdefault(key, (routing_key, event))
@@ -236,12 +239,15 @@ def crashed_jobs_are_taken_over(evidence):
         if life["how"] not in ("kill -9", "by itself"):
             continue
         died = life["ended"]
-        away = sum(it["ended"] - it["began"] for it in evidence.journal if it["kind"] == "database" and it["ended"] and it["began"] < died + TAKEOVER and it["ended"] > died)
+        outages = [it for it in evidence.journal if it["kind"] == "database" and overlaps(it, died, died + TAKEOVER)]
+        away = sum(it["ended"] - it["began"] for it in outages)
         for job, entries in history.items():
             before = [it for it in entries if it["at"] <= died]
-            held = before and before[-1]["became"]["state"] == "running" and before[-1]["became"]["owner"] == life["instance"]
-            after = entries[len(before)]["at"] if held and len(before) < len(entries) else None
-            if held and (after or evidence.judged) - died > TAKEOVER + away:
+            last = before[-1]["became"] if before else {}
+            if (last.get("state"), last.get("owner")) != ("running", life["instance"]):
+                continue
+            after = entries[len(before)]["at"] if len(before) < len(entries) else None
+            if (after or evidence.judged) - died > TAKEOVER + away:
                 took = f"taken over after {after - died:.1f} s" if after else "never taken over"
                 yield f"job {job} of {life['instance']}, killed at {died:.1f}: {took}"
 
@@ -249,9 +255,15 @@ def crashed_jobs_are_taken_over(evidence):
 def replicas_stop_politely(evidence):
     """a replica ends when it is told to, in time and with status 0, and never by itself"""
     for life in evidence.lives:
+        # A start without its database may fail: the service manager tries again.
+        targets = ("database", f"{life['replica']}-database")
+        away = any(it["target"] in targets and overlaps(it, life["began"], life["ended"]) for it in evidence.journal)
+        if life["how"] == "by itself" and away and life["ended"] - life["began"] < STARTING:
+            continue
         # One that was told before it could listen is ended by the signal itself.
         polite = life["status"] == 0 or (life["status"] == -15 and life["ended"] - life["began"] < 2)
-        if life["how"] == "by itself" or (life["how"] == "SIGTERM" and not (polite and life["took"] <= life["allowed"])):
+        late = life["how"] == "SIGTERM" and life["took"] > life["allowed"]
+        if life["how"] == "by itself" or late or (life["how"] == "SIGTERM" and not polite):
             yield f"{life}"
 
 

@@ -106,7 +106,8 @@ class Cloud(Service):
                     "vcpu": compute["cores"], "instances": compute["instances"], "ram": compute["ram"],
                     "floating_ip_count": network["floatingip"], "security_group_rule_count": network["security_group_rule"],
                     "volumes": volume["volumes"], "storage": volume["gigabytes"] * 1024},
-                "security_groups": sorted(rule["id"] for it in groups if it["project_id"] == project for rule in it["security_group_rules"]),
+                "security_groups": sorted(
+                    rule["id"] for it in groups if it["project_id"] == project for rule in it["security_group_rules"]),
                 "floating_ips": sorted(it["id"] for it in addresses if it["project_id"] == project),
                 "server_groups": sorted(it["id"] for it in server_groups if it["project_id"] == project),
             }

@@ -108,6 +108,6 @@ def collect_rows(evidence, postgres):
     evidence.log = postgres.rows("SELECT * FROM watch.log ORDER BY number")
     evidence.snapshots = {row["id"]: row for row in postgres.rows("SELECT id, tenant, resource_type, body FROM snapshots")}
     evidence.resources = postgres.rows(
-        "SELECT t.backend_id AS project, r.resource_type, r.snapshot, r.error FROM resources r JOIN tenants t ON t.uuid = r.tenant"
-        " WHERE t.vanished_at IS NULL")
+        "SELECT t.backend_id AS project, r.resource_type, r.snapshot, r.error FROM resources r"
+        " JOIN tenants t ON t.uuid = r.tenant WHERE t.vanished_at IS NULL")
     evidence.outbox = postgres.rows("SELECT count(*) AS count FROM outbox")[0]["count"]

@@ -74,7 +74,8 @@ class Producer(threading.Thread):
     def draw_job(self):
         self.number += 1
         # Half of the ids are no UUIDs.
-        name = f"order-{self.number}" if self.random.random() < 0.5 else str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        own = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        name = f"order-{self.number}" if self.random.random() < 0.5 else own
         known = named_id("amqp", name) if name.startswith("order") else name
         draw, job, outcomes, reason = self.random.random(), {"id": name}, DONE, None
         project = self.random.choice(self.projects)

@@ -8,8 +8,8 @@ CHUNK = 1 << 16
 class Proxy:
     """Passes what comes in on its port to another port of loopback, as long as it is let."""
 
-    def __init__(self, name, port, target):
-        self.name, self.port, self.target = name, port, target
+    def __init__(self, port, target):
+        self.port, self.target = port, target
         self.server, self.latency, self.pairs = None, 0.0, set()
         self.passes = asyncio.Event()
         self.passes.set()

@@ -7,7 +7,10 @@ import time
 from services import PATIENCE, Service, wait_for
 
 # What is done every so many seconds, so that a run of a minute has many ticks. Each period divides a minute.
-SCHEDULES = {"quotas": (5, "pull_quotas"), "addresses": (6, "pull_floating_ips"), "drift": (3, "detect_drift"), "tenants": (10, "pull_tenants")}
+SCHEDULES = {
+    "quotas": (5, "pull_quotas"), "addresses": (6, "pull_floating_ips"), "drift": (3, "detect_drift"),
+    "tenants": (10, "pull_tenants"),
+}
 PREFIX = "faults"
 CLOUD = "sim"
 # Sessions end within this time after a SIGTERM.
@@ -66,14 +69,15 @@ class Replica(Service):
         return f"{self.letter}{self.generation}"
 
     def write_config(self):
-        text = configuration(self.instance, self.port, self.urls["database"], self.urls["broker"], self.clouds_yaml, self.schedules)
-        self.config.write_text(text)
+        self.config.write_text(configuration(
+            self.instance, self.port, self.urls["database"], self.urls["broker"], self.clouds_yaml, self.schedules))
 
     def start(self):
         self.write_config()
         self.wanted = True
         self.spawn([self.binary, "--config", self.config, "run"], env={"RUST_BACKTRACE": "1", "PATH": "/usr/bin:/bin"})
-        self.lives.append({"replica": self.letter, "instance": self.instance, "began": time.time(), "ended": None, "how": None})
+        life = {"replica": self.letter, "instance": self.instance, "began": time.time(), "ended": None, "how": None}
+        self.lives.append(life)
 
     def ended(self, how):
         self.wanted = False

@@ -87,7 +87,8 @@ def in_order():
     evidence.truth = {"project-1": {"quotas": {"vcpu": 22}}}
     evidence.requests = {("GET", ""): 100, checker.LOGIN: 2, ("PUT", "/quotas"): 2}
     evidence.meddled = {("PUT", "/quotas"): 2}
-    evidence.lives = [{"replica": "a", "instance": "a1", "began": SECOND, "ended": SECOND + 60, "how": "SIGTERM", "status": 0, "took": 1.0, "allowed": 11}]
+    evidence.lives = [{"replica": "a", "instance": "a1", "began": SECOND, "ended": SECOND + 60, "how": "SIGTERM",
+                       "status": 0, "took": 1.0, "allowed": 11}]
     return evidence
 
 
@@ -228,7 +229,8 @@ class Doctored(unittest.TestCase):
 
     def test_a_schedule_that_overlaps_with_itself(self):
         self.evidence.rows[3] |= {"state": "succeeded", "outcome": "succeeded", "reason": None}
-        self.evidence.log = [it for it in self.evidence.log if it["number"] != 7] + [job_entry(62, TICK, "queued", "succeeded")]
+        self.evidence.log = [it for it in self.evidence.log if it["number"] != 7]
+        self.evidence.log.append(job_entry(62, TICK, "queued", "succeeded"))
         self.evidence.events.append(event("event-6", "job.pull_quotas.succeeded", id=SKIPPED))
         self.only(ticks.no_schedule_overlaps, checker.committed_events_were_published)
 
@@ -254,6 +256,14 @@ class Doctored(unittest.TestCase):
         for wrong in ({"how": "by itself"}, {"took": 12.0}, {"status": 1}):
             self.evidence.lives[0] |= {"how": "SIGTERM", "took": 1.0, "status": 0} | wrong
             self.only(checker.replicas_stop_politely)
+
+    def test_a_start_without_its_database_may_fail(self):
+        self.evidence.lives[0] |= {"how": "by itself", "began": SECOND + 1, "ended": SECOND + 2, "status": 1}
+        cut = {"kind": "cut", "target": "a-database", "began": SECOND + 1.5, "ended": SECOND + 1.6}
+        self.evidence.journal = [cut]
+        self.assertNotIn("replicas_stop_politely", self.broken())
+        self.evidence.journal = [cut | {"target": "b-database"}]
+        self.assertIn("replicas_stop_politely", self.broken())
 
 
 if __name__ == "__main__":

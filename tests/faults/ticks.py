@@ -27,12 +27,13 @@ def in_good_order(evidence, tick):
     until = tick + AFTER
     # Renewed shortly before the tick, and nobody else since.
     last = [it for it in terms if it["at"] < tick - BEFORE][-1:]
-    if not last or any(it["became"]["owner"] != last[0]["became"]["owner"] for it in terms if last[0]["at"] < it["at"] < until):
+    if not last or last[0]["became"]["until"] < until:
         return False
     owner, since = last[0]["became"]["owner"], last[0]["at"] - BEFORE
-    if last[0]["became"]["until"] < until:
+    if any(it["became"]["owner"] != owner for it in terms if last[0]["at"] < it["at"] < until):
         return False
-    lives = [it for it in evidence.lives if it["instance"] == owner and it["began"] < since and (it["ended"] or math.inf) > until]
+    lives = [it for it in evidence.lives if it["instance"] == owner]
+    lives = [it for it in lives if it["began"] < since and (it["ended"] or math.inf) > until]
     targets = {"database", *(target for it in lives for target in (it["replica"], f"{it['replica']}-database"))}
     return bool(lives) and not any(it["target"] in targets and overlaps(it, since, until) for it in evidence.journal)
 
@@ -53,7 +54,8 @@ def only_the_newest_is_caught_up(evidence):
         for tick in ticks(evidence, period):
             row = rows.get(job_of(name, tick))
             if row and row["outcome"] != "cancelled" and not tick <= row["enqueued_at"] < tick + period:
-                yield f"{name}: the tick {tick} was fired {row['enqueued_at'] - tick:.1f} s late, with a period of {period} s: {row}"
+                late = row["enqueued_at"] - tick
+                yield f"{name}: the tick {tick} was fired {late:.1f} s late, with a period of {period} s: {row}"
 
 
 def no_schedule_overlaps(evidence):
