@@ -59,8 +59,9 @@ class Stage:
             http, to_database, to_broker = free_ports(3)
             links = {"database": Proxy(to_database, self.postgres.port), "broker": Proxy(to_broker, self.rabbit.port)}
             replica = Replica(letter, self.folder, self.options.binary, http, links, self.cloud.clouds_yaml)
-            replica.urls = {"database": self.postgres.url(to_database), # A heartbeat that short finds a dead connection within the run.
-                            "broker": self.rabbit.url(to_broker) + "?heartbeat=5"}
+            # A heartbeat that short finds a dead connection within the run.
+            broker = self.rabbit.url(to_broker) + "?heartbeat=5"
+            replica.urls = {"database": self.postgres.url(to_database), "broker": broker}
             for proxy in links.values():
                 await proxy.start()
                 self.proxies.append(proxy)
@@ -174,7 +175,7 @@ def describe(evidence, stage):
     outcomes = Counter(row["outcome"] or row["state"] for row in evidence.rows)
     print(f"    faults: {dict(Counter(it['kind'] for it in evidence.journal))}")
     published = sum(it.published for it in evidence.jobs.values())
-    print(f"    asked: {len(evidence.jobs)} jobs, {published} times; {confirmed} accepted, {stage.clerk.accepted} of them by command")
+    print(f"    asked: {len(evidence.jobs)} jobs, {published} times; {confirmed} accepted ({stage.clerk.accepted} by command)")
     print(f"    asked wrongly: {len(evidence.broken)} messages that are no job, {len(evidence.reused)} ids used again")
     print(f"    jobs: {dict(outcomes)}; attempts at most {max(row['attempt'] for row in evidence.rows)}")
     print(f"    dead letters: {dict(Counter(it['reason'] for it in evidence.letters))}")
@@ -224,7 +225,7 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="tenantd-faults-"))
     # PostgreSQL's user has to reach its folder.
     folder.chmod(0o711)
-    stage, code = Stage(options, folder), 1
+    stage, keep, code = Stage(options, folder), True, 1
 
     async def whole():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -238,8 +239,12 @@ def main():
         evidence = asyncio.run(whole())
         describe(evidence, stage)
         code = judge(evidence, options, faults)
+        keep = bool(code)
+    except asyncio.CancelledError:
+        print("interrupted", file=sys.stderr)
+        keep = False
     finally:
-        if code or options.keep:
+        if keep or options.keep:
             print(f"    everything is kept in {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,6 @@ import checker
 import ticks
 from evidence import Evidence
 from producer import Asked
-from storm import Storm  # noqa: F401  (a run imports it; a mistake in it should show here)
 
 SECOND = 1_800_000_000
 JOB, DEAD, TICK = "job-1", "job-2", ticks.job_of("quotas", SECOND + 30)
@@ -267,7 +266,8 @@ class Doctored(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=0).run(unittest.defaultTestLoader.loadTestsFromTestCase(Doctored))
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Doctored)
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=0).run(suite)
     wrong = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - wrong} passed, {wrong} failed")
     sys.exit(bool(wrong) or not result.testsRun)
