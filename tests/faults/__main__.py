@@ -162,10 +162,12 @@ async def run(stage, faults):
     evidence.began = time.time() + 2
     for worker in (stage.producer, stage.clerk, stage.meddler):
         worker.start()
-    await storm.rage(faults)
-    print(f"    {len(storm.journal)} faults in {time.monotonic() - began:.1f} s", flush=True)
-    await settle(stage, evidence)
-    watching.cancel()
+    try:
+        await storm.rage(faults)
+        print(f"    {len(storm.journal)} faults in {time.monotonic() - began:.1f} s", flush=True)
+        await settle(stage, evidence)
+    finally:
+        watching.cancel()
     await collect(stage, evidence, storm)
     return evidence
 

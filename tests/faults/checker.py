@@ -171,18 +171,6 @@ def observations_go_forward(evidence):
                 yield f"{entry}"
 
 
-def measure(snapshot):
-    """What only grows in the cloud, of one snapshot."""
-    body = snapshot["body"]
-    if snapshot["resource_type"] == "quotas":
-        names = ("vcpu", "floating_ip_count", "storage")
-        # A service that did not answer at the first look leaves its limits out.
-        return {name: body[name]["limit"] for name in names if isinstance(body.get(name, {}).get("limit"), int)}
-    if snapshot["resource_type"] == "security_groups":
-        return {"rules": sum(len(group["rules"]) for group in body)}
-    return {"objects": len(body)}
-
-
 def no_older_observation_won(evidence):
     """no older observation took the place of a newer one: what only grows in the cloud only grows in the records"""
     last = {}
@@ -190,7 +178,7 @@ def no_older_observation_won(evidence):
         if entry["what"] != "resource" or entry["became"]["snapshot"] is None:
             continue
         snapshot = evidence.snapshots[entry["became"]["snapshot"]]
-        now, before = measure(snapshot), last.get(entry["key"], {})
+        now, before = snapshot["measure"], last.get(entry["key"], {})
         last[entry["key"]] = before | now
         if any(now.get(name, value) < value for name, value in before.items()):
             yield f"{entry['key']}: {now} after {before}: {entry}"
@@ -242,6 +230,8 @@ def crashed_jobs_are_taken_over(evidence):
         outages = [it for it in evidence.journal if it["kind"] == "database" and overlaps(it, died, died + TAKEOVER)]
         away = sum(it["ended"] - it["began"] for it in outages)
         for job, entries in history.items():
+            if entries[0]["at"] > died or (entries[-1]["at"] <= died and entries[-1]["became"]["state"] != "running"):
+                continue
             before = [it for it in entries if it["at"] <= died]
             last = before[-1]["became"] if before else {}
             if (last.get("state"), last.get("owner")) != ("running", life["instance"]):

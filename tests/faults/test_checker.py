@@ -6,7 +6,7 @@ import unittest
 
 import checker
 import ticks
-from evidence import Evidence
+from evidence import Evidence, measure
 from producer import Asked
 
 SECOND = 1_800_000_000
@@ -61,6 +61,8 @@ def in_order():
                                "body": {"vcpu": {"limit": limit, "usage": 0}}}
         for number, limit in [(1, 20), (2, 22)]
     }
+    for snapshot in evidence.snapshots.values():
+        snapshot["measure"] = measure(snapshot)
     evidence.events = [
         event("event-1", "job.pull_quotas.succeeded", id=JOB), event("event-1", "job.pull_quotas.succeeded", id=JOB),
         event("event-2", "job.pull_quotas.failed", id=DEAD), event("event-3", "job.pull_quotas.succeeded", id=TICK),
@@ -200,6 +202,7 @@ class Doctored(unittest.TestCase):
 
     def test_a_snapshot_that_shrank(self):
         self.evidence.snapshots["snapshot-2"]["body"]["vcpu"]["limit"] = 19
+        self.evidence.snapshots["snapshot-2"]["measure"] = {"vcpu": 19}
         self.evidence.truth["project-1"]["quotas"]["vcpu"] = 19
         self.only(checker.no_older_observation_won)
 

@@ -21,9 +21,13 @@ def overlaps(entry, since, until):
     return entry["began"] < until and (entry["ended"] is None or entry["ended"] > since)
 
 
-def in_good_order(evidence, tick):
+def terms_of(evidence):
+    """Each taking and renewing of the leader's lease."""
+    return [it for it in evidence.log if it["what"] == "lease" and it["key"] == "leader"]
+
+
+def in_good_order(evidence, terms, tick):
     """Whether some replica led at this moment, and nothing had happened to it since it last renewed its lease."""
-    terms = [it for it in evidence.log if it["what"] == "lease" and it["key"] == "leader"]
     until = tick + AFTER
     # Renewed shortly before the tick, and nobody else since.
     last = [it for it in terms if it["at"] < tick - BEFORE][-1:]
@@ -40,10 +44,10 @@ def in_good_order(evidence, tick):
 
 def every_tick_ran_once(evidence):
     """every tick of a schedule ran once or is recorded as skipped, while a replica in good order led"""
-    rows = {row["id"] for row in evidence.rows}
+    rows, terms = {row["id"] for row in evidence.rows}, terms_of(evidence)
     for name, (period, kind) in evidence.schedules.items():
         for tick in ticks(evidence, period):
-            if job_of(name, tick) not in rows and in_good_order(evidence, tick):
+            if job_of(name, tick) not in rows and in_good_order(evidence, terms, tick):
                 yield f"{name} ({kind}): no job for the tick {tick}"
 
 
@@ -78,7 +82,7 @@ def no_schedule_overlaps(evidence):
 
 def tally(evidence):
     """How many ticks there were, and what became of them."""
-    rows = {row["id"]: row for row in evidence.rows}
+    rows, terms = {row["id"]: row for row in evidence.rows}, terms_of(evidence)
     count = {"ran": 0, "skipped": 0, "missed without a leader": 0, "missed": 0}
     for name, (period, _) in evidence.schedules.items():
         for tick in ticks(evidence, period):
@@ -86,7 +90,7 @@ def tally(evidence):
             if row:
                 count["skipped" if row["outcome"] == "cancelled" else "ran"] += 1
             else:
-                count["missed" if in_good_order(evidence, tick) else "missed without a leader"] += 1
+                count["missed" if in_good_order(evidence, terms, tick) else "missed without a leader"] += 1
     return count
 
 
