@@ -6,7 +6,7 @@ from dataclasses import dataclass
 REPLICAS = ("a", "b")
 # Kind, weight, and whom it strikes.
 KINDS = [
-    ("kill", 14, "replica"), ("terminate", 8, "replica"), ("freeze", 5, "replica"),
+    ("kill", 14, "replica"), ("terminate", 8, "replica"), ("freeze", 5, "replica"), ("stall", 1, "replica"),
     ("cut", 14, "link"), ("blackhole", 9, "link"), ("refuse", 6, "link"), ("latency", 6, "link"),
     ("duplicates", 8, "stream"), ("slow", 7, "cloud"), ("errors", 7, "cloud"), ("breakage", 4, "cloud"),
     ("logins", 3, "cloud"), ("database", 5, "database"), ("broker", 3, "broker"),
@@ -15,6 +15,10 @@ KINDS = [
 PACE = 1.15
 # A restart of the broker takes this long, so a plan has few of them.
 BUSY = {"broker": 14.0, "database": 4.0}
+
+
+# A replica that stalls comes back after every lease that it held has passed to another.
+LONG = {"stall": (21.0, 25.0)}
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ def plan(seed, count, renamed=True):
             continue
         if first:
             first.pop()
-        fault = Fault(round(at, 2), kind, target, round(draw.uniform(0.3, 2.0), 1), details(draw, kind, renamed))
+        seconds = round(draw.uniform(*LONG.get(kind, (0.3, 2.0))), 1)
+        fault = Fault(round(at, 2), kind, target, seconds, details(draw, kind, renamed))
         faults.append(fault)
         at += draw.expovariate(1 / PACE)
         free[target] = fault.at + fault.seconds + BUSY.get(struck, 1.0)

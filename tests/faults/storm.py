@@ -44,6 +44,9 @@ class Storm:
     async def freeze(self, fault, _detail):
         await self.replica(fault).freeze(fault.seconds)
 
+    async def stall(self, fault, detail):
+        await self.freeze(fault, detail)
+
     # --- the network -------------------------------------------------------------------------
 
     def link(self, fault):
