@@ -247,12 +247,14 @@ def replicas_stop_politely(evidence):
     for life in evidence.lives:
         # A start without its database may fail: the service manager tries again.
         targets = ("database", f"{life['replica']}-database")
-        away = any(it["target"] in targets and overlaps(it, life["began"], life["ended"]) for it in evidence.journal)
-        if life["how"] == "by itself" and away and life["ended"] - life["began"] < STARTING:
+        outages = [it for it in evidence.journal if it["target"] in targets and overlaps(it, life["began"], life["ended"])]
+        if life["how"] == "by itself" and outages and life["ended"] - life["began"] < STARTING:
             continue
         # One that was told before it could listen is ended by the signal itself.
         polite = life["status"] == 0 or (life["status"] == -15 and life["ended"] - life["began"] < 2)
-        late = life["how"] == "SIGTERM" and life["took"] > life["allowed"]
+        stop = life["ended"] - life.get("took", 0)
+        away = sum(it["ended"] - it["began"] for it in outages if it["ended"] > stop)
+        late = life["how"] == "SIGTERM" and life["took"] > life["allowed"] + away
         if life["how"] == "by itself" or late or (life["how"] == "SIGTERM" and not polite):
             yield f"{life}"
 
