@@ -36,7 +36,7 @@ async fn main() -> Outcome<()> {
     }
     // The broker answers the closing after it has taken every acknowledgement.
     channel.close(200, "done".into()).await?;
-    let took = began.unwrap_or_else(Instant::now).elapsed();
-    println!("{messages} messages in {:.3} s: {:.0} a second", took.as_secs_f64(), f64::from(messages) / took.as_secs_f64());
+    let seconds = began.unwrap_or_else(Instant::now).elapsed().as_secs_f64();
+    println!("{messages} messages in {seconds:.3} s: {:.0} a second", f64::from(messages) / seconds);
     Ok(())
 }
