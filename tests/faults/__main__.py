@@ -113,6 +113,8 @@ class Stage:
 async def settle(stage, evidence):
     """Ends the stream, heals, waits until everything is done, looks once more at the cloud, and stops the replicas."""
     for worker in (stage.producer, stage.clerk, stage.meddler):
+        if not worker.is_alive():
+            raise RuntimeError(f"the {type(worker).__name__} ended before it was told to")
         await asyncio.to_thread(worker.stop)
     for replica in stage.replicas.values():
         await replica.ready()
@@ -184,6 +186,8 @@ def describe(evidence, stage):
     print(f"    events: {len({it[0] for it in evidence.events})}, published {len(evidence.events)} times")
     print(f"    snapshots: {len(evidence.snapshots)}; changes of the cloud: {dict(stage.meddler.done)}")
     print(f"    requests to the cloud: {sum(evidence.requests.values())}")
+    if stage.meddler.trouble:
+        print(f"    the meddler's last trouble: {stage.meddler.trouble}")
     log = (stage.folder / "postgres.log").read_text(errors="replace")
     print(f"    deadlocks that the database had to break: {log.count('deadlock detected')}")
     print(f"    ticks: {ticks.tally(evidence)}")

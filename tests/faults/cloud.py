@@ -44,7 +44,7 @@ class Cloud(Service):
 
     def set_faults(self, rules):
         """Whatever goes wrong hits reads and logins only: it is meant for the daemon."""
-        self.session.put(f"{self.url}/simulator/faults", json={"faults": rules}, timeout=10).raise_for_status()
+        requests.put(f"{self.url}/simulator/faults", json={"faults": rules}, timeout=10).raise_for_status()
 
     def read_log(self):
         """Counts the requests that are new; the simulator forgets all but the newest 20,000."""
