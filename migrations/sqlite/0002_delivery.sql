@@ -13,6 +13,8 @@ ALTER TABLE jobs ADD COLUMN cancel_asked_at TEXT;
 
 -- What was found in order: snapshot, expectation and rules, as a digest. The same again needs no judgement.
 ALTER TABLE resources ADD COLUMN settled TEXT;
+-- When the last answer of the newest applied observation had arrived.
+ALTER TABLE resources ADD COLUMN answered_at TEXT;
 
 -- The digest of a message that is no job: delivered twice, it is one dead letter.
 ALTER TABLE dead_letters ADD COLUMN digest TEXT;

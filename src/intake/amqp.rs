@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
@@ -224,12 +225,12 @@ impl Amqp {
     /// What the database will never take is dead: put back, it would come again for ever.
     async fn give_up(&self, delivery: &Delivery, error: &StoreError) -> Result<(), StoreError> {
         tracing::error!(%error, "a delivery cannot be recorded");
-        let (kind, tenant, reply) =
-            match decode(&properties(delivery), &delivery.data, self.terms(), self.context.clock().now()) {
-                Ok(request) => (Some(request.kind), request.subject, request.reply),
-                Err(refusal) => (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply)),
-            };
-        let message = Unfit { kind, tenant, reply, ..unfit(delivery, "database", error.to_string()) };
+        let now = self.context.clock().now();
+        let (kind, tenant, reply) = match decode(&properties(delivery), &delivery.data, self.terms(), now) {
+            Ok(request) => (Some(request.kind), request.subject, request.reply),
+            Err(refusal) => (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply)),
+        };
+        let message = Unfit { kind, tenant, reply, ..unfit(delivery, now, "database", error.to_string()) };
         self.runner.bury_message(message).await
     }
 
@@ -241,7 +242,7 @@ impl Amqp {
             Err(refusal) => {
                 tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
                 let (kind, tenant, reply) = (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply));
-                let message = Unfit { kind, tenant, reply, ..unfit(delivery, refusal.reason, refusal.error) };
+                let message = Unfit { kind, tenant, reply, ..unfit(delivery, now, refusal.reason, refusal.error) };
                 return self.runner.bury_message(message).await;
             }
         };
@@ -294,7 +295,7 @@ impl Amqp {
 }
 
 /// A message that is no job.
-fn unfit(delivery: &Delivery, reason: &'static str, error: String) -> Unfit {
+fn unfit(delivery: &Delivery, received_at: DateTime<Utc>, reason: &'static str, error: String) -> Unfit {
     let Properties { content_type, message_id, headers, .. } = properties(delivery);
     Unfit {
         reason,
@@ -304,6 +305,7 @@ fn unfit(delivery: &Delivery, reason: &'static str, error: String) -> Unfit {
         message_id,
         headers,
         redelivered: delivery.redelivered,
+        received_at,
         ..Unfit::default()
     }
 }

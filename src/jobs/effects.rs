@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::cancel::cancel;
 use super::context::{Context, Live};
@@ -61,6 +62,15 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The resource type of a tenant whose records it changes.
+    pub(super) fn concerns(&self) -> Option<(Uuid, ResourceType)> {
+        match self {
+            Self::Observed { tenant, observation } => Some((tenant.uuid, observation.body.resource_type())),
+            Self::Unreadable { tenant, resource_type, .. } => Some((tenant.uuid, *resource_type)),
+            _ => None,
+        }
+    }
+
     /// A failed look.
     pub(super) fn unreadable(tenant: Tenant, resource_type: ResourceType, error: &JobError) -> Self {
         Self::Unreadable { tenant, resource_type, reason: error.reason(), error: error.to_string() }

@@ -90,7 +90,11 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
             Ok(answer) => answers.push(answer),
             // A place is kept, for the services' keys are told apart by it.
             Err(error) => {
-                answers.push(Answer { asked_at: DateTime::<Utc>::MAX_UTC, value: openstack::Quotas::default() });
+                answers.push(Answer {
+                    asked_at: DateTime::<Utc>::MAX_UTC,
+                    answered_at: DateTime::<Utc>::MIN_UTC,
+                    value: openstack::Quotas::default(),
+                });
                 failures.push(JobError::from(error));
             }
         }
@@ -100,12 +104,14 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
         return Err(failures.swap_remove(retry.unwrap_or(0)));
     }
     let mut asked_at = answers.iter().map(|answer| answer.asked_at).min().unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let mut answered_at = answers.iter().map(|answer| answer.answered_at).max().unwrap_or(asked_at);
     let protocol = |why: String| JobError::give_up("protocol", format!("quotas of project {project}: {why}"));
     let mut quotas = normalise::quotas(&answers[0].value, &answers[1].value, &answers[2].value).map_err(protocol)?;
     if extent.sizes {
         let which = Which::Project(project);
         let (volumes, snapshots) = tokio::try_join!(api.volumes(which), api.volume_snapshots(which))?;
         asked_at = asked_at.min(volumes.asked_at).min(snapshots.asked_at);
+        answered_at = answered_at.max(volumes.answered_at).max(snapshots.answered_at);
         let sizes = normalise::sizes(
             volumes.items.iter().map(|volume| volume.size),
             snapshots.items.iter().map(|snapshot| snapshot.size),
@@ -113,6 +119,7 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
         quotas.extend(sizes);
     }
     let mut observation = Observation::clean(asked_at, Body::Quotas(quotas));
+    observation.answered_at = answered_at;
     // Of a quota that cannot be read only the service's key is known, so every earlier one may be it.
     observation.absence_unknown = !failures.is_empty() || answers.iter().any(|it| !it.value.broken.is_empty());
     observation.trouble = failures.first().map(|error| (error.reason(), error.to_string()));
@@ -189,7 +196,7 @@ fn alone<T: Listed>(listing: Listing<T>, project: &str) -> Observation {
             heap.add_broken(broken.id);
         }
     }
-    heap.observation(listing.asked_at)
+    heap.observation(listing.asked_at, listing.answered_at)
 }
 
 /// Gives each tenant its own out of a listing of everything; a tenant without any has none.
@@ -215,7 +222,7 @@ fn shared_out<T: Listed>(listing: Listing<T>, tenants: Vec<Tenant>) -> Seen {
     let mut seen = Seen::new();
     for tenant in tenants {
         let heap = heaps.remove(&tenant.backend_id).unwrap_or_else(Heap::new);
-        seen.push((tenant, Ok(heap.observation(listing.asked_at))));
+        seen.push((tenant, Ok(heap.observation(listing.asked_at, listing.answered_at))));
     }
     seen
 }
@@ -249,9 +256,10 @@ impl<T: Listed> Heap<T> {
         }
     }
 
-    fn observation(self, asked_at: DateTime<Utc>) -> Observation {
+    fn observation(self, asked_at: DateTime<Utc>, answered_at: DateTime<Utc>) -> Observation {
         Observation {
             asked_at,
+            answered_at,
             body: T::body(self.objects).sorted(),
             unreadable: self.unreadable,
             absence_unknown: self.absence_unknown,

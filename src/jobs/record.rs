@@ -56,7 +56,7 @@ impl Recording<'_> {
     /// Applies an observation, unless one that began later was applied before.
     pub async fn observe(&self, tx: &mut Tx, observation: &Observation, tally: &mut Tally) -> Result<(), StoreError> {
         let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
-        if held.observed_at.is_some_and(|applied| applied >= observation.asked_at) {
+        if !observation.is_later_than(held.observed_at, held.answered_at) {
             tracing::debug!(project.id = self.tenant.backend_id, resource_type = %self.resource_type, "a later look was recorded before");
             return Ok(());
         }
@@ -69,7 +69,8 @@ impl Recording<'_> {
             && !self.believes(tx, before, &body, tally).await?
         {
             let now = Some(self.now);
-            return tx.resource_succeeded(self.key(), Some(before.id), observation.asked_at, now, None).await;
+            let times = (observation.asked_at, observation.answered_at);
+            return tx.resource_succeeded(self.key(), Some(before.id), times, now, None).await;
         }
         let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
         let look = if observation.is_partial() { Look::Partial } else { Look::Whole };
@@ -78,8 +79,8 @@ impl Recording<'_> {
         let complete_at = observation.trouble.is_none().then_some(self.now);
         let in_order = judged.in_order && look == Look::Whole && complete_at.is_some();
         let settled = in_order.then(|| fingerprint(snapshot, &body.digest(), judged.expected_since, self.rules));
-        let (at, settled) = (observation.asked_at, settled.as_deref());
-        tx.resource_succeeded(self.key(), Some(snapshot), at, complete_at, settled).await
+        let times = (observation.asked_at, observation.answered_at);
+        tx.resource_succeeded(self.key(), Some(snapshot), times, complete_at, settled.as_deref()).await
     }
 
     /// Compares what is known once more, without asking the cloud.

@@ -34,11 +34,7 @@ pub(super) async fn pass_over(
     tx: &mut Tx,
     effects: &[&Effect],
 ) -> Result<Vec<bool>, StoreError> {
-    let observed = |effect: &&Effect| match effect {
-        Effect::Observed { tenant, observation } => Some((tenant.uuid, observation.body.resource_type())),
-        _ => None,
-    };
-    let mut keys: Vec<(Uuid, ResourceType)> = effects.iter().filter_map(observed).collect();
+    let mut keys: Vec<(Uuid, ResourceType)> = effects.iter().filter_map(|effect| effect.concerns()).collect();
     keys.sort_unstable_by_key(|(tenant, resource_type)| (*tenant, resource_type.as_str()));
     keys.dedup();
     if keys.is_empty() {
@@ -47,6 +43,13 @@ pub(super) async fn pass_over(
     let known = tx.known_resources(&keys).await?;
     let mut known: BTreeMap<(Uuid, ResourceType), Known> =
         known.into_iter().map(|known| ((known.tenant, known.resource_type), known)).collect();
+    // Rows that are new are made in the same order, so that two transactions never wait for each other.
+    for (tenant, resource_type) in keys.iter().filter(|key| !known.contains_key(key)) {
+        match tx.hold_resource(*tenant, *resource_type, context.clock().now()).await {
+            Ok(_) | Err(StoreError::Gone(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let (mut passed, mut seen) = (Vec::with_capacity(effects.len()), Vec::new());
     for effect in effects {
         let again = match effect {
@@ -69,11 +72,12 @@ pub(super) async fn pass_over(
 fn seen_again(known: &Known, observation: &Observation, rules: &Rules) -> Option<SeenAgain> {
     let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
     let is_whole = !observation.is_partial() && observation.trouble.is_none();
-    let is_later = known.observed_at.is_none_or(|applied| applied < observation.asked_at);
+    let is_later = observation.is_later_than(known.observed_at, known.answered_at);
     let digest = observation.body.digest();
     if !is_whole || !is_later || fingerprint(snapshot, &digest, known.expected_since, rules) != settled {
         return None;
     }
-    let (tenant, resource_type, asked_at) = (known.tenant, known.resource_type, observation.asked_at);
-    Some(SeenAgain { tenant, resource_type, snapshot, asked_at })
+    let Observation { asked_at, answered_at, .. } = *observation;
+    let (tenant, resource_type) = (known.tenant, known.resource_type);
+    Some(SeenAgain { tenant, resource_type, snapshot, asked_at, answered_at })
 }

@@ -14,6 +14,9 @@ use super::body::Body;
 pub struct Observation {
     /// When the earliest request that contributed to it left.
     pub asked_at: DateTime<Utc>,
+    /// When the last answer that contributed to it had arrived. Another look that was asked for before this moment may
+    /// be the older one, for its parts.
+    pub answered_at: DateTime<Utc>,
     /// What was seen.
     pub body: Body,
     /// Objects that the cloud listed but that could not be read: neither there nor gone.
@@ -27,7 +30,20 @@ pub struct Observation {
 impl Observation {
     /// An observation in which everything could be read.
     pub fn clean(asked_at: DateTime<Utc>, body: Body) -> Self {
-        Self { asked_at, body: body.sorted(), unreadable: BTreeSet::new(), absence_unknown: false, trouble: None }
+        Self {
+            asked_at,
+            answered_at: asked_at,
+            body: body.sorted(),
+            unreadable: BTreeSet::new(),
+            absence_unknown: false,
+            trouble: None,
+        }
+    }
+
+    /// Whether it was asked for after the newest one was asked for and had been answered. One that overlaps it could
+    /// be older in a part, and the next look tells anyway.
+    pub fn is_later_than(&self, asked_at: Option<DateTime<Utc>>, answered_at: Option<DateTime<Utc>>) -> bool {
+        asked_at.is_none_or(|newest| newest < self.asked_at) && answered_at.is_none_or(|newest| newest <= self.asked_at)
     }
 
     /// Whether some object could not be read.

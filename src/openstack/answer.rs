@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 pub struct Answer<T> {
     /// When the earliest contributing request left, by the injected clock.
     pub asked_at: DateTime<Utc>,
+    /// When the last contributing answer had arrived.
+    pub answered_at: DateTime<Utc>,
     /// What the service said.
     pub value: T,
 }
@@ -16,6 +18,8 @@ pub struct Answer<T> {
 pub struct Listing<T> {
     /// When the first page's request left, by the injected clock.
     pub asked_at: DateTime<Utc>,
+    /// When the last page had arrived.
+    pub answered_at: DateTime<Utc>,
     /// The objects, each once, in the service's order.
     pub items: Vec<T>,
     /// Objects that the service listed in a form that we cannot read; they exist, so they are not absent.

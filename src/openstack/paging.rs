@@ -87,7 +87,7 @@ impl Cloud {
             };
             let page = Page::read(&answer, &request, collection.key)?;
             let (next, count, truncated) = (page.next.clone(), page.len(), page.truncated);
-            let added = whole.add(page, answer.left_at);
+            let added = whole.add(page, (answer.left_at, answer.back_at));
             if added.repeated > 0 {
                 return Err(Trouble::Moved(Moved("the listing started over while it was read".to_owned())));
             }
@@ -143,7 +143,7 @@ impl Cloud {
             }
             let count = page.len();
             let before = overlap.take().map_or(0, |(offset, _)| offset + 1);
-            let added = whole.add(page, answer.left_at);
+            let added = whole.add(page, (answer.left_at, answer.back_at));
             if added.repeated > 0 {
                 return Err(Trouble::Moved(Moved("an object came twice while the listing was read".to_owned())));
             }
@@ -173,6 +173,7 @@ fn too_long(collection: &Collection) -> Error {
 /// What has been read so far.
 struct Whole<T> {
     asked_at: Option<DateTime<Utc>>,
+    answered_at: DateTime<Utc>,
     items: Vec<T>,
     broken: Vec<Broken>,
     seen: HashSet<String>,
@@ -187,13 +188,21 @@ struct Added {
 
 impl<T> Default for Whole<T> {
     fn default() -> Self {
-        Self { asked_at: None, items: Vec::new(), broken: Vec::new(), seen: HashSet::new(), pages: 0 }
+        Self {
+            asked_at: None,
+            answered_at: DateTime::default(),
+            items: Vec::new(),
+            broken: Vec::new(),
+            seen: HashSet::new(),
+            pages: 0,
+        }
     }
 }
 
 impl<T: DeserializeOwned> Whole<T> {
-    fn add(&mut self, page: Page<'_>, left_at: DateTime<Utc>) -> Added {
+    fn add(&mut self, page: Page<'_>, (left_at, back_at): (DateTime<Utc>, DateTime<Utc>)) -> Added {
         self.asked_at.get_or_insert(left_at);
+        self.answered_at = back_at;
         self.pages += 1;
         let mut here: HashSet<String> = HashSet::new();
         let mut added = Added { repeated: 0, last_id: None };
@@ -221,6 +230,7 @@ impl<T: DeserializeOwned> Whole<T> {
     fn into_listing(self) -> Listing<T> {
         Listing {
             asked_at: self.asked_at.unwrap_or_default(),
+            answered_at: self.answered_at,
             items: self.items,
             broken: self.broken,
             pages: self.pages,

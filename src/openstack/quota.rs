@@ -82,7 +82,7 @@ impl Cloud {
         let answer = self.send(&request).await?;
         let fields = fields(&answer, &request, key)?;
         let limits = fields.into_iter().filter_map(|(key, value)| Some((key, value.as_i64()?)));
-        Ok(Answer { asked_at: answer.left_at, value: limits.collect() })
+        Ok(Answer { asked_at: answer.left_at, answered_at: answer.back_at, value: limits.collect() })
     }
 
     async fn quota(&self, request: &Request<'_>, key: &str) -> Result<Answer<Quotas>, Error> {
@@ -102,7 +102,7 @@ impl Cloud {
                 }
             }
         }
-        Ok(Answer { asked_at: answer.left_at, value: quotas })
+        Ok(Answer { asked_at: answer.left_at, answered_at: answer.back_at, value: quotas })
     }
 }
 

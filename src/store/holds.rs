@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::jobs::{Ending, Row, bind_request};
-use super::{Inner, Pools, Store, StoreError, Tx, sql, write};
+use super::{Pools, Store, StoreError, Tx, either, sql, write};
 use crate::model::job::{Job, Outcome, Request};
 
 /// Who works on a job, and until when nobody else may.
@@ -54,16 +54,13 @@ impl Store {
         except: &[String],
     ) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin().await?;
-        let claimed: Vec<Claimed> = match &mut tx.inner {
-            Inner::Sqlite(transaction) => {
-                let query = sqlx::query_as(sql::JOB_CLAIM_SQLITE).bind(now).bind(hold.owner).bind(hold.until);
-                query.bind(count).bind(Json(except)).fetch_all(&mut **transaction).await?
-            }
-            Inner::Postgres(transaction) => {
-                let query = sqlx::query_as(sql::JOB_CLAIM_POSTGRES).bind(now).bind(hold.owner).bind(hold.until);
-                query.bind(count).bind(except).fetch_all(&mut **transaction).await?
-            }
-        };
+        let claimed: Vec<Claimed> = either!(tx, transaction => {
+            let query = sqlx::query_as(sql::JOB_CLAIM_SQLITE).bind(now).bind(hold.owner).bind(hold.until);
+            query.bind(count).bind(Json(except)).fetch_all(&mut **transaction).await?
+        }, {
+            let query = sqlx::query_as(sql::JOB_CLAIM_POSTGRES).bind(now).bind(hold.owner).bind(hold.until);
+            query.bind(count).bind(except).fetch_all(&mut **transaction).await?
+        })?;
         tx.commit().await?;
         let with_turn = |claimed: Claimed| Ok((claimed.turn, Job::try_from(claimed.row)?));
         let mut jobs: Vec<(i64, Job)> = claimed.into_iter().map(with_turn).collect::<Result<_, StoreError>>()?;
@@ -77,7 +74,11 @@ impl Store {
     /// Lets jobs wait again whose holders are gone; how many.
     pub async fn rescue_jobs(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        let rescued = write!(tx, connection => sqlx::query(sql::JOB_RESCUE).bind(now).execute(connection).await
+        let statement = match &self.pools {
+            Pools::Sqlite { .. } => sql::JOB_RESCUE_SQLITE,
+            Pools::Postgres(_) => sql::JOB_RESCUE_POSTGRES,
+        };
+        let rescued = write!(tx, connection => sqlx::query(statement).bind(now).execute(connection).await
             .map(|done| done.rows_affected()))?;
         tx.commit().await?;
         Ok(rescued)
@@ -86,20 +87,17 @@ impl Store {
     /// Renews the hold on jobs; those that are missing in the answer are lost.
     pub async fn renew_jobs(&self, ids: &[Uuid], hold: Hold<'_>) -> Result<Vec<Renewed>, StoreError> {
         let mut tx = self.begin().await?;
-        let renewed = match &mut tx.inner {
-            Inner::Sqlite(transaction) => {
-                let mut renewed = Vec::new();
-                for id in ids {
-                    let query = sqlx::query_as(sql::JOB_RENEW_SQLITE).bind(id).bind(hold.owner).bind(hold.until);
-                    renewed.extend(query.fetch_optional(&mut **transaction).await?);
-                }
-                renewed
+        let renewed = either!(tx, transaction => {
+            let mut renewed = Vec::new();
+            for id in ids {
+                let query = sqlx::query_as(sql::JOB_RENEW_SQLITE).bind(id).bind(hold.owner).bind(hold.until);
+                renewed.extend(query.fetch_optional(&mut **transaction).await?);
             }
-            Inner::Postgres(transaction) => {
-                let query = sqlx::query_as(sql::JOB_RENEW_POSTGRES).bind(ids).bind(hold.owner).bind(hold.until);
-                query.fetch_all(&mut **transaction).await?
-            }
-        };
+            renewed
+        }, {
+            let query = sqlx::query_as(sql::JOB_RENEW_POSTGRES).bind(ids).bind(hold.owner).bind(hold.until);
+            query.fetch_all(&mut **transaction).await?
+        })?;
         tx.commit().await?;
         Ok(renewed)
     }
@@ -127,48 +125,45 @@ impl Tx {
         hold: Hold<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Uuid>, StoreError> {
-        match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                let mut started: Vec<Uuid> = Vec::new();
-                for Delivered { request, tenant } in deliveries {
-                    let query = sqlx::query_scalar::<_, Uuid>(sql::JOB_START_SQLITE);
-                    let query = bind_request!(query, request, *tenant);
-                    let query = query.bind(now).bind(hold.owner).bind(hold.until);
-                    started.extend(query.fetch_optional(&mut **transaction).await?);
-                }
-                Ok(started)
+        either!(self, transaction => {
+            let mut started: Vec<Uuid> = Vec::new();
+            for Delivered { request, tenant } in deliveries {
+                let query = sqlx::query_scalar::<_, Uuid>(sql::JOB_START_SQLITE);
+                let query = bind_request!(query, request, *tenant);
+                let query = query.bind(now).bind(hold.owner).bind(hold.until);
+                started.extend(query.fetch_optional(&mut **transaction).await?);
             }
-            Inner::Postgres(transaction) => {
-                macro_rules! column {
-                    ($request:ident => $value:expr) => {
-                        deliveries.iter().map(|Delivered { request: $request, .. }| $value).collect::<Vec<_>>()
-                    };
-                }
-                Ok(sqlx::query_scalar(sql::JOB_START_POSTGRES)
-                    .bind(column!(request => request.id))
-                    .bind(column!(request => request.kind.as_str()))
-                    .bind(column!(request => request.cloud.as_deref()))
-                    .bind(deliveries.iter().map(|delivered| delivered.tenant).collect::<Vec<_>>())
-                    .bind(column!(request => request.subject.as_deref()))
-                    .bind(column!(request => Json(&request.params)))
-                    .bind(column!(request => request.attempt))
-                    .bind(column!(request => request.priority))
-                    .bind(column!(request => request.source.as_str()))
-                    .bind(column!(request => request.digest()))
-                    .bind(column!(request => request.not_before))
-                    .bind(column!(request => request.deadline))
-                    .bind(column!(request => request.enqueued_at))
-                    .bind(column!(request => request.trace.as_deref()))
-                    .bind(column!(request => request.retry_of))
-                    .bind(column!(request => request.producer.as_deref()))
-                    .bind(column!(request => request.reply.as_ref().map(Json)))
-                    .bind(now)
-                    .bind(hold.owner)
-                    .bind(hold.until)
-                    .fetch_all(&mut **transaction)
-                    .await?)
+            started
+        }, {
+            macro_rules! column {
+                ($request:ident => $value:expr) => {
+                    deliveries.iter().map(|Delivered { request: $request, .. }| $value).collect::<Vec<_>>()
+                };
             }
-        }
+            sqlx::query_scalar(sql::JOB_START_POSTGRES)
+                .bind(column!(request => request.id))
+                .bind(column!(request => request.kind.as_str()))
+                .bind(column!(request => request.cloud.as_deref()))
+                .bind(deliveries.iter().map(|delivered| delivered.tenant).collect::<Vec<_>>())
+                .bind(column!(request => request.subject.as_deref()))
+                .bind(column!(request => Json(&request.params)))
+                .bind(column!(request => request.attempt))
+                .bind(column!(request => request.priority))
+                .bind(column!(request => request.source.as_str()))
+                .bind(column!(request => request.digest()))
+                .bind(column!(request => request.not_before))
+                .bind(column!(request => request.deadline))
+                .bind(column!(request => request.enqueued_at))
+                .bind(column!(request => request.trace.as_deref()))
+                .bind(column!(request => request.retry_of))
+                .bind(column!(request => request.producer.as_deref()))
+                .bind(column!(request => request.reply.as_ref().map(Json)))
+                .bind(now)
+                .bind(hold.owner)
+                .bind(hold.until)
+                .fetch_all(&mut **transaction)
+                .await?
+        })
     }
 
     /// Gives a job back to the table, with what its last attempt said; false when `owner` does not hold it any more.
@@ -188,39 +183,36 @@ impl Tx {
         owner: &str,
         now: DateTime<Utc>,
     ) -> Result<Vec<Uuid>, StoreError> {
-        match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                let mut finished: Vec<Uuid> = Vec::new();
-                for (request, ending) in ended {
-                    let query = sqlx::query_scalar::<_, Uuid>(sql::JOB_FINISH_SQLITE).bind(request.id).bind(owner);
-                    let query = query.bind(ending.state.as_str()).bind(ending.outcome.map(Outcome::as_str));
-                    let query = query.bind(&request.cloud).bind(ending.tenant).bind(request.attempt);
-                    let query = query.bind(ending.started_at).bind(now).bind(ending.reason).bind(ending.error);
-                    finished.extend(query.fetch_optional(&mut **transaction).await?);
-                }
-                Ok(finished)
+        either!(self, transaction => {
+            let mut finished: Vec<Uuid> = Vec::new();
+            for (request, ending) in ended {
+                let query = sqlx::query_scalar::<_, Uuid>(sql::JOB_FINISH_SQLITE).bind(request.id).bind(owner);
+                let query = query.bind(ending.state.as_str()).bind(ending.outcome.map(Outcome::as_str));
+                let query = query.bind(&request.cloud).bind(ending.tenant).bind(request.attempt);
+                let query = query.bind(ending.started_at).bind(now).bind(ending.reason).bind(ending.error);
+                finished.extend(query.fetch_optional(&mut **transaction).await?);
             }
-            Inner::Postgres(transaction) => {
-                macro_rules! column {
-                    ($request:pat, $ending:pat => $value:expr) => {
-                        ended.iter().map(|($request, $ending)| $value).collect::<Vec<_>>()
-                    };
-                }
-                Ok(sqlx::query_scalar(sql::JOB_FINISH_POSTGRES)
-                    .bind(column!(request, _ => request.id))
-                    .bind(owner)
-                    .bind(column!(_, ending => ending.state.as_str()))
-                    .bind(column!(_, ending => ending.outcome.map(Outcome::as_str)))
-                    .bind(column!(request, _ => request.cloud.as_deref()))
-                    .bind(column!(_, ending => ending.tenant))
-                    .bind(column!(request, _ => request.attempt))
-                    .bind(column!(_, ending => ending.started_at))
-                    .bind(now)
-                    .bind(column!(_, ending => ending.reason))
-                    .bind(column!(_, ending => ending.error))
-                    .fetch_all(&mut **transaction)
-                    .await?)
+            finished
+        }, {
+            macro_rules! column {
+                ($request:pat, $ending:pat => $value:expr) => {
+                    ended.iter().map(|($request, $ending)| $value).collect::<Vec<_>>()
+                };
             }
-        }
+            sqlx::query_scalar(sql::JOB_FINISH_POSTGRES)
+                .bind(column!(request, _ => request.id))
+                .bind(owner)
+                .bind(column!(_, ending => ending.state.as_str()))
+                .bind(column!(_, ending => ending.outcome.map(Outcome::as_str)))
+                .bind(column!(request, _ => request.cloud.as_deref()))
+                .bind(column!(_, ending => ending.tenant))
+                .bind(column!(request, _ => request.attempt))
+                .bind(column!(_, ending => ending.started_at))
+                .bind(now)
+                .bind(column!(_, ending => ending.reason))
+                .bind(column!(_, ending => ending.error))
+                .fetch_all(&mut **transaction)
+                .await?
+        })
     }
 }

@@ -132,6 +132,20 @@ macro_rules! write {
     }};
 }
 
+/// Runs what differs between the databases inside whichever transaction is open.
+macro_rules! either {
+    ($tx:expr, $transaction:ident => $sqlite:block, $postgres:block) => {{
+        let done: Result<_, sqlx::Error> = async {
+            match &mut $tx.inner {
+                $crate::store::Inner::Sqlite($transaction) => Ok($sqlite),
+                $crate::store::Inner::Postgres($transaction) => Ok($postgres),
+            }
+        }
+        .await;
+        done.map_err(|error| $tx.failed(error))
+    }};
+}
+
 /// Reads a word of the database back into its type.
 macro_rules! word {
     ($table:literal, $column:literal, $value:expr) => {
@@ -144,7 +158,7 @@ macro_rules! word {
     };
 }
 
-use {read, word, write};
+use {either, read, word, write};
 
 impl Store {
     /// Begins a transaction; on SQLite it takes the writer's lock at once.
@@ -156,7 +170,11 @@ impl Store {
             Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
         };
-        let inner = begun.map_err(|error| self.condition.failed(error, &self.place))?;
+        let inner = begun.map_err(|error| match self.condition.failed(error, &self.place) {
+            // Whatever keeps a transaction from its beginning has nothing to do with what is to be written.
+            StoreError::Refused(error) => StoreError::Unavailable(error),
+            other => other,
+        })?;
         let (outgoing, news) = (Vec::new(), News::default());
         Ok(Tx { inner, outgoing, news, place: Arc::clone(&self.place), condition: Arc::clone(&self.condition) })
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Inner, Store, StoreError, Tx, read, sql};
+use super::{Store, StoreError, Tx, either, read, sql};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -80,50 +80,44 @@ impl Tx {
         if messages.is_empty() {
             return Ok(());
         }
-        match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                for message in messages {
-                    sqlx::query(sql::OUTBOX_INSERT_SQLITE)
-                        .bind(message.id)
-                        .bind(message.exchange)
-                        .bind(message.routing_key)
-                        .bind(message.content_type)
-                        .bind(Json(message.headers))
-                        .bind(message.body)
-                        .bind(message.created_at)
-                        .execute(&mut **transaction)
-                        .await?;
-                }
-            }
-            Inner::Postgres(transaction) => {
-                let column = |pick: fn(&Outgoing) -> &str| messages.iter().map(pick).collect::<Vec<_>>();
-                sqlx::query(sql::OUTBOX_INSERT_POSTGRES)
-                    .bind(messages.iter().map(|it| it.id).collect::<Vec<_>>())
-                    .bind(column(|it| &it.exchange))
-                    .bind(column(|it| &it.routing_key))
-                    .bind(column(|it| &it.content_type))
-                    .bind(messages.iter().map(|it| Json(&it.headers)).collect::<Vec<_>>())
-                    .bind(messages.iter().map(|it| it.body.as_slice()).collect::<Vec<_>>())
-                    .bind(messages.iter().map(|it| it.created_at).collect::<Vec<_>>())
+        either!(self, transaction => {
+            for message in messages {
+                sqlx::query(sql::OUTBOX_INSERT_SQLITE)
+                    .bind(message.id)
+                    .bind(message.exchange)
+                    .bind(message.routing_key)
+                    .bind(message.content_type)
+                    .bind(Json(message.headers))
+                    .bind(message.body)
+                    .bind(message.created_at)
                     .execute(&mut **transaction)
                     .await?;
             }
-        }
+        }, {
+            let column = |pick: fn(&Outgoing) -> &str| messages.iter().map(pick).collect::<Vec<_>>();
+            sqlx::query(sql::OUTBOX_INSERT_POSTGRES)
+                .bind(messages.iter().map(|it| it.id).collect::<Vec<_>>())
+                .bind(column(|it| &it.exchange))
+                .bind(column(|it| &it.routing_key))
+                .bind(column(|it| &it.content_type))
+                .bind(messages.iter().map(|it| Json(&it.headers)).collect::<Vec<_>>())
+                .bind(messages.iter().map(|it| it.body.as_slice()).collect::<Vec<_>>())
+                .bind(messages.iter().map(|it| it.created_at).collect::<Vec<_>>())
+                .execute(&mut **transaction)
+                .await?;
+        })?;
         Ok(())
     }
 
     /// Forgets messages that the broker has confirmed.
     pub async fn outgoing_sent(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
-        match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                for id in ids {
-                    sqlx::query(sql::OUTBOX_SENT_SQLITE).bind(id).execute(&mut **transaction).await?;
-                }
+        either!(self, transaction => {
+            for id in ids {
+                sqlx::query(sql::OUTBOX_SENT_SQLITE).bind(id).execute(&mut **transaction).await?;
             }
-            Inner::Postgres(transaction) => {
-                sqlx::query(sql::OUTBOX_SENT_POSTGRES).bind(ids).execute(&mut **transaction).await?;
-            }
-        }
+        }, {
+            sqlx::query(sql::OUTBOX_SENT_POSTGRES).bind(ids).execute(&mut **transaction).await?;
+        })?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Inner, Store, StoreError, Tx, read, sql, word, write};
+use super::{Store, StoreError, Tx, either, read, sql, word, write};
 use crate::model::ResourceType;
 
 /// What a transaction finds when it takes hold of a resource type.
@@ -15,6 +15,8 @@ pub struct Held {
     pub snapshot: Option<Uuid>,
     /// When the earliest request of the newest applied observation left.
     pub observed_at: Option<DateTime<Utc>>,
+    /// When its last answer had arrived.
+    pub answered_at: Option<DateTime<Utc>>,
     /// Failed attempts since the last success.
     pub failures: i64,
     /// Why the last attempt failed.
@@ -125,6 +127,8 @@ pub struct Known {
     pub snapshot: Option<Uuid>,
     /// When the earliest request of the newest applied observation left.
     pub observed_at: Option<DateTime<Utc>>,
+    /// When its last answer had arrived.
+    pub answered_at: Option<DateTime<Utc>>,
     /// The digest of what was found in order.
     pub settled: Option<String>,
     /// When the expectation was set, if there is one.
@@ -137,6 +141,7 @@ struct KnownRow {
     resource_type: String,
     snapshot: Option<Uuid>,
     observed_at: Option<DateTime<Utc>>,
+    answered_at: Option<DateTime<Utc>>,
     settled: Option<String>,
     expected_since: Option<DateTime<Utc>>,
 }
@@ -152,31 +157,31 @@ pub struct SeenAgain {
     pub snapshot: Uuid,
     /// When the look's earliest request left.
     pub asked_at: DateTime<Utc>,
+    /// When its last answer had arrived.
+    pub answered_at: DateTime<Utc>,
 }
 
 impl Tx {
     /// Locks rows until the end of the transaction and tells what is known; `keys` are sorted and each is there once.
     pub async fn known_resources(&mut self, keys: &[(Uuid, ResourceType)]) -> Result<Vec<Known>, StoreError> {
-        let rows: Vec<KnownRow> = match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                let mut rows = Vec::new();
-                for (tenant, resource_type) in keys {
-                    let query = sqlx::query_as(sql::RESOURCE_KNOWN_SQLITE).bind(tenant).bind(resource_type.as_str());
-                    rows.extend(query.fetch_optional(&mut **transaction).await?);
-                }
-                rows
+        let rows: Vec<KnownRow> = either!(self, transaction => {
+            let mut rows = Vec::new();
+            for (tenant, resource_type) in keys {
+                let query = sqlx::query_as(sql::RESOURCE_KNOWN_SQLITE).bind(tenant).bind(resource_type.as_str());
+                rows.extend(query.fetch_optional(&mut **transaction).await?);
             }
-            Inner::Postgres(transaction) => {
-                let query = sqlx::query_as(sql::RESOURCE_KNOWN_POSTGRES).bind(tenants_of(keys)).bind(types_of(keys));
-                query.fetch_all(&mut **transaction).await?
-            }
-        };
+            rows
+        }, {
+            let query = sqlx::query_as(sql::RESOURCE_KNOWN_POSTGRES).bind(tenants_of(keys)).bind(types_of(keys));
+            query.fetch_all(&mut **transaction).await?
+        })?;
         let known = |row: KnownRow| {
             Ok(Known {
                 resource_type: word!("resources", "resource_type", row.resource_type)?,
                 tenant: row.tenant,
                 snapshot: row.snapshot,
                 observed_at: row.observed_at,
+                answered_at: row.answered_at,
                 settled: row.settled,
                 expected_since: row.expected_since,
             })
@@ -186,24 +191,22 @@ impl Tx {
 
     /// Notes looks that brought nothing new.
     pub async fn seen_again(&mut self, seen: &[SeenAgain], now: DateTime<Utc>) -> Result<(), StoreError> {
-        match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                for it in seen {
-                    let query = sqlx::query(sql::RESOURCE_SEEN_SQLITE).bind(it.tenant).bind(it.resource_type.as_str());
-                    query.bind(it.asked_at).bind(now).execute(&mut **transaction).await?;
-                    sqlx::query(sql::SNAPSHOT_SEEN).bind(it.snapshot).bind(now).execute(&mut **transaction).await?;
-                }
+        either!(self, transaction => {
+            for it in seen {
+                let query = sqlx::query(sql::RESOURCE_SEEN_SQLITE).bind(it.tenant).bind(it.resource_type.as_str());
+                query.bind(it.asked_at).bind(now).bind(it.answered_at).execute(&mut **transaction).await?;
+                sqlx::query(sql::SNAPSHOT_SEEN).bind(it.snapshot).bind(now).execute(&mut **transaction).await?;
             }
-            Inner::Postgres(transaction) => {
-                let keys: Vec<(Uuid, ResourceType)> = seen.iter().map(|it| (it.tenant, it.resource_type)).collect();
-                let query = sqlx::query(sql::RESOURCE_SEEN_POSTGRES).bind(tenants_of(&keys)).bind(types_of(&keys));
-                let asked_at: Vec<DateTime<Utc>> = seen.iter().map(|it| it.asked_at).collect();
-                query.bind(asked_at).bind(now).execute(&mut **transaction).await?;
-                let snapshots: Vec<Uuid> = seen.iter().map(|it| it.snapshot).collect();
-                let query = sqlx::query(sql::SNAPSHOTS_SEEN_POSTGRES).bind(snapshots).bind(now);
-                query.execute(&mut **transaction).await?;
-            }
-        }
+        }, {
+            let keys: Vec<(Uuid, ResourceType)> = seen.iter().map(|it| (it.tenant, it.resource_type)).collect();
+            let query = sqlx::query(sql::RESOURCE_SEEN_POSTGRES).bind(tenants_of(&keys)).bind(types_of(&keys));
+            let asked_at: Vec<DateTime<Utc>> = seen.iter().map(|it| it.asked_at).collect();
+            let answered_at: Vec<DateTime<Utc>> = seen.iter().map(|it| it.answered_at).collect();
+            query.bind(asked_at).bind(now).bind(answered_at).execute(&mut **transaction).await?;
+            let snapshots: Vec<Uuid> = seen.iter().map(|it| it.snapshot).collect();
+            let query = sqlx::query(sql::SNAPSHOTS_SEEN_POSTGRES).bind(snapshots).bind(now);
+            query.execute(&mut **transaction).await?;
+        })?;
         Ok(())
     }
 
@@ -236,12 +239,12 @@ impl Tx {
         &mut self,
         (tenant, resource_type): (Uuid, ResourceType),
         snapshot: Option<Uuid>,
-        asked_at: DateTime<Utc>,
+        (asked_at, answered_at): (DateTime<Utc>, DateTime<Utc>),
         complete_at: Option<DateTime<Utc>>,
         settled: Option<&str>,
     ) -> Result<(), StoreError> {
         write!(self, connection => sqlx::query(sql::RESOURCE_SUCCEEDED)
-            .bind(tenant).bind(resource_type.as_str()).bind(snapshot).bind(asked_at).bind(complete_at).bind(settled)
+            .bind(tenant).bind(resource_type.as_str()).bind(snapshot).bind(asked_at).bind(complete_at).bind(settled).bind(answered_at)
             .execute(connection).await.map(drop))?;
         Ok(())
     }

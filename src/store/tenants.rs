@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Inner, Store, StoreError, Tx, read, sql, word, write};
+use super::{Store, StoreError, Tx, either, read, sql, word, write};
 use crate::model::Tenant;
 
 #[derive(sqlx::FromRow)]
@@ -142,21 +142,18 @@ impl Store {
 impl Tx {
     /// The tenants that any of `subjects` may mean: tenantd's id or the project's id.
     pub async fn find_tenants(&mut self, subjects: &[&str]) -> Result<Vec<Tenant>, StoreError> {
-        let rows: Vec<Row> = match &mut self.inner {
-            Inner::Sqlite(transaction) => {
-                let mut rows = Vec::new();
-                for subject in subjects {
-                    let query = sqlx::query_as(sql::TENANT_FIND_SQLITE).bind(Uuid::parse_str(subject).ok());
-                    rows.extend(query.bind(subject).fetch_all(&mut **transaction).await?);
-                }
-                rows
+        let rows: Vec<Row> = either!(self, transaction => {
+            let mut rows = Vec::new();
+            for subject in subjects {
+                let query = sqlx::query_as(sql::TENANT_FIND_SQLITE).bind(Uuid::parse_str(subject).ok());
+                rows.extend(query.bind(subject).fetch_all(&mut **transaction).await?);
             }
-            Inner::Postgres(transaction) => {
-                let ids: Vec<Uuid> = subjects.iter().filter_map(|subject| Uuid::parse_str(subject).ok()).collect();
-                let query = sqlx::query_as(sql::TENANT_FIND_POSTGRES).bind(ids).bind(subjects);
-                query.fetch_all(&mut **transaction).await?
-            }
-        };
+            rows
+        }, {
+            let ids: Vec<Uuid> = subjects.iter().filter_map(|subject| Uuid::parse_str(subject).ok()).collect();
+            let query = sqlx::query_as(sql::TENANT_FIND_POSTGRES).bind(ids).bind(subjects);
+            query.fetch_all(&mut **transaction).await?
+        })?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 

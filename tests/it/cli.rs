@@ -196,7 +196,7 @@ async fn furnish(store: &Store) -> Furniture {
     tx.insert_snapshot(later, tenant.uuid, &quotas(40), now()).await.unwrap();
     tx.hold_resource(tenant.uuid, ResourceType::Quotas, now()).await.unwrap();
     let key = (tenant.uuid, ResourceType::Quotas);
-    tx.resource_succeeded(key, Some(later), now(), Some(now()), None).await.unwrap();
+    tx.resource_succeeded(key, Some(later), (now(), now()), Some(now()), None).await.unwrap();
     let (source, author) = ("accepted".to_owned(), "first observation".to_owned());
     let expectation = Expectation { tenant: tenant.uuid, body: quotas(20), source, author, set_at: hour_ago };
     tx.set_expectation(&expectation).await.unwrap();

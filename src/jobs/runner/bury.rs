@@ -1,6 +1,6 @@
 //! What nobody could do: a dead letter in the records and, where there is a broker, on its way to the dead queue.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -16,8 +16,6 @@ use crate::store::{StoreError, Tx};
 
 /// The longest error text that travels with a dead letter, in bytes.
 const ERROR_LIMIT: usize = 2048;
-/// How long after its first death the same message may be delivered again.
-const REDELIVERY: Duration = Duration::hours(1);
 
 /// A message that is no job.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +40,8 @@ pub struct Unfit {
     pub reply: Option<Reply>,
     /// Whether the broker delivered it before.
     pub redelivered: bool,
+    /// When it was delivered here.
+    pub received_at: DateTime<Utc>,
 }
 
 /// Records a dead letter, and for the broker what tells it; whether it was not known.
@@ -102,12 +102,8 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
     let digest = hex_digest(&message.body);
     let mut tx = context.store().begin().await?;
     // A producer's own id tells its messages apart; without one, only the broker says that it is the same again.
-    let id = match &message.message_id {
-        Some(message_id) => named_id(message_id, &digest),
-        None if message.redelivered && tx.message_died(&digest, now - REDELIVERY).await? => return Ok(()),
-        None => new_id(now),
-    };
-    let letter = DeadLetter {
+    let id = named_id(message.message_id.as_deref().unwrap_or("message"), &digest);
+    let mut letter = DeadLetter {
         id,
         job: None,
         kind: message.kind.map(storable),
@@ -122,7 +118,15 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
         requeued_as: None,
         digest: Some(digest),
     };
-    refuse(context, &mut tx, &letter, message.reply.as_ref()).await?;
+    let is_new = refuse(context, &mut tx, &letter, message.reply.as_ref()).await?;
+    if !is_new && message.message_id.is_none() && !message.redelivered {
+        // Somebody sent the same words again, unless another instance just buried this very message.
+        let digest = letter.digest.as_deref().unwrap_or_default();
+        if !tx.message_died(digest, message.received_at).await? {
+            letter.id = new_id(now);
+            refuse(context, &mut tx, &letter, message.reply.as_ref()).await?;
+        }
+    }
     context.tell(tx.commit().await?);
     Ok(())
 }

@@ -1,3 +1,6 @@
+-- A row that is being ended just now needs no renewal: waiting for it could be mutual.
 UPDATE jobs SET lease_until = $3
-WHERE id = ANY ($1) AND state = 'running' AND lease_owner = $2
+WHERE id IN (
+    SELECT id FROM jobs WHERE id = ANY ($1) AND state = 'running' AND lease_owner = $2 FOR UPDATE SKIP LOCKED
+)
 RETURNING id, cancel_asked_at
