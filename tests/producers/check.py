@@ -8,10 +8,12 @@ import pathlib
 import queue
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import unittest
+import urllib.parse
 import uuid
 
 import kombu
@@ -132,6 +134,14 @@ class CeleryTasks(WithDaemon):
         self.assertEqual(told["attempts"], 4)
         told = self.task("tenantd.pull_quotas", self.tenant, options={"retries": 1000}).get(timeout=PATIENCE)
         self.assertIn(told["outcome"], DONE, "one attempt is always made")
+
+    def test_the_user_that_the_broker_validates_is_kept(self):
+        user = urllib.parse.urlsplit(BROKER).username
+        result = self.task("tenantd.pull_quotas", self.tenant, options={"user_id": user})
+        result.get(timeout=PATIENCE)
+        with contextlib.closing(sqlite3.connect(self.daemon.folder / "t.db")) as records:
+            [[producer]] = records.execute("SELECT producer FROM jobs WHERE id = ?", [uuid.UUID(result.id).bytes])
+        self.assertEqual(producer, user)
 
     def test_a_refused_task_lives_again_once_it_is_mapped(self):
         self.failure(self.task("portal.pull_quotas", self.tenant))

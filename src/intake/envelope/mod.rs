@@ -1,5 +1,5 @@
 //! Reads a message: in which format it is written is told by its media type, then by its headers, never by guessing
-//! from its body. Every format comes to the same [`Draft`], which is checked once. A message that cannot be a job is
+//! from its body. Every format comes to the same draft, which is checked once. A message that cannot be a job is
 //! refused with a reason that fits and the path of the mistake, and never panics.
 
 mod celery;

@@ -86,20 +86,25 @@ pub(super) async fn refuse(
     Ok(is_new)
 }
 
-/// Headers as every database keeps them, and as a dead letter may carry them beside its own.
-fn storable_headers(headers: Map<String, Value>) -> Value {
-    let kept = headers.into_iter().filter(|(name, _)| name != PROPERTIES);
+/// Headers as every database keeps them, and as a dead letter may carry them beside its own: without those that the
+/// broker adds, which differ each time that it delivers the same.
+fn storable_headers(headers: Map<String, Value>) -> Option<Value> {
+    let kept = headers.into_iter().filter(|(name, _)| name != PROPERTIES && !name.starts_with("x-"));
     let storable_value = |value| match value {
         Value::String(text) => Value::String(storable(text)),
         other => other,
     };
-    kept.map(|(name, value)| (storable(name), storable_value(value))).collect()
+    let kept: Map<String, Value> = kept.map(|(name, value)| (storable(name), storable_value(value))).collect();
+    (!kept.is_empty()).then_some(Value::Object(kept))
 }
 
 /// Records a message that is no job, once however often it is delivered.
 pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<(), StoreError> {
     let now = context.clock().now();
-    let digest = hex_digest(&message.body);
+    let headers = storable_headers(message.headers);
+    // The body of a task or of a binary event says little of it.
+    let written = headers.as_ref().map(Value::to_string).unwrap_or_default().into_bytes();
+    let digest = hex_digest([written.as_slice(), &message.body].concat());
     let mut tx = context.store().begin().await?;
     // A producer's own id tells its messages apart; without one, only the broker says that it is the same again.
     let id = named_id(message.message_id.as_deref().unwrap_or("message"), &digest);
@@ -113,7 +118,7 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
         attempts: 0,
         died_at: now,
         content_type: storable(message.content_type),
-        headers: (!message.headers.is_empty()).then(|| storable_headers(message.headers)),
+        headers,
         body: message.body,
         requeued_as: None,
         digest: Some(digest),
@@ -154,4 +159,42 @@ pub(super) fn dead_letter(id: Uuid, request: &Request, reason: &str, error: &str
 pub(super) fn limited(text: &str) -> String {
     let end = (0..=ERROR_LIMIT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::VirtualClock;
+    use crate::jobs::context::Live;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_message_delivered_again_is_one_letter_and_another_task_is_a_second() {
+        let store = Store::open("sqlite::memory:", 1).await.unwrap();
+        store.migrate().await.unwrap();
+        let clock = Arc::new(VirtualClock::at(DateTime::UNIX_EPOCH));
+        let context = Context::new(store, clock, "test".into(), Live::default(), None);
+        let message = |headers: Value, redelivered| Unfit {
+            reason: "unknown_kind",
+            body: b"[[], {}, {}]".to_vec(),
+            headers: headers.as_object().cloned().unwrap_or_default(),
+            redelivered,
+            ..Unfit::default()
+        };
+        for (headers, redelivered, letters) in [
+            (json!({}), false, 1),
+            (json!({"x-delivery-count": 1}), true, 1),
+            (json!({"task": "a", "id": "1"}), true, 2),
+            (json!({"task": "a", "id": "1", "x-delivery-count": 2}), true, 2),
+            (json!({"task": "a", "id": "2"}), true, 3),
+            (json!({"task": "a", "id": "2"}), false, 4),
+        ] {
+            bury_message(&context, message(headers.clone(), redelivered)).await.unwrap();
+            assert_eq!(context.store().dead_letter_count().await.unwrap(), letters, "{headers}");
+        }
+        let kept = context.store().dead_letters(None, None, 9).await.unwrap();
+        assert_eq!(kept.iter().filter(|letter| letter.headers.is_none()).count(), 1);
+    }
 }

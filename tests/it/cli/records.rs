@@ -242,6 +242,19 @@ async fn pruning_is_scheduled_and_asked_for_without_saying_for_whom() {
 }
 
 #[tokio::test]
+async fn what_a_producer_may_not_ask_for_is_not_let_through_in_passing() {
+    let (place, _) = Place::furnished().await;
+    let letter = super::letter(None, "not_permitted", r#"{"kind": "pull", "tenant": "t"}"#);
+    let mut tx = place.store.begin().await.unwrap();
+    tx.insert_dead_letter(&letter).await.unwrap();
+    tx.commit().await.unwrap();
+    place.run(&["dead", "requeue", "--all"]);
+    assert!(place.store.dead_letter(letter.id).await.unwrap().unwrap().requeued_as.is_none());
+    let meant = place.run(&["dead", "requeue", "--all", "--reason", "not_permitted", "-o", "json"]).json();
+    assert_eq!(meant[0]["id"], letter.id.to_string());
+}
+
+#[tokio::test]
 async fn a_job_is_put_where_the_daemon_takes_it_from() {
     let (place, furniture) = Place::furnished().await;
     let said = place.run(&["enqueue", "pull_quotas", "--tenant", "blue", "--params", r#"{"sizes": true}"#]);
