@@ -17,11 +17,9 @@ const RENEW: Duration = Duration::from_secs(2);
 pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bool>) {
     let term = chrono::Duration::from_std(TERM).unwrap_or_default();
     let renew = chrono::Duration::from_std(RENEW).unwrap_or_default();
-    if !context.store().is_shared() {
-        // A file has one daemon.
-        announce(&leads, true);
-        return lifecycle.stop.cancelled().await;
-    }
+    // A file has one daemon, which need not wait; its lease still shows that the file can be written.
+    let alone = !context.store().is_shared();
+    announce(&leads, alone);
     let mut sure_until = context.clock().now();
     while !lifecycle.stop.is_cancelled() {
         lifecycle.pulse("leadership");
@@ -33,13 +31,13 @@ pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bo
         match answer {
             Some(Ok(token)) => {
                 sure_until = now + term;
-                announce(&leads, token.is_some());
+                announce(&leads, alone || token.is_some());
             }
             Some(Err(error)) => tracing::debug!(%error, "the lease cannot be renewed"),
             None => tracing::debug!("the database is slow to renew the lease"),
         }
         // Another may take the lease as soon as it ends: we stop a little earlier.
-        if context.clock().now() + renew >= sure_until {
+        if !alone && context.clock().now() + renew >= sure_until {
             announce(&leads, false);
         }
         tokio::select! {
