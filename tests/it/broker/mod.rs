@@ -7,6 +7,7 @@
 )]
 
 mod connection;
+mod fairness;
 mod messages;
 mod rig;
 mod topology;

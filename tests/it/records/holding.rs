@@ -23,6 +23,8 @@ on_both_databases!(
     one_of_several_that_share_a_run_can_be_cancelled,
     a_retry_after_the_deadline_is_expired,
     an_unchanged_look_is_noted_without_a_comparison,
+    a_change_waits_for_the_one_before,
+    an_overlapping_look_is_left_out,
 );
 
 async fn request(app: &TestApp, kind: &str) -> Request {
@@ -170,4 +172,54 @@ async fn an_unchanged_look_is_noted_without_a_comparison(database: Database) {
     app.context.replace_live(Live { clouds: live.clouds.clone(), rules, retries: live.retries, ..Live::default() });
     app.run("pull_floating_ips", "tenant-001", json!({})).await;
     assert_ne!(settled().await, before);
+}
+
+async fn a_change_waits_for_the_one_before(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.run("pull_quotas", "tenant-001", json!({})).await;
+    let tenant = app.tenant("tenant-001").await;
+    let (lease, now) = (format!("tenant/{}", tenant.uuid), app.clock.now());
+    let store = app.context.store();
+    let first = store.take_lease(&lease, "another replica", now, now + Duration::seconds(20)).await.unwrap();
+    assert_eq!(
+        app.run("unlink_tenant", "tenant-001", json!({})).await,
+        Ended::Parked { error: Some("waits for another job that changes the same tenant".to_owned()) }
+    );
+    // The other one gave no sign of life; now it is too late for it.
+    app.advance(30);
+    let ended = app.run_waiting().await;
+    assert!(matches!(ended.as_slice(), [Ended::Done { outcome: Outcome::Succeeded, .. }]), "{ended:?}");
+    let mut tx = store.begin().await.unwrap();
+    let late = tx.holds_lease(&lease, "another replica", first.unwrap(), app.clock.now()).await.unwrap();
+    assert!(!late, "a late holder does not pass the fence");
+}
+
+async fn an_overlapping_look_is_left_out(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.run("pull_floating_ips", "tenant-001", json!({})).await;
+    let tenant = app.tenant("tenant-001").await;
+    let seen = |asked: i64, answered: i64, count: usize| {
+        let at = |seconds| app.clock.now() + Duration::seconds(seconds);
+        let body = tenantd::model::Body::ServerGroups(
+            (0..count)
+                .map(|number| tenantd::model::server_group::ServerGroup {
+                    id: number.to_string(),
+                    name: String::new(),
+                    policy: "affinity".to_owned(),
+                    members: Vec::new(),
+                })
+                .collect(),
+        );
+        tenantd::model::Observation { answered_at: at(answered), ..tenantd::model::Observation::clean(at(asked), body) }
+    };
+    let size = async || {
+        let ages = app.context.store().ages().await.unwrap();
+        let age = ages.into_iter().find(|age| age.resource_type == tenantd::model::ResourceType::ServerGroups);
+        age.and_then(|age| age.body).map(|body| body.as_array().unwrap().len())
+    };
+    // One part of the second was asked before the first had been answered: it may be the older one.
+    for (asked, answered, count, left) in [(0, 10, 1, 1), (5, 12, 2, 1), (10, 11, 3, 3), (11, 11, 4, 4)] {
+        app.observe(&tenant, seen(asked, answered, count)).await;
+        assert_eq!(size().await, Some(left), "asked at {asked}, answered at {answered}");
+    }
 }
