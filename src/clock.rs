@@ -3,9 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tokio::sync::watch;
@@ -37,36 +36,44 @@ impl Clock for SystemClock {
     }
 }
 
-/// The system's clock, corrected to the time of the database that several daemons share, so that their times can be
-/// compared.
-#[derive(Debug, Default)]
+/// The time of the database that several daemons share, so that their times can be compared. Between two questions it
+/// goes on by itself: a step of this host's clock changes nothing.
+#[derive(Debug)]
 pub struct SharedClock {
-    /// In microseconds.
-    offset: AtomicI64,
+    anchor: RwLock<(Instant, DateTime<Utc>)>,
+}
+
+impl Default for SharedClock {
+    fn default() -> Self {
+        Self { anchor: RwLock::new((Instant::now(), SystemClock.now())) }
+    }
 }
 
 impl SharedClock {
-    /// How far the shared time is ahead of the system's.
-    pub fn offset(&self) -> chrono::Duration {
-        chrono::Duration::microseconds(self.offset.load(Ordering::Relaxed))
+    /// The shared time at a moment.
+    pub fn at(&self, moment: Instant) -> DateTime<Utc> {
+        let (anchor, shown) = *self.anchor.read().unwrap_or_else(PoisonError::into_inner);
+        let passed = chrono::Duration::from_std(moment.saturating_duration_since(anchor)).unwrap_or_default();
+        (shown + passed).trunc_subsecs(6)
     }
 
-    /// Takes over the shared time, which was read as `shared` between `asked` and `answered` by the system's clock. A
-    /// difference that the way there and back explains is none. Whether the clock was set.
-    pub fn set(&self, asked: DateTime<Utc>, shared: DateTime<Utc>, answered: DateTime<Utc>) -> bool {
-        let uncertain = (answered - asked) / 2;
-        let offset = shared - (asked + uncertain);
-        let wrong = (offset - self.offset()).abs() > uncertain;
-        if wrong {
-            self.offset.store(offset.num_microseconds().unwrap_or_default(), Ordering::Relaxed);
+    /// Takes over the shared time, which was read as `shared` between `asked` and `answered`. A difference that the way
+    /// there and back explains is none. By how much the clock was set.
+    pub fn set(&self, asked: Instant, shared: DateTime<Utc>, answered: Instant) -> chrono::Duration {
+        let uncertain = answered.saturating_duration_since(asked) / 2;
+        let middle = asked + uncertain;
+        let wrong = shared - self.at(middle);
+        if wrong.abs() <= chrono::Duration::from_std(uncertain).unwrap_or_default() {
+            return chrono::Duration::zero();
         }
+        *self.anchor.write().unwrap_or_else(PoisonError::into_inner) = (middle, shared);
         wrong
     }
 }
 
 impl Clock for SharedClock {
     fn now(&self) -> DateTime<Utc> {
-        SystemClock.now() + self.offset()
+        self.at(Instant::now())
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -138,13 +145,15 @@ mod tests {
 
     #[test]
     fn a_shared_clock_follows_what_the_way_does_not_explain() {
-        let at = |millis: i64| DateTime::from_timestamp_millis(millis).unwrap();
         let clock = SharedClock::default();
-        assert!(!clock.set(at(1_000), at(1_012), at(1_020)), "it took 20 ms to ask");
-        assert_eq!(clock.offset(), chrono::Duration::zero());
-        assert!(clock.set(at(1_000), at(4_010), at(1_020)));
-        assert_eq!(clock.offset(), chrono::Duration::seconds(3));
-        assert!(!clock.set(at(2_000), at(5_011), at(2_020)));
+        let asked = Instant::now();
+        let (middle, answered) = (asked + Duration::from_millis(10), asked + Duration::from_millis(20));
+        let shown = clock.at(middle);
+        let milliseconds = chrono::Duration::milliseconds;
+        assert_eq!(clock.set(asked, shown + milliseconds(9), answered), milliseconds(0), "it took 20 ms to ask");
+        assert_eq!(clock.at(middle), shown);
+        assert_eq!(clock.set(asked, shown + milliseconds(3_000), answered), milliseconds(3_000));
+        assert_eq!(clock.at(middle + Duration::from_secs(1)), shown + milliseconds(4_000));
     }
 
     #[tokio::test]

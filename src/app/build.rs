@@ -43,7 +43,7 @@ pub async fn store(config: &Config, migrate: bool) -> anyhow::Result<Store> {
 /// When the database or a cloud's credentials cannot be opened.
 pub async fn context(config: &Config) -> anyhow::Result<Context> {
     let store = store(config, config.database.migrate).await?;
-    let clock: Arc<dyn Clock> = super::time::shared(&store).await?;
+    let (clock, _) = super::time::shared(&store).await?;
     let live = live(config, &clock);
     if let Some((name, why)) = live.unprepared.first_key_value() {
         anyhow::bail!("cloud `{name}`: {why}");

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use super::build;
 use super::reload::Reloader;
-use crate::clock::Clock;
 use crate::config::{Config, Schedule};
 use crate::http::{self, View};
 use crate::intake::amqp::{Amqp, BrokerState};
@@ -78,8 +77,7 @@ impl Daemon {
         let instance = config.instance_name();
         let alone = Alone::take(config.database.url.expose())?;
         let store = build::store(&config, config.database.migrate).await.context("the database cannot be used")?;
-        let shared = super::time::shared(&store).await?;
-        let clock: Arc<dyn Clock> = Arc::clone(&shared) as Arc<dyn Clock>;
+        let (clock, shared) = super::time::shared(&store).await?;
         let listener = http::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
         let live = build::live(&config, &clock);

@@ -27,7 +27,7 @@ use crate::jobs::context::Context;
 use crate::jobs::runner::{Kept, Runner, Unfit};
 use crate::lifecycle::Lifecycle;
 use crate::retry::{Backoff, Retryable};
-use crate::store::StoreError;
+use crate::store::{StoreError, in_time};
 use crate::telemetry::metrics;
 
 const RECONNECT: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(30) };
@@ -197,7 +197,7 @@ impl Amqp {
             () = self.context.clock().sleep(Duration::from_secs(1)) => {}
             () = self.lifecycle.stop.cancelled() => return,
         }
-        if self.context.store().ping().await.is_ok() {
+        if in_time(self.context.store().ping()).await.is_ok() {
             tracing::info!("the database is back; messages are taken again");
             self.database.send_replace(true);
         }
@@ -211,7 +211,9 @@ impl Amqp {
         let acknowledged = match handled {
             Ok(()) => delivery.acker.ack(BasicAckOptions::default()).await,
             Err(error) => {
-                if self.database.send_replace(false) {
+                // That one delivery took too long says nothing of the database.
+                let is_away = !matches!(error, StoreError::NotRecorded(_));
+                if is_away && self.database.send_replace(false) {
                     tracing::warn!(%error, "a delivery cannot be recorded and goes back; none is taken until the database is back");
                 }
                 delivery.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await
@@ -231,7 +233,7 @@ impl Amqp {
             Err(refusal) => (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply)),
         };
         let message = Unfit { kind, tenant, reply, ..unfit(delivery, now, "database", error.to_string()) };
-        self.runner.bury_message(message).await
+        in_time(self.runner.bury_message(message)).await
     }
 
     /// Brings a delivery to its record: once this is fine, it may be acknowledged.
@@ -243,7 +245,7 @@ impl Amqp {
                 tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
                 let (kind, tenant, reply) = (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply));
                 let message = Unfit { kind, tenant, reply, ..unfit(delivery, now, refusal.reason, refusal.error) };
-                return self.runner.bury_message(message).await;
+                return in_time(self.runner.bury_message(message)).await;
             }
         };
         let held = self.context.clock().sleep(self.hold);

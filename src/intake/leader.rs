@@ -45,7 +45,8 @@ pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bo
             () = lifecycle.stop.cancelled() => {}
         }
     }
-    if *leads.borrow() {
+    if leads.send_replace(false) {
+        metrics::leader(false);
         let now = context.clock().now();
         if let Err(error) = context.store().give_lease_back(LEASE, context.owner(), now).await {
             tracing::debug!(%error, "the lease ends by itself");

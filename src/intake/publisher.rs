@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::jobs::context::Context;
+use crate::store::in_time;
 use crate::store::outbox::{Outgoing, PROPERTIES};
 
 /// Messages sent before their confirmations are awaited.
@@ -33,7 +34,7 @@ pub(super) async fn publish(
     loop {
         leads.wait_for(|leads| *leads).await?;
         post.borrow_and_update();
-        let sent = match context.store().outgoing(BATCH).await {
+        let sent = match in_time(context.store().outgoing(BATCH)).await {
             Ok(messages) => {
                 let (answers, news): (Vec<_>, Vec<_>) = messages.into_iter().partition(|it| it.exchange.is_empty());
                 let answered = replies.send(context, &answers).await?;
@@ -93,9 +94,12 @@ async fn forget(context: &Context, sent: &[Uuid]) -> anyhow::Result<()> {
     if sent.is_empty() {
         return Ok(());
     }
-    let mut tx = context.store().begin().await?;
-    tx.outgoing_sent(sent).await?;
-    tx.commit().await?;
+    in_time(async {
+        let mut tx = context.store().begin().await?;
+        tx.outgoing_sent(sent).await?;
+        tx.commit().await
+    })
+    .await?;
     Ok(())
 }
 

@@ -16,8 +16,8 @@ use crate::jobs::context::Context;
 use crate::lifecycle::Lifecycle;
 use crate::model::ids::named_id;
 use crate::model::job::{JobState, Outcome, PRIORITY_SCHEDULE, Request};
-use crate::store::StoreError;
 use crate::store::jobs::Ending;
+use crate::store::{StoreError, in_time};
 
 /// A look without being told to, should the library miss one.
 const LOOK: Duration = Duration::from_secs(15);
@@ -119,7 +119,7 @@ pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, Store
 /// keeps the others from nothing.
 async fn is_busy(context: &Context, schedule: &Schedule) -> Result<bool, StoreError> {
     let active = context.store().active_clouds(&format!("schedule:{}", schedule.name)).await?;
-    if active.contains(&schedule.cloud) {
+    if active.contains(&schedule.cloud) || (schedule.tenant().is_some() && !active.is_empty()) {
         return Ok(true);
     }
     let live = context.live();
@@ -184,7 +184,7 @@ pub async fn run(
 
 async fn look_at_all(context: &Context, schedules: &[Schedule]) {
     for schedule in schedules {
-        if let Err(error) = look(context, schedule).await {
+        if let Err(error) = in_time(look(context, schedule)).await {
             tracing::warn!(schedule = schedule.name, %error, "a schedule cannot be looked at now");
         }
     }

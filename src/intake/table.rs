@@ -1,6 +1,6 @@
 //! Takes jobs from the table: what a schedule, a command or a retry put there, when its time has come.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::jobs::context::Context;
 use crate::jobs::runner::{Place, Runner, TERM};
@@ -10,6 +10,8 @@ use crate::store::{StoreError, in_time};
 
 /// Jobs taken at once, so that several instances share a heap of them.
 const BATCH: usize = 32;
+/// A look in vain that takes longer is not repeated at once.
+const COSTLY: Duration = Duration::from_millis(20);
 /// The longest wait between two looks; other processes put jobs there too.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -20,6 +22,7 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     while !lifecycle.stop.is_cancelled() {
         lifecycle.pulse("jobs table");
         bell.borrow_and_update();
+        let began = Instant::now();
         let taken = match take(&context, &runner, &lifecycle).await {
             Ok(taken) => {
                 away = false;
@@ -34,6 +37,14 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
             }
         };
         if taken > 0 {
+            continue;
+        }
+        if began.elapsed() > COSTLY {
+            // Much waits and nothing of it can be taken: looking at all of it at each ring would cost the others time.
+            tokio::select! {
+                () = context.clock().sleep(LOOK) => {}
+                () = lifecycle.stop.cancelled() => {}
+            }
             continue;
         }
         tokio::select! {
@@ -59,7 +70,7 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
         let Some(place) = places.pop() else { break };
         let (runner, context) = (runner.clone(), context.clone());
         lifecycle.spawn(async move {
-            if let Err(error) = runner.run_claimed(job.request, place).await {
+            if let Err(error) = runner.run_claimed(job, place).await {
                 tracing::warn!(%error, "a job stays as it was taken, for its end could not be recorded");
             }
             // A place is free again.

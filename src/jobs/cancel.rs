@@ -51,5 +51,5 @@ fn announce(context: &Context, tx: &mut Tx, job: &Job) {
     });
     reply::send(context, tx, request.reply.as_ref(), (outcome, &data), context.clock().now());
     let routing_key = format!("job.{}.{outcome}", request.kind);
-    Events::new(context, context.clock().now()).emit(tx, &routing_key, &request.id.to_string(), data);
+    Events::new(context, context.clock().now()).emit(tx, &routing_key, &request.id.to_string(), &data);
 }

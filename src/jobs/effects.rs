@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::cancel::cancel;
 use super::context::{Context, Live};
 use super::events::Events;
+use super::normalise::storable;
 use super::record::Recording;
 use super::{JobError, pull_kind};
 use crate::model::ids::{named_id, new_id};
@@ -73,7 +74,7 @@ impl Effect {
 
     /// A failed look.
     pub(super) fn unreadable(tenant: Tenant, resource_type: ResourceType, error: &JobError) -> Self {
-        Self::Unreadable { tenant, resource_type, reason: error.reason(), error: error.to_string() }
+        Self::Unreadable { tenant, resource_type, reason: error.reason(), error: storable(error.to_string()) }
     }
 }
 
@@ -193,7 +194,7 @@ pub(super) fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &s
         "cloud": tenant.cloud, "tenant": tenant.backend_id, "tenant_name": tenant.name, "uuid": tenant.uuid,
         "domain": tenant.domain, "enabled": tenant.enabled,
     });
-    Events::new(context, context.clock().now()).emit(tx, what, &tenant.backend_id, data);
+    Events::new(context, context.clock().now()).emit(tx, what, &tenant.backend_id, &data);
 }
 
 /// The look that confirms or dispels a suspicion; asked for twice, it is one job.

@@ -48,10 +48,10 @@ impl<'a> Events<'a> {
     }
 
     /// One event: its routing key, what it is about, and the facts.
-    pub fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: Value) {
+    pub fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: &Value) {
         let Some(exchanges) = self.context.exchanges() else { return };
         let id = new_id(self.now);
-        let event = cloud_event(id, self.context.instance(), routing_key, subject, self.now, &data);
+        let event = cloud_event(id, self.context.instance(), routing_key, subject, self.now, data);
         tx.enqueue_outgoing(Outgoing {
             id,
             exchange: exchanges.events.clone(),
@@ -85,6 +85,6 @@ impl<'a> Events<'a> {
             data["at"] = json!(self.now);
         }
         let routing_key = format!("drift.{}.{step}", finding.resource_type);
-        self.emit(tx, &routing_key, &tenant.backend_id, data);
+        self.emit(tx, &routing_key, &tenant.backend_id, &data);
     }
 }

@@ -88,7 +88,12 @@ impl Recording<'_> {
         let held = tx.hold_known_resource(self.tenant.uuid, self.resource_type).await?;
         let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
-            Some(snapshot) => self.judge(tx, &snapshot.body, Look::Again, tally).await.map(drop),
+            Some(snapshot) => {
+                if !self.judge(tx, &snapshot.body, Look::Again, tally).await?.in_order {
+                    tx.unsettle(self.tenant.uuid, self.resource_type).await?;
+                }
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -163,7 +168,7 @@ impl Recording<'_> {
             "resource_type": self.resource_type, "changes": changes,
         });
         let routing_key = format!("snapshot.{}.changed", self.resource_type);
-        Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, data);
+        Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, &data);
         Ok(id)
     }
 

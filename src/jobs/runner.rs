@@ -17,7 +17,7 @@ use super::context::{Context, Live};
 use super::effects::Tally;
 use super::{Call, JobError, Kind, Report, resolve};
 use crate::model::Tenant;
-use crate::model::job::{Outcome, Request, Scope};
+use crate::model::job::{Job, Outcome, Request, Scope};
 use crate::store::StoreError;
 use crate::telemetry::{metrics, traces};
 
@@ -88,7 +88,7 @@ pub enum Origin {
 #[derive(Debug)]
 pub enum Kept {
     /// It is a row of the jobs table that this instance holds, and is to be run.
-    Held(Work),
+    Held(Box<Work>),
     /// Nothing is left to do.
     Over(Ended),
 }
@@ -96,7 +96,7 @@ pub enum Kept {
 /// A request that this instance holds.
 #[derive(Debug)]
 pub struct Work {
-    request: Request,
+    request: Box<Request>,
     /// Whom it may be for.
     tenants: Vec<Tenant>,
     flight: Flight,
@@ -138,19 +138,21 @@ impl Runner {
         let (tasks, over) = (TaskTracker::new(), CancellationToken::new());
         let flights = Arc::<Flights>::default();
         tasks.spawn(flights::keep(Arc::downgrade(&flights), context.clone(), over.clone()));
+        // SQLite has one writer; with PostgreSQL one transaction is prepared while another is committed.
+        let writers = if context.store().is_shared() { 2 } else { 1 };
         let admits = context.clone();
-        let admission = Batcher::spawn(&tasks, ADMITTED_AT_ONCE, move |arrivals| {
+        let admission = Batcher::spawn(&tasks, writers, ADMITTED_AT_ONCE, move |arrivals| {
             Box::pin(admission::admit(admits.clone(), arrivals))
         });
         let scribe = Scribe { context: context.clone(), interrupt: interrupt.clone() };
-        let records = |most| {
+        let records = |writers, most| {
             let scribe = scribe.clone();
-            Batcher::spawn(&tasks, most, move |attempts| {
+            Batcher::spawn(&tasks, writers, most, move |attempts| {
                 let scribe = scribe.clone();
                 Box::pin(async move { scribe.record(attempts).await })
             })
         };
-        let (record, record_large) = (records(RECORDED_AT_ONCE), records(1));
+        let (record, record_large) = (records(writers, RECORDED_AT_ONCE), records(1, 1));
         let gate = Arc::new(Gate::new(places, Arc::clone(context.clock())));
         let (coalescer, over) = (Arc::default(), over.drop_guard());
         let inner =
@@ -195,46 +197,84 @@ impl Runner {
     ///
     /// # Errors
     /// When the record could not be committed before the daemon had to stop.
-    pub async fn run_claimed(&self, request: Request, place: Place) -> Result<Ended, StoreError> {
-        match self.hold(Arrival::Claimed(request), Some(place)).await? {
-            Kept::Held(work) => self.finish(work).await,
+    pub async fn run_claimed(&self, job: Job, place: Place) -> Result<Ended, StoreError> {
+        match self.hold(Arrival::Claimed(job.request), Some(place)).await? {
+            Kept::Held(work) => {
+                // Someone asked for its end while nobody worked on it.
+                if job.cancel_asked_at.is_some() {
+                    work.flight.end.cancel();
+                }
+                self.finish(work).await
+            }
             Kept::Over(ended) => Ok(ended),
         }
     }
 
     async fn hold(&self, arrival: Arrival, place: Option<Place>) -> Result<Kept, StoreError> {
         let (id, origin) = match &arrival {
-            Arrival::Delivered(request) => (request.id, Origin::Delivery),
+            Arrival::Delivered(request) | Arrival::Repeated(request) => (request.id, Origin::Delivery),
             Arrival::Claimed(request) => (request.id, Origin::Table),
         };
+        // What is worked on here is a row already: a repetition learns that from the table and need not wait for the end.
+        let arrival = match arrival {
+            Arrival::Delivered(request) if self.inner.flights.has(id) => Arrival::Repeated(request),
+            other => other,
+        };
+        if matches!(arrival, Arrival::Repeated(_)) {
+            match self.admit(arrival).await? {
+                Admitted::Over(ended) => return Ok(Kept::Over(ended)),
+                Admitted::Waits => return Ok(Kept::Over(Ended::Parked { error: None })),
+                // It was on its way to the table only, and did not get there: this one goes the same way.
+                Admitted::Held(request, _) => return self.hold_next(*request).await,
+            }
+        }
         let flight = self.inner.flights.take_off(id).await;
-        let admitted = self.inner.admission.submit(arrival).await;
-        let admitted = admitted.unwrap_or_else(|| Err(StoreError::NotRecorded("admitting it panicked".to_owned())))?;
-        Ok(match admitted {
-            Admitted::Held(request, tenants) => Kept::Held(Work { request, tenants, flight, origin, place }),
+        Ok(match self.admit(arrival).await? {
+            Admitted::Held(request, tenants) => Kept::Held(Box::new(Work { request, tenants, flight, origin, place })),
             Admitted::Waits => Kept::Over(Ended::Parked { error: None }),
             Admitted::Over(ended) => Kept::Over(ended),
         })
+    }
+
+    /// Waits for the work on the same id that goes on here, and takes its turn.
+    async fn hold_next(&self, request: Request) -> Result<Kept, StoreError> {
+        let flight = self.inner.flights.take_off(request.id).await;
+        Ok(match self.admit(Arrival::Delivered(request)).await? {
+            Admitted::Held(request, tenants) => {
+                Kept::Held(Box::new(Work { request, tenants, flight, origin: Origin::Delivery, place: None }))
+            }
+            Admitted::Waits => Kept::Over(Ended::Parked { error: None }),
+            Admitted::Over(ended) => Kept::Over(ended),
+        })
+    }
+
+    async fn admit(&self, arrival: Arrival) -> Result<Admitted, StoreError> {
+        let admitted = self.inner.admission.submit(arrival).await;
+        admitted.unwrap_or_else(|| Err(StoreError::NotRecorded("admitting it panicked".to_owned())))
     }
 
     /// Runs what is held, to its record.
     ///
     /// # Errors
     /// When the record could not be committed before the daemon had to stop.
-    pub async fn finish(&self, work: Work) -> Result<Ended, StoreError> {
+    pub async fn finish(&self, work: Box<Work>) -> Result<Ended, StoreError> {
         let request = &work.request;
         let span = info_span!("job.run", job.kind = %request.kind, job.id = %request.id, job.attempt = request.attempt + 1,
             cause = %request.source, cloud.name = tracing::field::Empty, project.id = tracing::field::Empty);
         traces::link(&span, request.trace.as_deref());
-        self.finish_in_span(work).instrument(span).await
+        // It is large, and is moved to its task as a whole.
+        Box::pin(self.finish_in_span(work)).instrument(span).await
     }
 
-    async fn finish_in_span(&self, work: Work) -> Result<Ended, StoreError> {
+    async fn finish_in_span(&self, work: Box<Work>) -> Result<Ended, StoreError> {
         let live = self.inner.context.live();
-        let Work { mut request, tenants, flight, origin, place } = work;
+        let Work { mut request, tenants, flight, origin, place } = *work;
         request.attempt += 1;
-        let prepared = self.prepare(&request, tenants, &live).await;
-        let member = Member { request, flight };
+        let prepared = tokio::select! {
+            prepared = self.prepare(&request, tenants, &live) => prepared,
+            () = self.inner.interrupt.cancelled() => Err(JobError::Interrupted),
+        };
+        let member = Member { request: *request, flight, over: None };
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -257,6 +297,10 @@ impl Runner {
             params: member.request.params.to_string(),
         };
         match self.inner.coalescer.join(key, member) {
+            Role::Full(member) => {
+                let report = Report::failed(JobError::Crowded);
+                self.settle_alone(*member, prepared.target, &live, report).await
+            }
             Role::Ride(answer) => {
                 drop(place);
                 answer.await.map_err(|_| StoreError::NotRecorded("the run that served it ended early".to_owned()))
@@ -348,6 +392,9 @@ impl Runner {
         };
         // The requests are over: the place is free while the result is written down.
         drop(pass);
+        for member in &mut members {
+            member.settle(started_at);
+        }
         let tally = Tally::default();
         let attempt = Attempt { members, target, live: Arc::clone(live), started_at, report, tally, lease };
         let mut endings = self.settle(attempt).await?.into_iter();
@@ -477,7 +524,7 @@ mod tests {
         let runner = Runner::new(context.clone(), 1, interrupt.clone());
         let request = Request::new(Uuid::nil(), kind.name, "test", DateTime::UNIX_EPOCH);
         let flight = runner.inner.flights.take_off(request.id).await;
-        let members = [Member { request, flight }];
+        let members = [Member { request, flight, over: None }];
         let (target, live) = (Target::default(), context.live());
         let running = runner.guarded(&members, &target, &live, (kind, None));
         tokio::pin!(running);

@@ -102,7 +102,7 @@ impl Body {
 
     /// SHA-256 of the stored JSON, as hex: equal digests, equal content.
     pub fn digest(&self) -> String {
-        hex_digest(&self.to_json().to_string())
+        hex_digest(self.to_json().to_string())
     }
 
     /// Takes over the objects of `earlier` whose ids stand in `ids` and that are missing here.

@@ -169,7 +169,7 @@ impl Request {
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
         let asked = json!([self.kind, self.cloud, self.subject, self.params]);
-        hex_digest(&asked.to_string())
+        hex_digest(asked.to_string())
     }
 
     /// The native message that asks for the same.

@@ -80,7 +80,7 @@ impl Tx {
     }
 
     /// What was in order may not be any more.
-    async fn unsettle(&mut self, tenant: Uuid, resource_type: ResourceType) -> Result<(), StoreError> {
+    pub async fn unsettle(&mut self, tenant: Uuid, resource_type: ResourceType) -> Result<(), StoreError> {
         write!(self, connection => sqlx::query(sql::RESOURCE_UNSETTLE)
             .bind(tenant).bind(resource_type.as_str()).execute(connection).await.map(drop))?;
         Ok(())

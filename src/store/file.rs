@@ -52,6 +52,8 @@ impl Alone {
     /// [`StoreError::InUse`] when another daemon holds it.
     pub fn take(url: &str) -> Result<Option<Self>, StoreError> {
         let Some(database) = super::open::sqlite_file(url)? else { return Ok(None) };
+        // By whatever name the file goes, there is one lock.
+        let database = database.canonicalize().unwrap_or(database);
         let path = beside(&database, ".lock");
         let failed = |source| StoreError::File { path: path.display().to_string(), source };
         match create(&path) {

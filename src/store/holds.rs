@@ -87,17 +87,7 @@ impl Store {
     /// Renews the hold on jobs; those that are missing in the answer are lost.
     pub async fn renew_jobs(&self, ids: &[Uuid], hold: Hold<'_>) -> Result<Vec<Renewed>, StoreError> {
         let mut tx = self.begin().await?;
-        let renewed = either!(tx, transaction => {
-            let mut renewed = Vec::new();
-            for id in ids {
-                let query = sqlx::query_as(sql::JOB_RENEW_SQLITE).bind(id).bind(hold.owner).bind(hold.until);
-                renewed.extend(query.fetch_optional(&mut **transaction).await?);
-            }
-            renewed
-        }, {
-            let query = sqlx::query_as(sql::JOB_RENEW_POSTGRES).bind(ids).bind(hold.owner).bind(hold.until);
-            query.fetch_all(&mut **transaction).await?
-        })?;
+        let renewed = tx.renew_jobs(ids, hold).await?;
         tx.commit().await?;
         Ok(renewed)
     }
@@ -164,6 +154,25 @@ impl Tx {
                 .fetch_all(&mut **transaction)
                 .await?
         })
+    }
+
+    async fn renew_jobs(&mut self, ids: &[Uuid], hold: Hold<'_>) -> Result<Vec<Renewed>, StoreError> {
+        either!(self, transaction => {
+            let mut renewed = Vec::new();
+            for id in ids {
+                let query = sqlx::query_as(sql::JOB_RENEW_SQLITE).bind(id).bind(hold.owner).bind(hold.until);
+                renewed.extend(query.fetch_optional(&mut **transaction).await?);
+            }
+            renewed
+        }, {
+            let query = sqlx::query_as(sql::JOB_RENEW_POSTGRES).bind(ids).bind(hold.owner).bind(hold.until);
+            query.fetch_all(&mut **transaction).await?
+        })
+    }
+
+    /// Those of the jobs that are still held by this owner; their holds are renewed.
+    pub async fn still_held(&mut self, ids: &[Uuid], hold: Hold<'_>) -> Result<Vec<Uuid>, StoreError> {
+        Ok(self.renew_jobs(ids, hold).await?.into_iter().map(|renewed| renewed.id).collect())
     }
 
     /// Gives a job back to the table, with what its last attempt said; false when `owner` does not hold it any more.

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use super::Ended;
 use super::bury::{dead_letter, refuse};
 use super::flights::TERM;
@@ -18,15 +20,26 @@ use crate::store::{StoreError, Tx, in_time};
 pub(super) enum Arrival {
     /// A delivery, which may be a repetition.
     Delivered(Request),
+    /// A delivery of what is being worked on here.
+    Repeated(Request),
     /// A job of the table that this instance holds.
     Claimed(Request),
+}
+
+impl Arrival {
+    const fn claimed(&self) -> Option<Uuid> {
+        match self {
+            Self::Claimed(request) => Some(request.id),
+            _ => None,
+        }
+    }
 }
 
 /// What becomes of it.
 #[derive(Debug)]
 pub(super) enum Admitted {
     /// It is held by this instance; these tenants may be meant.
-    Held(Request, Vec<Tenant>),
+    Held(Box<Request>, Vec<Tenant>),
     /// It lies in the jobs table until its time comes.
     Waits,
     /// It was known, or is dead at once.
@@ -78,7 +91,9 @@ async fn admit_all(context: &Context, arrivals: Vec<Arrival>) -> Result<Vec<Admi
         Err(error) => return Err((error, arrivals)),
     };
     let admitted = arrivals.into_iter().zip(found).map(|(arrival, (fate, tenants))| match (arrival, fate) {
-        (Arrival::Claimed(request) | Arrival::Delivered(request), Fate::Held) => Admitted::Held(request, tenants),
+        (Arrival::Claimed(request) | Arrival::Delivered(request) | Arrival::Repeated(request), Fate::Held) => {
+            Admitted::Held(Box::new(request), tenants)
+        }
         (_, Fate::Waits) => Admitted::Waits,
         (_, Fate::Over(ended)) => Admitted::Over(ended),
     });
@@ -98,7 +113,7 @@ async fn register(
 ) -> Result<Vec<(Fate, Vec<Tenant>)>, StoreError> {
     let now = context.clock().now();
     let tenants = tenants(tx, arrivals).await?;
-    let due: Vec<Delivered<'_>> = arrivals
+    let mut due: Vec<Delivered<'_>> = arrivals
         .iter()
         .zip(&tenants)
         .filter_map(|(arrival, tenants)| match arrival {
@@ -109,15 +124,22 @@ async fn register(
             _ => None,
         })
         .collect();
-    let started = if due.is_empty() {
-        Vec::new()
-    } else {
-        tx.start_jobs(&due, Hold { owner: context.owner(), until: now + TERM }, now).await?
-    };
+    // In one order everywhere, so that two instances never wait for each other.
+    due.sort_by_key(|delivered| delivered.request.id);
+    let hold = Hold { owner: context.owner(), until: now + TERM };
+    let claimed: Vec<Uuid> = arrivals.iter().filter_map(Arrival::claimed).collect();
+    let still_ours = if claimed.is_empty() { Vec::new() } else { tx.still_held(&claimed, hold).await? };
+    let started = if due.is_empty() { Vec::new() } else { tx.start_jobs(&due, hold, now).await? };
     let mut fates = Vec::with_capacity(arrivals.len());
     for (arrival, tenants) in arrivals.iter().zip(tenants) {
         let fate = match arrival {
-            Arrival::Claimed(_) => Fate::Held,
+            Arrival::Claimed(request) if still_ours.contains(&request.id) => Fate::Held,
+            // It ended, or is someone else's, since it was claimed.
+            Arrival::Claimed(_) => Fate::Over(Ended::Duplicate),
+            Arrival::Repeated(request) => match tx.job(request.id).await? {
+                Some(_) => Fate::Over(known(context, tx, request).await?),
+                None => Fate::Held,
+            },
             Arrival::Delivered(request) if started.contains(&request.id) => Fate::Held,
             Arrival::Delivered(request) => {
                 if request.not_before > now && tx.insert_job(request, None).await? {
@@ -152,7 +174,7 @@ async fn known(context: &Context, tx: &mut Tx, request: &Request) -> Result<Ende
 /// For each arrival the tenants that it may mean; those that have a name in place of an id are looked for later.
 async fn tenants(tx: &mut Tx, arrivals: &[Arrival]) -> Result<Vec<Vec<Tenant>>, StoreError> {
     let request = |arrival| match arrival {
-        &Arrival::Delivered(ref request) | &Arrival::Claimed(ref request) => request,
+        &Arrival::Delivered(ref request) | &Arrival::Repeated(ref request) | &Arrival::Claimed(ref request) => request,
     };
     let mut subjects: Vec<&str> = arrivals.iter().filter_map(|it| request(it).subject.as_deref()).collect();
     subjects.sort_unstable();

@@ -18,6 +18,19 @@ use crate::model::job::Request;
 pub(super) struct Member {
     pub request: Request,
     pub flight: Flight,
+    /// Why it ends whatever the run brought.
+    pub over: Option<JobError>,
+}
+
+impl Member {
+    /// Notes what became of it while the run that `started_at` went on; what happens later comes too late.
+    pub fn settle(&mut self, started_at: DateTime<Utc>) {
+        if self.flight.end.is_cancelled() {
+            self.over = Some(JobError::Cancelled);
+        } else if self.request.deadline.is_some_and(|deadline| deadline < started_at) {
+            self.over = Some(JobError::give_up("expired", "its deadline has passed"));
+        }
+    }
 }
 
 /// Whom a job concerns, once that is known.
@@ -57,7 +70,7 @@ impl Attempt {
     }
 
     /// Why it failed for one of its members.
-    pub fn failure(&self, member: &Member) -> Option<&JobError> {
-        if member.flight.end.is_cancelled() { Some(&JobError::Cancelled) } else { self.report.failure.as_ref() }
+    pub fn failure<'a>(&'a self, member: &'a Member) -> Option<&'a JobError> {
+        member.over.as_ref().or(self.report.failure.as_ref())
     }
 }

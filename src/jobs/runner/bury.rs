@@ -16,6 +16,8 @@ use crate::store::{StoreError, Tx};
 
 /// The longest error text that travels with a dead letter, in bytes.
 const ERROR_LIMIT: usize = 2048;
+/// The most of a message's headers that a dead letter keeps, in bytes as JSON.
+const HEADERS_LIMIT: usize = 32 * 1024;
 
 /// A message that is no job.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +97,9 @@ fn storable_headers(headers: Map<String, Value>) -> Option<Value> {
         other => other,
     };
     let kept: Map<String, Value> = kept.map(|(name, value)| (storable(name), storable_value(value))).collect();
-    (!kept.is_empty()).then_some(Value::Object(kept))
+    // Headers that hardly fit a frame once would not fit it with those of a dead letter beside them.
+    let fits = !kept.is_empty() && Value::Object(kept.clone()).to_string().len() <= HEADERS_LIMIT;
+    fits.then_some(Value::Object(kept))
 }
 
 /// Records a message that is no job, once however often it is delivered.
@@ -157,6 +161,7 @@ pub(super) fn dead_letter(id: Uuid, request: &Request, reason: &str, error: &str
 
 /// At most [`ERROR_LIMIT`] bytes, cut between characters.
 pub(super) fn limited(text: &str) -> String {
+    let text = &storable(text.to_owned());
     let end = (0..=ERROR_LIMIT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text[..end].to_owned()
 }

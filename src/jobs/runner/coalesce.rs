@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::Ended;
 use super::attempt::Member;
 
+/// How many ride with one run at most: all of them are recorded together.
+const MOST_RIDERS: usize = 500;
+
 /// What makes two jobs one run: whom they concern, the kind, and the parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -46,6 +49,8 @@ pub(super) struct Rider {
 pub(super) enum Role {
     /// Run, when its turn has come.
     Lead(Lead, Box<Member>),
+    /// Come again later: many wait already.
+    Full(Box<Member>),
     /// Wait to be told.
     Ride(oneshot::Receiver<Ended>),
 }
@@ -64,6 +69,9 @@ impl Coalescer {
         let mut groups = self.lock();
         let group = groups.entry(key.clone()).or_default();
         if let Some(riders) = &mut group.gathering {
+            if riders.len() >= MOST_RIDERS {
+                return Role::Full(Box::new(member));
+            }
             let (answer, told) = oneshot::channel();
             riders.push(Rider { member, answer });
             return Role::Ride(told);

@@ -187,13 +187,17 @@ impl Scribe {
     /// Records the first effects of an attempt in a transaction of their own.
     async fn record_effects(&self, attempt: &mut Attempt, count: usize) -> Result<(), StoreError> {
         let mut tally = Tally::default();
-        let mut tx = self.context.store().begin().await?;
-        let effects: Vec<&Effect> = attempt.report.effects[..count].iter().collect();
-        let passed = pass_over(&self.context, &attempt.live.rules, &mut tx, &effects).await?;
-        let left: Vec<&Effect> =
-            effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(it, _)| it).collect();
-        apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
-        self.context.tell(tx.commit().await?);
+        in_time(async {
+            let mut tx = self.context.store().begin().await?;
+            let effects: Vec<&Effect> = attempt.report.effects[..count].iter().collect();
+            let passed = pass_over(&self.context, &attempt.live.rules, &mut tx, &effects).await?;
+            let left = effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(effect, _)| effect);
+            let left: Vec<&Effect> = left.collect();
+            apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
+            self.context.tell(tx.commit().await?);
+            Ok(())
+        })
+        .await?;
         tally.count();
         attempt.tally.changed |= tally.changed;
         attempt.report.effects.drain(..count);
@@ -292,7 +296,7 @@ impl Scribe {
         });
         reply::send(&self.context, tx, request.reply.as_ref(), (outcome, &data), now);
         let routing_key = format!("job.{}.{outcome}", request.kind);
-        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), data);
+        Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), &data);
         Ok(())
     }
 
@@ -364,7 +368,7 @@ fn tell(attempt: &Attempt, member: &Member, settled: Settled, now: DateTime<Utc>
             tracing::warn!(job.id = %id, job.kind = kind, tenant, took, error, "job ended with something left out");
         }
         Outcome::Unchanged => {
-            tracing::debug!(job.id = %id, job.kind = kind, tenant, took, "job ended, nothing changed")
+            tracing::debug!(job.id = %id, job.kind = kind, tenant, took, "job ended, nothing changed");
         }
         Outcome::Succeeded | Outcome::Cancelled => {
             tracing::info!(job.id = %id, job.kind = kind, tenant, took, outcome = outcome.as_str(), "job ended");

@@ -49,6 +49,11 @@ impl Flights {
         }
     }
 
+    /// Whether `id` is being worked on here.
+    pub fn has(&self, id: Uuid) -> bool {
+        self.lock().contains_key(&id)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, CancellationToken>> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -98,11 +98,16 @@ impl Gate {
         origin: Origin,
         place: Option<Place>,
     ) -> Result<Pass, JobError> {
-        let share = shared.then(|| self.share(cloud)).transpose()?;
-        let shares = share.into_iter().chain(tenant.map(|tenant| self.share_of_tenant(tenant)));
+        let mut share = shared.then(|| self.share(cloud)).transpose()?;
+        let mut of_cloud = None;
+        if let Some(share) = share.take_if(|_| place.is_some()) {
+            // A job of the table has a place that others could use: it does not wait with it for its cloud's share.
+            of_cloud = Some(share.try_acquire_owned().map_err(|_| JobError::Crowded)?);
+        }
+        let others = share.into_iter().chain(tenant.map(|tenant| self.share_of_tenant(tenant)));
         let permits = async {
-            let mut permits = Vec::with_capacity(3);
-            for share in shares {
+            let mut permits: Vec<OwnedSemaphorePermit> = of_cloud.into_iter().collect();
+            for share in others {
                 permits.extend(share.acquire_owned().await);
             }
             if origin == Origin::Delivery {

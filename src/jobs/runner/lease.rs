@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::flights::{RENEW, TERM};
 use crate::jobs::context::Context;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, in_time};
 
 /// The right to change a tenant.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Lease {
     pub(super) async fn take(context: &Context, tenant: Uuid, job: Uuid) -> Result<Option<Self>, StoreError> {
         let (name, holder) = (format!("tenant/{tenant}"), format!("{}/{job}", context.owner()));
         let now = context.clock().now();
-        let token = context.store().take_lease(&name, &holder, now, now + TERM).await?;
+        let token = in_time(context.store().take_lease(&name, &holder, now, now + TERM)).await?;
         let context = context.clone();
         Ok(token.map(|token| Self { context, name, holder, token, until: Mutex::new(now + TERM) }))
     }
@@ -42,13 +42,12 @@ impl Lease {
         loop {
             self.context.clock().sleep(RENEW).await;
             let now = self.context.clock().now();
-            match self.context.store().take_lease(&self.name, &self.holder, now, now + TERM).await {
+            match in_time(self.context.store().take_lease(&self.name, &self.holder, now, now + TERM)).await {
                 Ok(Some(token)) if token == self.token => {
                     *self.until.lock().unwrap_or_else(PoisonError::into_inner) = now + TERM;
                 }
-                Ok(_) => return,
                 Err(_) if self.outlives(Duration::ZERO) => {}
-                Err(_) => return,
+                Ok(_) | Err(_) => return,
             }
         }
     }
@@ -61,7 +60,7 @@ impl Lease {
     /// Gives it back, so that the next need not wait for its end.
     pub(super) async fn give_back(&self) {
         let now = self.context.clock().now();
-        if let Err(error) = self.context.store().give_lease_back(&self.name, &self.holder, now).await {
+        if let Err(error) = in_time(self.context.store().give_lease_back(&self.name, &self.holder, now)).await {
             tracing::debug!(%error, lease = self.name, "the lease ends by itself");
         }
     }
