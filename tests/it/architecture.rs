@@ -153,3 +153,24 @@ fn the_check_sees_what_it_forbids() {
     assert!(!wrong("openstack", "use crate::telemetry::metrics;\n// crate::app"));
     assert!(!wrong("store", "use crate::store::{Tx, read};"));
 }
+
+/// Every test that `docs/guarantees.md` names exists.
+#[test]
+fn guarantees_name_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
+    let named: Vec<(&str, &str)> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|name| name.split_once("::"))
+        .filter(|(file, _)| file.contains(".rs"))
+        .collect();
+    assert!(named.len() > 25, "{named:?}");
+    for (file, test) in named {
+        let text =
+            ["tests/it", "src"].iter().find_map(|folder| std::fs::read_to_string(root.join(folder).join(file)).ok());
+        let text = text.unwrap_or_else(|| panic!("{file} does not exist"));
+        assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+    }
+}
