@@ -35,7 +35,7 @@ async fn a_tenant_goes_with_all_that_hangs_off_it(database: Database) {
     assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
     assert_snapshot!(app.changes().await, @"
     + jobs attempt=1 cloud=sim kind=unlink_tenant not_before=T+2 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + leases expires_at=T+3 name=tenant/tenant-001 owner=test/9a561b3c/<job> token=1
+    + leases expires_at=T+3 name=tenant/tenant-001 token=1
     + outbox events drift.quotas.resolved
     + outbox events job.pull_quotas.cancelled
     + outbox events job.unlink_tenant.succeeded

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rows::{Row, Rows, text};
 
 /// Columns that say nothing to a reader of a test.
-const SILENT: [&str; 18] = [
+const SILENT: [&str; 19] = [
     "answered_at",
     "content_type",
     "description",
@@ -23,6 +23,7 @@ const SILENT: [&str; 18] = [
     "lane",
     "lease_owner",
     "lease_until",
+    "owner",
     "priority",
     "settled",
     "started_at",
