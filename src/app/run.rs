@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -19,11 +19,14 @@ use crate::jobs::context::Context;
 use crate::jobs::runner::Runner;
 use crate::jobs::{self};
 use crate::lifecycle::{Lifecycle, Signals, Wake, systemd};
-use crate::store::Alone;
+use crate::retry::Retryable;
+use crate::store::{Alone, Store, StoreError};
 use crate::telemetry::{self, metrics};
 
 /// How often the main loop says that it lives, and looks whether secrets changed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long a start waits for the database; less than systemd waits for the start.
+const PATIENCE_AT_START: Duration = Duration::from_mins(1);
 /// How long a part of the daemon may give no sign of life: longer than it ever waits for anything.
 const STALLED_AFTER: Duration = Duration::from_mins(3);
 
@@ -56,7 +59,14 @@ pub async fn run(path: PathBuf) -> anyhow::Result<()> {
 
 async fn serve(config: Config, path: &Path, recorder: PrometheusHandle) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let daemon = Daemon::start(config, recorder).await?;
+    let starting = Daemon::start(config, recorder);
+    tokio::pin!(starting);
+    let daemon = loop {
+        tokio::select! {
+            started = &mut starting => break started?,
+            wake = signals.next() => if wake != Wake::Reload { return Ok(()) },
+        }
+    };
     systemd::ready(&format!("serving http://{}", daemon.address));
     daemon.main_loop(path, &mut signals).await;
     systemd::stopping();
@@ -76,7 +86,7 @@ impl Daemon {
     pub async fn start(config: Config, recorder: PrometheusHandle) -> anyhow::Result<Self> {
         let instance = config.instance_name();
         let alone = Alone::take(config.database.url.expose())?;
-        let store = build::store(&config, config.database.migrate).await.context("the database cannot be used")?;
+        let store = open_store(&config).await.context("the database cannot be used")?;
         let (clock, shared) = super::time::shared(&store).await?;
         let listener = http::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
@@ -182,6 +192,27 @@ impl Daemon {
         }
         store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Opens the records; a database that is away may just be starting itself, so it gets some time.
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let began = Instant::now();
+    let mut is_told = false;
+    loop {
+        let error = match build::store(config, config.database.migrate).await {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
+        let passes = error.downcast_ref::<StoreError>().is_some_and(Retryable::is_retryable);
+        if !passes || began.elapsed() > PATIENCE_AT_START {
+            return Err(error);
+        }
+        if !is_told {
+            tracing::warn!(%error, "the daemon waits for the database");
+            is_told = true;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
