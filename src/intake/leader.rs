@@ -45,8 +45,9 @@ pub async fn run(context: Context, lifecycle: Lifecycle, leads: watch::Sender<bo
             () = lifecycle.stop.cancelled() => {}
         }
     }
-    if leads.send_replace(false) {
-        metrics::leader(false);
+    // What is published goes on until the last delivery is acknowledged; a successor may publish some of it again, under
+    // the same ids.
+    if *leads.borrow() {
         let now = context.clock().now();
         if let Err(error) = context.store().give_lease_back(LEASE, context.owner(), now).await {
             tracing::debug!(%error, "the lease ends by itself");
