@@ -170,9 +170,11 @@ impl Tx {
         })
     }
 
-    /// Those of the jobs that are still held by this owner; their holds are renewed.
-    pub async fn still_held(&mut self, ids: &[Uuid], hold: Hold<'_>) -> Result<Vec<Uuid>, StoreError> {
-        Ok(self.renew_jobs(ids, hold).await?.into_iter().map(|renewed| renewed.id).collect())
+    /// Whether a job is still held by `owner`.
+    pub async fn holds_job(&mut self, id: Uuid, owner: &str) -> Result<bool, StoreError> {
+        let held: i64 = write!(self, connection => sqlx::query_scalar(sql::JOB_HELD).bind(id).bind(owner)
+            .fetch_one(connection).await)?;
+        Ok(held > 0)
     }
 
     /// Gives a job back to the table, with what its last attempt said; false when `owner` does not hold it any more.

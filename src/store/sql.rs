@@ -38,6 +38,7 @@ statements! {
     JOB_FINISH_POSTGRES = "job_finish.postgres",
     JOB_FINISH_SQLITE = "job_finish.sqlite",
     JOB_GET = "job_get",
+    JOB_HELD = "job_held",
     JOB_INSERT = "job_insert",
     JOB_LIST = "job_list",
     JOB_PARK = "job_park",

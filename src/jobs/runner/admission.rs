@@ -3,8 +3,6 @@
 
 use std::collections::HashMap;
 
-use uuid::Uuid;
-
 use super::Ended;
 use super::bury::{dead_letter, refuse};
 use super::flights::TERM;
@@ -24,15 +22,6 @@ pub(super) enum Arrival {
     Repeated(Request),
     /// A job of the table that this instance holds.
     Claimed(Request),
-}
-
-impl Arrival {
-    const fn claimed(&self) -> Option<Uuid> {
-        match self {
-            Self::Claimed(request) => Some(request.id),
-            _ => None,
-        }
-    }
 }
 
 /// What becomes of it.
@@ -127,13 +116,11 @@ async fn register(
     // In one order everywhere, so that two instances never wait for each other.
     due.sort_by_key(|delivered| delivered.request.id);
     let hold = Hold { owner: context.owner(), until: now + TERM };
-    let claimed: Vec<Uuid> = arrivals.iter().filter_map(Arrival::claimed).collect();
-    let still_ours = if claimed.is_empty() { Vec::new() } else { tx.still_held(&claimed, hold).await? };
     let started = if due.is_empty() { Vec::new() } else { tx.start_jobs(&due, hold, now).await? };
     let mut fates = Vec::with_capacity(arrivals.len());
     for (arrival, tenants) in arrivals.iter().zip(tenants) {
         let fate = match arrival {
-            Arrival::Claimed(request) if still_ours.contains(&request.id) => Fate::Held,
+            Arrival::Claimed(request) if tx.holds_job(request.id, context.owner()).await? => Fate::Held,
             // It ended, or is someone else's, since it was claimed.
             Arrival::Claimed(_) => Fate::Over(Ended::Duplicate),
             Arrival::Repeated(request) => match tx.job(request.id).await? {
