@@ -57,6 +57,12 @@ impl Recording<'_> {
     pub async fn observe(&self, tx: &mut Tx, observation: &Observation, tally: &mut Tally) -> Result<(), StoreError> {
         let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
         if !observation.is_later_than(held.observed_at, held.answered_at) {
+            // One that overlaps the newest may know more than it does: another look tells, one for all that overlap.
+            if let Some(answered_at) = held.answered_at
+                && held.observed_at.is_none_or(|asked_at| asked_at < observation.asked_at)
+            {
+                tally.look_again(self.tenant, self.resource_type, answered_at);
+            }
             tracing::debug!(project.id = self.tenant.backend_id, resource_type = %self.resource_type, "a later look was recorded before");
             return Ok(());
         }

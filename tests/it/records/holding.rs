@@ -195,6 +195,7 @@ async fn a_change_waits_for_the_one_before(database: Database) {
 }
 
 async fn an_overlapping_look_is_left_out(database: Database) {
+    database.expect_leftovers();
     let app = TestApp::start(&database).await;
     app.run("pull_floating_ips", "tenant-001", json!({})).await;
     let tenant = app.tenant("tenant-001").await;
@@ -222,4 +223,5 @@ async fn an_overlapping_look_is_left_out(database: Database) {
         app.observe(&tenant, seen(asked, answered, count)).await;
         assert_eq!(size().await, Some(left), "asked at {asked}, answered at {answered}");
     }
+    assert_eq!(rows::queued_jobs(&app.database).await, ["pull_server_groups from look-again"], "another look tells");
 }
