@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rivals import celery_rate, lapin_rate
 from services import Postgres, Rabbit, Service, free_ports, wait_for
-from stream import depth, publish, queue_exists
+from stream import depth, is_consumed, publish
 
 FOLDER = Path(__file__).parent
 
@@ -90,7 +90,7 @@ async def replicas_rate(stage, kind, count):
     replicas = [stage.replica(name, letter) for letter in "abcdefgh"[:count]]
     # The tenants are known beforehand; what is measured is the pulls.
     replicas[0].spawn(replicas[0].command)
-    await wait_for("the queue", lambda: queue_exists(stage.rabbit.port, f"{name}.jobs"))
+    await wait_for("a consumer", lambda: is_consumed(stage.rabbit.port, f"{name}.jobs"))
     publish(stage.rabbit.port, name, "pull_tenants", [{"cloud": "sim"}])
     ended = f"SELECT count(*) AS count FROM jobs WHERE outcome IS NOT NULL AND kind = '{'%s'}'"
     await wait_for("the tenants", lambda: stage.postgres.rows(ended % "pull_tenants", name)[0]["count"])
@@ -102,11 +102,16 @@ async def replicas_rate(stage, kind, count):
     stage.postgres.run(f"DELETE FROM jobs WHERE kind = '{kind}'", name)
     tenants = stage.postgres.rows("SELECT backend_id AS tenant FROM tenants ORDER BY backend_id", name)
     publish(stage.rabbit.port, name, kind, [tenants[number % len(tenants)] for number in range(messages)])
+    parts = {"PostgreSQL": [stage.postgres], "RabbitMQ": [stage.rabbit], "cloud": [stage.cloud], "replicas": replicas}
+    before = {part: sum(it.cpu() for it in services) for part, services in parts.items() if part != "replicas"}
     for replica in replicas:
         replica.spawn(replica.command)
     try:
-        await wait_for(
-            f"{messages} jobs", lambda: stage.postgres.rows(ended % kind, name)[0]["count"] >= messages, stage.options.limit)
+        # Counting costs the database time that is not the replicas'.
+        done = lambda: stage.postgres.rows(ended % kind, name)[0]["count"] >= messages
+        await wait_for(f"{messages} jobs", done, stage.options.limit, pause=0.5)
+        used = {part: sum(it.cpu() for it in services) - before.get(part, 0) for part, services in parts.items()}
+        stage.used = {part: 1e6 * seconds / messages for part, seconds in used.items()}
     finally:
         for replica in replicas:
             await replica.end(15)
@@ -126,6 +131,8 @@ async def measure(stage, latency, kind):
     for count in options.replicas:
         figures[f"{count} replica" + "s" * (count > 1)] = await replicas_rate(stage, kind, count)
         tell(latency, kind, figures)
+        used = ", ".join(f"{part} {micros:,.0f}" for part, micros in sorted(stage.used.items()))
+        print(f"        µs of processor time a job: {used}", file=sys.stderr, flush=True)
     for client in options.celery:
         figures[f"Celery with {client}"] = await celery_rate(stage, client, kind)
         tell(latency, kind, figures)

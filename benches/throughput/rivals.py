@@ -10,7 +10,7 @@ from pathlib import Path
 import requests
 
 from services import Service, wait_for
-from stream import depth, publish, queue_exists
+from stream import depth, is_consumed, publish
 
 FOLDER = Path(__file__).parent
 # The request by which a pull is counted in the cloud's own log.
@@ -22,7 +22,7 @@ async def lapin_rate(stage):
     name, messages = stage.fresh(), stage.options.messages
     replica = stage.replica(name, "a")
     replica.spawn(replica.command)
-    await wait_for("the queue", lambda: queue_exists(stage.rabbit.port, f"{name}.jobs"))
+    await wait_for("a consumer", lambda: is_consumed(stage.rabbit.port, f"{name}.jobs"))
     await replica.end(15)
     tenants = [{"tenant": f"{number % stage.options.tenants:032x}"} for number in range(messages)]
     publish(stage.rabbit.port, name, stage.options.kinds[0], tenants)

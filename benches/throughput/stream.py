@@ -34,8 +34,10 @@ def depth(port, queue):
         return connection.channel().queue_declare(queue, passive=True).message_count
 
 
-def queue_exists(port, queue):
+def is_consumed(port, queue):
+    """Whether a replica takes messages from a queue; before that it may not be bound to its exchange yet."""
     try:
-        return depth(port, queue) is not None
+        with amqp.Connection(f"127.0.0.1:{port}", connect_timeout=5) as connection:
+            return connection.channel().queue_declare(queue, passive=True).consumer_count > 0
     except (OSError, amqp.AMQPError):
         return False

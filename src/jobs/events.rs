@@ -1,7 +1,8 @@
 //! What happened, as CloudEvents 1.0 in structured JSON, for the exchange `<prefix>.events`.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::context::Context;
@@ -13,25 +14,39 @@ use crate::store::outbox::Outgoing;
 /// The media type of a structured `CloudEvent`.
 pub const CLOUDEVENT: &str = "application/cloudevents+json; charset=utf-8";
 
-/// An event of `instance`, as structured JSON; its type is `tenantd.` and `key`.
-pub(super) fn cloud_event(
+/// A `CloudEvent` in structured JSON, its attributes in the order of their names.
+#[derive(Debug, Serialize)]
+pub(super) struct CloudEvent<'a, T> {
+    data: &'a T,
+    datacontenttype: &'static str,
     id: Uuid,
-    instance: &str,
-    key: &str,
-    subject: &str,
-    now: DateTime<Utc>,
-    data: &Value,
-) -> Value {
-    json!({
-        "specversion": "1.0",
-        "id": id,
-        "source": format!("/tenantd/{instance}"),
-        "type": format!("tenantd.{key}"),
-        "subject": subject,
-        "time": now,
-        "datacontenttype": "application/json",
-        "data": data,
-    })
+    source: String,
+    specversion: &'static str,
+    subject: &'a str,
+    time: DateTime<Utc>,
+    r#type: String,
+}
+
+impl<'a, T: Serialize> CloudEvent<'a, T> {
+    /// An event of `instance`; its type is `tenantd.` and `key`.
+    pub fn new(id: Uuid, instance: &str, (key, subject): (&str, &'a str), time: DateTime<Utc>, data: &'a T) -> Self {
+        Self {
+            data,
+            datacontenttype: "application/json",
+            id,
+            source: format!("/tenantd/{instance}"),
+            specversion: "1.0",
+            subject,
+            time,
+            r#type: format!("tenantd.{key}"),
+        }
+    }
+
+    /// As it is published.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Texts, numbers and times under texts are always JSON.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
 }
 
 /// Writes events into the outbox of a transaction; without a broker it writes nothing.
@@ -48,17 +63,17 @@ impl<'a> Events<'a> {
     }
 
     /// One event: its routing key, what it is about, and the facts.
-    pub fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: &Value) {
+    pub fn emit(&self, tx: &mut Tx, routing_key: &str, subject: &str, data: &impl Serialize) {
         let Some(exchanges) = self.context.exchanges() else { return };
         let id = new_id(self.now);
-        let event = cloud_event(id, self.context.instance(), routing_key, subject, self.now, data);
+        let event = CloudEvent::new(id, self.context.instance(), (routing_key, subject), self.now, data);
         tx.enqueue_outgoing(Outgoing {
             id,
             exchange: exchanges.events.clone(),
             routing_key: routing_key.to_owned(),
             content_type: CLOUDEVENT.to_owned(),
             headers: json!({}),
-            body: event.to_string().into_bytes(),
+            body: event.to_bytes(),
             created_at: self.now,
         });
     }

@@ -1,10 +1,11 @@
 //! The answer to whoever asked for a job and waits: a message to their queue, in the format of their request.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::events::{CLOUDEVENT, cloud_event};
+use super::events::{CLOUDEVENT, CloudEvent};
 use crate::model::ids::new_id;
 use crate::model::job::{Outcome, Reply, ReplyFormat};
 use crate::store::Tx;
@@ -16,11 +17,12 @@ pub(super) fn send(
     context: &Context,
     tx: &mut Tx,
     reply: Option<&Reply>,
-    (outcome, facts): (Outcome, &Value),
+    (outcome, facts): (Outcome, &impl Serialize),
     now: DateTime<Utc>,
 ) {
     let (Some(reply), Some(_)) = (reply, context.exchanges()) else { return };
-    tx.enqueue_outgoing(message(reply, outcome, facts, context.instance(), now));
+    let facts = serde_json::to_value(facts).unwrap_or_default();
+    tx.enqueue_outgoing(message(reply, outcome, &facts, context.instance(), now));
 }
 
 /// The answer as a message for the default exchange, which leads to the queue of that name or to nowhere.
@@ -30,14 +32,15 @@ pub fn message(reply: &Reply, outcome: Outcome, facts: &Value, instance: &str, n
     // The asker knows the job by the id it gave.
     told["job"] = facts["id"].clone();
     told["id"] = json!(reply.asked_as);
+    let json = |body: Value| ("application/json", body.to_string().into_bytes());
     let (content_type, body) = match reply.format {
-        ReplyFormat::Native => ("application/json", told),
+        ReplyFormat::Native => json(told),
         ReplyFormat::CloudEvents => {
             let key = format!("job.{}.{outcome}", facts["kind"].as_str().unwrap_or("unknown"));
             let subject = facts["tenant"].as_str().unwrap_or(&reply.asked_as);
-            (CLOUDEVENT, cloud_event(id, instance, &key, subject, now, &told))
+            (CLOUDEVENT, CloudEvent::new(id, instance, (&key, subject), now, &told).to_bytes())
         }
-        ReplyFormat::Celery => ("application/json", celery(&reply.asked_as, outcome, told, now)),
+        ReplyFormat::Celery => json(celery(&reply.asked_as, outcome, told, now)),
     };
     Outgoing {
         id,
@@ -45,7 +48,7 @@ pub fn message(reply: &Reply, outcome: Outcome, facts: &Value, instance: &str, n
         routing_key: reply.to.clone(),
         content_type: content_type.to_owned(),
         headers: json!({ PROPERTIES: { "correlation_id": reply.correlation_id, "content_encoding": "utf-8" } }),
-        body: body.to_string().into_bytes(),
+        body,
         created_at: now,
     }
 }

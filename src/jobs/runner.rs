@@ -268,7 +268,7 @@ impl Runner {
         let Work { mut request, tenants, flight, origin, place } = *work;
         request.attempt += 1;
         let prepared = tokio::select! {
-            prepared = self.prepare(&request, tenants, &live) => prepared,
+            prepared = self.prepare(&mut request, tenants, &live) => prepared,
             () = self.inner.interrupt.cancelled() => Err(JobError::Interrupted),
         };
         let member = Member { request: *request, flight, over: None };
@@ -312,7 +312,12 @@ impl Runner {
     }
 
     /// Checks what can be checked before anything is asked, and finds the tenant.
-    async fn prepare(&self, request: &Request, tenants: Vec<Tenant>, live: &Arc<Live>) -> Result<Prepared, JobError> {
+    async fn prepare(
+        &self,
+        request: &mut Request,
+        tenants: Vec<Tenant>,
+        live: &Arc<Live>,
+    ) -> Result<Prepared, JobError> {
         if request.attempt > i64::from(live.retries.attempts) {
             let message = "it was being worked on each time the daemon ended; it is not tried again";
             return Err(JobError::give_up("crashed", message));
@@ -331,6 +336,7 @@ impl Runner {
             let cloud = request.cloud.as_deref();
             let found = resolve::tenant(&self.inner.context, live, (subject, tenants), cloud).await?;
             tracing::Span::current().record("project.id", found.backend_id.as_str());
+            request.cloud.get_or_insert_with(|| found.cloud.clone());
             target.tenant = Some(found);
         } else if !kind.fleet {
             return Err(JobError::give_up("invalid_params", format!("{} needs a tenant", kind.name)));

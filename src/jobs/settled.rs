@@ -16,14 +16,21 @@ use crate::store::{StoreError, Tx};
 
 /// What stands for "in order": which snapshot with which content was compared with which expectation by which rules.
 /// None of them can change without changing it.
-pub(super) fn fingerprint(
-    snapshot: Uuid,
-    digest: &str,
-    expected_since: Option<DateTime<Utc>>,
-    rules: &Rules,
-) -> String {
-    let since = expected_since.map(|since| since.timestamp_micros());
-    hex_digest(format!("{snapshot} {digest} {since:?} {rules:?}"))
+#[derive(Debug)]
+pub(super) struct Fingerprints {
+    /// The rules are the same for many looks.
+    rules: String,
+}
+
+impl Fingerprints {
+    pub fn of(rules: &Rules) -> Self {
+        Self { rules: format!("{rules:?}") }
+    }
+
+    pub fn fingerprint(&self, snapshot: Uuid, digest: &str, expected_since: Option<DateTime<Utc>>) -> String {
+        let since = expected_since.map(|since| since.timestamp_micros());
+        hex_digest(format!("{snapshot} {digest} {since:?} {}", self.rules))
+    }
 }
 
 /// Takes hold of everything that was looked at, and notes the looks that found nothing new; for each effect, whether it
@@ -51,12 +58,13 @@ pub(super) async fn pass_over(
         }
     }
     let (mut passed, mut seen) = (Vec::with_capacity(effects.len()), Vec::new());
+    let fingerprints = Fingerprints::of(rules);
     for effect in effects {
         let again = match effect {
             // Of two looks at the same in one group, the second is compared the long way.
             Effect::Observed { tenant, observation } => known
                 .remove(&(tenant.uuid, observation.body.resource_type()))
-                .and_then(|known| seen_again(&known, observation, rules)),
+                .and_then(|known| seen_again(&known, observation, &fingerprints)),
             _ => None,
         };
         passed.push(again.is_some());
@@ -69,12 +77,12 @@ pub(super) async fn pass_over(
 }
 
 /// A look that brought nothing new and came later than the last.
-fn seen_again(known: &Known, observation: &Observation, rules: &Rules) -> Option<SeenAgain> {
+fn seen_again(known: &Known, observation: &Observation, fingerprints: &Fingerprints) -> Option<SeenAgain> {
     let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
     let is_whole = !observation.is_partial() && observation.trouble.is_none();
     let is_later = observation.is_later_than(known.observed_at, known.answered_at);
     let digest = observation.body.digest();
-    if !is_whole || !is_later || fingerprint(snapshot, &digest, known.expected_since, rules) != settled {
+    if !is_whole || !is_later || fingerprints.fingerprint(snapshot, &digest, known.expected_since) != settled {
         return None;
     }
     let Observation { asked_at, answered_at, .. } = *observation;

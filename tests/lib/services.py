@@ -43,7 +43,7 @@ def port_open(port):
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def wait_for(what, look, patience=PATIENCE):
+async def wait_for(what, look, patience=PATIENCE, pause=0.1):
     """Looks until there is something to see; what is waited for is another process, so it is polled."""
     end = time.monotonic() + patience
     while True:
@@ -54,7 +54,7 @@ async def wait_for(what, look, patience=PATIENCE):
             return seen
         if time.monotonic() > end:
             raise TimeoutError(f"not seen within {patience} s: {what}")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
 
 
 class Service:
@@ -71,6 +71,26 @@ class Service:
 
     def runs(self):
         return self.process is not None and self.process.poll() is None
+
+    def cpu(self):
+        """Seconds of processor time that it and its descendants have used, those that ended included."""
+        seconds, waiting = 0.0, [self.process.pid]
+        parents = {}
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = status.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(status.parent.name))
+        while waiting:
+            pid = waiting.pop()
+            waiting += parents.get(pid, [])
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            seconds += sum(int(it) for it in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+        return seconds
 
     def tail(self, lines=25):
         return "\n".join((self.folder / f"{self.name}.log").read_text(errors="replace").splitlines()[-lines:])

@@ -1,7 +1,9 @@
 //! Deliveries become rows of the jobs table before they are worked on, many in one transaction: whatever is delivered
 //! twice, here or to another replica, runs once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
 
 use super::Ended;
 use super::bury::{dead_letter, refuse};
@@ -117,6 +119,7 @@ async fn register(
     due.sort_by_key(|delivered| delivered.request.id);
     let hold = Hold { owner: context.owner(), until: now + TERM };
     let started = if due.is_empty() { Vec::new() } else { tx.start_jobs(&due, hold, now).await? };
+    let started: HashSet<Uuid> = started.into_iter().collect();
     let mut fates = Vec::with_capacity(arrivals.len());
     for (arrival, tenants) in arrivals.iter().zip(tenants) {
         let fate = match arrival {
@@ -166,19 +169,21 @@ async fn tenants(tx: &mut Tx, arrivals: &[Arrival]) -> Result<Vec<Vec<Tenant>>, 
     let mut subjects: Vec<&str> = arrivals.iter().filter_map(|it| request(it).subject.as_deref()).collect();
     subjects.sort_unstable();
     subjects.dedup();
-    let mut known: HashMap<String, Vec<Tenant>> = HashMap::new();
-    if !subjects.is_empty() {
-        for tenant in tx.find_tenants(&subjects).await? {
-            for name in [tenant.uuid.to_string(), tenant.uuid.simple().to_string(), tenant.backend_id.clone()] {
-                known.entry(name).or_default().push(tenant.clone());
-            }
-        }
+    let found = if subjects.is_empty() { Vec::new() } else { tx.find_tenants(&subjects).await? };
+    let mut by_backend_id: HashMap<&str, Vec<&Tenant>> = HashMap::new();
+    for tenant in &found {
+        by_backend_id.entry(&tenant.backend_id).or_default().push(tenant);
     }
+    let by_uuid: HashMap<Uuid, &Tenant> = found.iter().map(|tenant| (tenant.uuid, tenant)).collect();
     let of = |request: &Request| -> Vec<Tenant> {
-        let found = request.subject.as_deref().and_then(|subject| known.get(subject)).cloned().unwrap_or_default();
-        let in_cloud = |tenant: &Tenant| request.cloud.as_deref().is_none_or(|cloud| cloud == tenant.cloud);
-        let is_ours = |tenant: &Tenant| Some(tenant.uuid.to_string().as_str()) == request.subject.as_deref();
-        found.into_iter().filter(|tenant| in_cloud(tenant) || is_ours(tenant)).collect()
+        let Some(subject) = request.subject.as_deref() else { return Vec::new() };
+        let ours = Uuid::parse_str(subject).ok().and_then(|uuid| by_uuid.get(&uuid));
+        let is_meant = |tenant: &&&Tenant| {
+            request.cloud.as_deref().is_none_or(|cloud| cloud == tenant.cloud)
+                && ours.is_none_or(|ours| ours.uuid != tenant.uuid)
+        };
+        let named = by_backend_id.get(subject).into_iter().flatten().filter(is_meant);
+        ours.into_iter().chain(named).map(|tenant| (*tenant).clone()).collect()
     };
     Ok(arrivals.iter().map(|arrival| of(request(arrival))).collect())
 }

@@ -1,11 +1,13 @@
 //! The record of attempts: effects, the jobs' rows, their events, replies and dead letters. What is ready together
 //! shares one transaction; a group that fails is recorded one by one, so that one odd result costs nobody else theirs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Ended;
 use super::attempt::{Attempt, Member};
@@ -241,14 +243,14 @@ impl Scribe {
         for (attempt, tally) in attempts.iter().zip(tallies) {
             let settle = |member| {
                 let settled = settled(attempt, member, tally.changed, now);
-                (attempt, member, as_recorded(attempt, member, &settled), settled)
+                (attempt, member, as_recorded(member, &settled), settled)
             };
             all.push(attempt.members.iter().map(settle).collect::<Vec<_>>());
         }
         let over = all.iter().flatten().filter(|(.., settled)| settled.outcome.is_some());
         let over: Vec<(&Request, Ending<'_>)> =
-            over.map(|(attempt, _, request, settled)| (request, ending(attempt, settled, now))).collect();
-        let mut ours: BTreeSet<uuid::Uuid> = tx.finish_jobs(&over, owner, now).await?.into_iter().collect();
+            over.map(|(attempt, _, request, settled)| (&**request, ending(attempt, settled, now))).collect();
+        let mut ours: BTreeSet<Uuid> = tx.finish_jobs(&over, owner, now).await?.into_iter().collect();
         for (attempt, _, request, settled) in all.iter().flatten().filter(|(.., settled)| settled.outcome.is_none()) {
             if tx.park_job(request, &ending(attempt, settled, now), owner).await? {
                 ours.insert(request.id);
@@ -270,7 +272,7 @@ impl Scribe {
         for schedule in succeeded {
             tx.schedule_succeeded(&schedule, now).await?;
         }
-        let kept = |(_, _, request, settled): (_, _, Request, Settled)| ours.contains(&request.id).then_some(settled);
+        let kept = |(_, _, request, settled): (_, _, Cow<'_, Request>, Settled)| ours.contains(&request.id).then_some(settled);
         Ok(all.into_iter().map(|members| members.into_iter().map(kept).collect()).collect())
     }
 
@@ -289,11 +291,19 @@ impl Scribe {
             let letter = dead_letter(new_id(now), request, settled.reason.unwrap_or("failed"), error, now);
             bury(&self.context, tx, &letter).await?;
         }
-        let data = json!({
-            "id": request.id, "kind": request.kind, "cloud": attempt.target.cloud(request), "tenant": request.subject,
-            "outcome": outcome, "attempts": request.attempt, "reason": settled.reason, "error": settled.error,
-            "enqueued_at": request.enqueued_at, "started_at": attempt.started_at, "finished_at": now,
-        });
+        let data = Facts {
+            attempts: request.attempt,
+            cloud: attempt.target.cloud(request),
+            enqueued_at: request.enqueued_at,
+            error: settled.error.as_deref(),
+            finished_at: now,
+            id: request.id,
+            kind: &request.kind,
+            outcome,
+            reason: settled.reason,
+            started_at: attempt.started_at,
+            tenant: request.subject.as_deref(),
+        };
         reply::send(&self.context, tx, request.reply.as_ref(), (outcome, &data), now);
         let routing_key = format!("job.{}.{outcome}", request.kind);
         Events::new(&self.context, now).emit(tx, &routing_key, &request.id.to_string(), &data);
@@ -312,17 +322,33 @@ impl Scribe {
     }
 }
 
+/// What the event of an ended job says, in the order of the names.
+#[derive(Serialize)]
+struct Facts<'a> {
+    attempts: i64,
+    cloud: &'a str,
+    enqueued_at: DateTime<Utc>,
+    error: Option<&'a str>,
+    finished_at: DateTime<Utc>,
+    id: Uuid,
+    kind: &'a str,
+    outcome: Outcome,
+    reason: Option<&'static str>,
+    started_at: DateTime<Utc>,
+    tenant: Option<&'a str>,
+}
+
 /// The request as its row is to have it: where it is to run, and when.
-fn as_recorded(attempt: &Attempt, member: &Member, settled: &Settled) -> Request {
+fn as_recorded<'a>(member: &'a Member, settled: &Settled) -> Cow<'a, Request> {
+    if settled.again_at.is_none() && !settled.is_no_attempt {
+        return Cow::Borrowed(&member.request);
+    }
     let mut request = member.request.clone();
     request.not_before = settled.again_at.unwrap_or(request.not_before);
     if settled.is_no_attempt {
         request.attempt -= 1;
     }
-    if let Some(tenant) = &attempt.target.tenant {
-        request.cloud.get_or_insert_with(|| tenant.cloud.clone());
-    }
-    request
+    Cow::Owned(request)
 }
 
 fn ending<'a>(attempt: &'a Attempt, settled: &'a Settled, now: DateTime<Utc>) -> Ending<'a> {
