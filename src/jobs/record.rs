@@ -84,8 +84,8 @@ impl Recording<'_> {
         // A service that did not answer leaves the age of the whole as it was.
         let complete_at = observation.trouble.is_none().then_some(self.now);
         let in_order = judged.in_order && look == Look::Whole && complete_at.is_some();
-        let settled = in_order
-            .then(|| Fingerprints::of(self.rules).fingerprint(snapshot, &body.digest(), judged.expected_since));
+        let settled =
+            in_order.then(|| Fingerprints::of(self.rules).fingerprint(snapshot, &body.digest(), judged.expected_since));
         let times = (observation.asked_at, observation.answered_at);
         tx.resource_succeeded(self.key(), Some(snapshot), times, complete_at, settled.as_deref()).await
     }

@@ -272,7 +272,8 @@ impl Scribe {
         for schedule in succeeded {
             tx.schedule_succeeded(&schedule, now).await?;
         }
-        let kept = |(_, _, request, settled): (_, _, Cow<'_, Request>, Settled)| ours.contains(&request.id).then_some(settled);
+        let kept =
+            |(_, _, request, settled): (_, _, Cow<'_, Request>, Settled)| ours.contains(&request.id).then_some(settled);
         Ok(all.into_iter().map(|members| members.into_iter().map(kept).collect()).collect())
     }
 
