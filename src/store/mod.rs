@@ -90,6 +90,11 @@ enum Inner {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// What changes records finds them by their keys. Where a table has no statistics yet (a new installation, or one that
+/// grew a thousandfold within a minute) the planner would rather read all of it, and keep that plan while it grows.
+const BEGIN_POSTGRES: &str =
+    "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
 /// How long work in the database may take: beyond it the network is taken to have swallowed the answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -168,7 +173,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let begun = match &self.pools {
             Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
-            Pools::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
+            Pools::Postgres(pool) => pool.begin_with(BEGIN_POSTGRES).await.map(Inner::Postgres),
         };
         let inner = begun.map_err(|error| match self.condition.failed(error, &self.place) {
             // Whatever keeps a transaction from its beginning has nothing to do with what is to be written.
