@@ -5,6 +5,7 @@ pub mod body;
 pub mod finding;
 pub mod floating_ip;
 pub mod ids;
+pub mod invalid;
 pub mod job;
 pub mod observation;
 pub mod quota;
@@ -16,6 +17,7 @@ mod words;
 
 pub use body::Body;
 pub use finding::{Change, Finding, FindingState, Severity};
+pub use invalid::Invalid;
 pub use observation::Observation;
 pub use resource_type::ResourceType;
 pub use tenant::{Tenant, TenantState};
