@@ -1,0 +1,4 @@
+//! The calls that change a cloud, one file for each service. Each is one request; what it means that it was sent and
+//! not answered is the caller's to know.
+
+mod quota;
