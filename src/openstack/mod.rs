@@ -62,6 +62,7 @@ pub use service::Service;
 pub use session::Reload;
 pub use token::{Identity, TokenScope};
 pub use volume::{Attachment, Volume, VolumeSnapshot};
+pub use write::NetworkObject;
 pub use writer::{Warrant, Writer};
 
 use collection::Collection;
