@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::context::CloudEntry;
 use super::observe::{self, Extent};
-use super::{Call, Effect, Job, JobError, Report};
+use super::{Call, Effect, Job, JobError, Report, States};
 use crate::model::ids::named_id;
 use crate::model::job::{Request, Scope};
 use crate::model::{ResourceType, Tenant};
@@ -23,6 +23,7 @@ pub(super) struct Pull {
 impl Job for Pull {
     const KIND: &'static str = "pull";
     const ABOUT: &'static str = "read quotas, security groups, floating IPs and server groups, each by itself";
+    const STATES: Option<States> = Some(States::RECOVERING_LOOK);
 
     async fn run(self, call: Call) -> Report {
         resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes }).await
@@ -93,6 +94,7 @@ impl Report {
 /// would make a `default` group for a project that does not exist.
 async fn present<'a>(call: &'a Call, tenant: &Tenant) -> Result<&'a CloudEntry, JobError> {
     let cloud = call.live.cloud(&tenant.cloud)?;
+    call.project()?;
     if tenant.vanished_at.is_some() && cloud.api.project(&tenant.backend_id).await?.is_none() {
         let message = format!("the project {} of {} is gone", tenant.backend_id, tenant.label());
         return Err(JobError::give_up("tenant_gone", message));
@@ -167,7 +169,7 @@ impl Gathered {
         if self.complete == 0 && !self.failures.is_empty() {
             let retry = self.failures.iter().position(|error| matches!(error, JobError::Retry { .. }));
             let failure = self.failures.swap_remove(retry.unwrap_or(0));
-            return Report { effects: self.effects, failure: Some(failure), left_out: None };
+            return Report { effects: self.effects, failure: Some(failure), ..Report::default() };
         }
         let mut left_out = Vec::new();
         if let Some(first) = self.failures.first() {
@@ -185,6 +187,6 @@ impl Gathered {
             left_out.push(format!("{unreadable} listings had objects that cannot be read"));
         }
         let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
-        Report { effects: self.effects, failure: None, left_out }
+        Report { effects: self.effects, left_out, ..Report::default() }
     }
 }

@@ -166,15 +166,32 @@ impl Request {
         format!("{}/{}", self.cloud.as_deref().unwrap_or_default(), self.subject.as_deref().unwrap_or_default())
     }
 
+    /// What may be kept of parameters that hold a secret, once nobody needs it any more; none where they hold none.
+    pub fn without_secrets(&self) -> Option<Value> {
+        if !holds_secret(&self.params) {
+            return None;
+        }
+        let mut left = self.params.clone();
+        scrub(&mut left);
+        Some(left)
+    }
+
+    /// The parameters as anybody may see them.
+    pub fn shown_params(&self) -> Value {
+        self.without_secrets().unwrap_or_else(|| self.params.clone())
+    }
+
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
-        let asked = json!([self.kind, self.cloud, self.subject, self.params]);
+        // A digest of a secret would let it be guessed.
+        let left = self.without_secrets();
+        let asked = json!([self.kind, self.cloud, self.subject, left.as_ref().unwrap_or(&self.params)]);
         hex_digest(asked.to_string())
     }
 
-    /// The native message that asks for the same.
+    /// The native message that asks for the same, without secrets.
     pub fn to_native(&self) -> Value {
-        let mut message = json!({ "id": self.id, "kind": self.kind, "params": self.params });
+        let mut message = json!({ "id": self.id, "kind": self.kind, "params": self.shown_params() });
         match (&self.subject, &self.cloud) {
             (Some(subject), _) => message["tenant"] = json!(subject),
             (None, None) => message["scope"] = json!("all"),
@@ -188,6 +205,47 @@ impl Request {
         }
         message
     }
+}
+
+/// Parameters that are secrets, whatever the kind of the job.
+const SECRETS: [&str; 1] = ["user_password"];
+
+/// What stands in place of a secret.
+pub const REMOVED: &str = "(removed)";
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(entries) => {
+            entries.iter().any(|(key, entry)| SECRETS.contains(&key.as_str()) || holds_secret(entry))
+        }
+        Value::Array(items) => items.iter().any(holds_secret),
+        _ => false,
+    }
+}
+
+/// Takes the secrets out of a message, however deep they are in it; whether there were any.
+pub fn scrub(value: &mut Value) -> bool {
+    match value {
+        Value::Object(entries) => {
+            let mut found = false;
+            for (key, entry) in entries {
+                if SECRETS.contains(&key.as_str()) {
+                    *entry = json!(REMOVED);
+                    found = true;
+                } else {
+                    found |= scrub(entry);
+                }
+            }
+            found
+        }
+        Value::Array(items) => items.iter_mut().map(scrub).fold(false, |found, here| found | here),
+        _ => false,
+    }
+}
+
+/// Whether a text that cannot be taken apart may hold a secret.
+pub fn tells_secret(text: &str) -> bool {
+    SECRETS.iter().any(|name| text.contains(name))
 }
 
 /// A job as recorded.

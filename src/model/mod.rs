@@ -5,7 +5,9 @@ pub mod body;
 pub mod finding;
 pub mod floating_ip;
 pub mod ids;
+pub mod invalid;
 pub mod job;
+pub mod object;
 pub mod observation;
 pub mod quota;
 pub mod resource_type;
@@ -16,6 +18,8 @@ mod words;
 
 pub use body::Body;
 pub use finding::{Change, Finding, FindingState, Severity};
+pub use invalid::Invalid;
+pub use object::Object;
 pub use observation::Observation;
 pub use resource_type::ResourceType;
 pub use tenant::{Tenant, TenantState};

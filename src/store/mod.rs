@@ -10,6 +10,7 @@ pub mod findings;
 pub mod holds;
 pub mod jobs;
 pub mod leases;
+pub mod objects;
 mod open;
 pub mod outbox;
 pub mod prune;
@@ -17,6 +18,8 @@ pub mod resources;
 pub mod schedules;
 pub mod snapshots;
 pub mod sql;
+pub mod states;
+pub mod steps;
 pub mod suspicions;
 pub mod tenants;
 

@@ -13,6 +13,7 @@ use super::Ended;
 use super::attempt::{Attempt, Member};
 use super::bury::{bury, dead_letter};
 use super::settle::{Settled, settled};
+use super::walk;
 use crate::jobs::context::Context;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
@@ -169,7 +170,7 @@ impl Scribe {
             let left: Vec<&Effect> =
                 attempt.report.effects.iter().filter(|_| !passed.next().unwrap_or_default()).collect();
             apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
-            tally.changed |= attempt.tally.changed;
+            tally.changed |= attempt.tally.changed | attempt.report.did;
             tallies.push(tally);
         }
         let now = self.context.clock().now();
@@ -262,6 +263,7 @@ impl Scribe {
         let mut succeeded = BTreeSet::new();
         for (attempt, _, request, settled) in all.iter().flatten().filter(|(_, _, it, _)| ours.contains(&it.id)) {
             let Some(outcome) = settled.outcome else { continue };
+            walk::end(tx, request, outcome, settled.error.as_deref(), now).await?;
             self.publish(tx, attempt, request, settled, outcome, now).await?;
             let only_made_jobs = attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)));
             // What only made other jobs has read nothing: they tell the schedule's success.

@@ -2,10 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint only sees the functions marked so")]
 
 mod absence;
+mod changing;
+mod create_tenant;
+mod delete_tenant;
 mod drift;
 mod failures;
 mod groups;
 mod holding;
+mod killed;
 mod logins;
 mod properties;
 mod prune;
@@ -13,8 +17,11 @@ mod pulls;
 mod requests;
 mod schedules;
 mod schema;
+mod secrets;
+mod set_quotas;
 mod tenants;
 mod unlink;
+mod update_tenant;
 mod waiting;
 
 /// What drift leaves behind.
