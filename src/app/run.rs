@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::build;
 use super::reload::Reloader;
+use super::time::Shared;
 use crate::config::{Config, Schedule};
 use crate::http::{self, View};
 use crate::intake::amqp::{Amqp, BrokerState};
@@ -86,8 +87,7 @@ impl Daemon {
     pub async fn start(config: Config, recorder: PrometheusHandle) -> anyhow::Result<Self> {
         let instance = config.instance_name();
         let alone = Alone::take(config.database.url.expose())?;
-        let store = open_store(&config).await.context("the database cannot be used")?;
-        let (clock, shared) = super::time::shared(&store).await?;
+        let (store, (clock, shared)) = open_store(&config).await.context("the database cannot be used")?;
         let listener = http::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
         let live = build::live(&config, &clock);
@@ -195,13 +195,18 @@ impl Daemon {
     }
 }
 
-/// Opens the records; a database that is away may just be starting itself, so it gets some time.
-async fn open_store(config: &Config) -> anyhow::Result<Store> {
+/// Opens the records and asks for their time; a database that is away may just be starting itself, so it gets some.
+async fn open_store(config: &Config) -> anyhow::Result<(Store, Shared)> {
     let began = Instant::now();
     let mut is_told = false;
     loop {
-        let error = match build::store(config, config.database.migrate).await {
-            Ok(store) => return Ok(store),
+        let opened = async {
+            let store = build::store(config, config.database.migrate).await?;
+            let time = super::time::shared(&store).await?;
+            anyhow::Ok((store, time))
+        };
+        let error = match opened.await {
+            Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
         let passes = error.downcast_ref::<StoreError>().is_some_and(Retryable::is_retryable);

@@ -11,11 +11,14 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Beyond this an operator should look after the host's clock.
 const NOTABLE: i64 = 1_000;
 
+/// The clock, and what keeps it at the database's time where replicas share one.
+pub(super) type Shared = (Arc<dyn Clock>, Option<Arc<SharedClock>>);
+
 /// A clock that shows the database's time; the system's, where nobody else shares the database.
 ///
 /// # Errors
 /// When the database is away.
-pub(super) async fn shared(store: &Store) -> Result<(Arc<dyn Clock>, Option<Arc<SharedClock>>), StoreError> {
+pub(super) async fn shared(store: &Store) -> Result<Shared, StoreError> {
     if !store.is_shared() {
         return Ok((Arc::new(SystemClock), None));
     }
