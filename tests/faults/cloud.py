@@ -13,6 +13,8 @@ import requests
 
 from services import Service, free_ports, wait_for
 
+# Objects asked for at once; a cloud gives no more than a thousand.
+PAGE = 500
 DEEDS = ["cores", "floatingip", "gigabytes", "rule", "address", "server group"]
 
 
@@ -85,6 +87,16 @@ class Cloud(Service):
     def listing(self, path, key):
         return self.ask("GET", path).json()[key]
 
+    def whole(self, path, key, after):
+        """A listing to its end, which is a page that is not full; `after` says how the next one is asked for."""
+        found = []
+        while True:
+            more = f"{'&' if '?' in path else '?'}limit={PAGE}{after(found)}"
+            page = self.listing(path + more, key)
+            found += page
+            if len(page) < PAGE:
+                return found
+
     def projects(self):
         """The projects that become tenants: name by id."""
         heat = {it["id"] for it in self.listing("/identity/v3/domains", "domains") if it["name"] == "heat"}
@@ -93,9 +105,11 @@ class Cloud(Service):
 
     def truth(self):
         """What the records must say in the end: for each project and resource type, what can be compared."""
-        groups = self.listing("/network/v2.0/security-groups", "security_groups")
-        addresses = self.listing("/network/v2.0/floatingips", "floatingips")
-        server_groups = self.listing("/compute/v2.1/os-server-groups?all_projects=true", "server_groups")
+        marker = lambda found: f"&marker={found[-1]['id']}" if found else ""
+        offset = lambda found: f"&offset={len(found)}"
+        groups = self.whole("/network/v2.0/security-groups", "security_groups", marker)
+        addresses = self.whole("/network/v2.0/floatingips", "floatingips", marker)
+        server_groups = self.whole("/compute/v2.1/os-server-groups?all_projects=true", "server_groups", offset)
         truth = {}
         for project in self.projects():
             compute = self.listing(f"/compute/v2.1/os-quota-sets/{project}", "quota_set")

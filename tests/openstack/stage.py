@@ -21,19 +21,22 @@ import kombu
 PATIENCE = 40
 
 
-def wait_for(what, look):
+def wait_for(what, look, patience=PATIENCE):
     """Looks until there is something to see; what is waited for is another process, so it is polled."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         seen = look()
         if seen:
             return seen
         time.sleep(0.2)
-    raise AssertionError(f"not seen within {PATIENCE} s: {what}")
+    raise AssertionError(f"not seen within {patience} s: {what}")
 
 
 class Stage:
-    def __init__(self):
+    """`write` names the kinds that may change the cloud; `jobs` are more lines of that section."""
+
+    def __init__(self, write=(), jobs=""):
+        self.write, self.jobs = list(write), jobs
         self.name = f"scenario-{secrets.token_hex(3)}"
         self.cloud = os.environ["TENANTD_TEST_OPENSTACK_CLOUD"]
         self.binary = os.environ["TENANTD_TEST_BINARY"]
@@ -76,12 +79,16 @@ class Stage:
         user = self.quiet("user", "create", "--domain", "default", "--password", password, self.name)["id"]
         self.undo.append(["user", "delete", user])
         self.quiet("role", "add", "--project", project, "--user", user, "member", parse=False)
+        return self.login_of(self.name, password, project)
+
+    def login_of(self, user, password, project):
+        """What the client needs to be that user."""
         auth_url = next(
             endpoint["URL"] for endpoint in self.quiet("endpoint", "list", "--service", "identity", "--interface", "public")
         )
         return {
             "OS_AUTH_URL": auth_url.rstrip("/").removesuffix("/v3") + "/v3", "OS_IDENTITY_API_VERSION": "3",
-            "OS_USERNAME": self.name, "OS_PASSWORD": password, "OS_PROJECT_ID": project,
+            "OS_USERNAME": user, "OS_PASSWORD": password, "OS_PROJECT_ID": project,
             "OS_USER_DOMAIN_ID": "default",
         }
 
@@ -117,6 +124,9 @@ name = "lab"
 entry = "{self.cloud}"
 {file}
 discover = {{ tags = ["{self.name}"] }}
+write = {json.dumps(self.write)}
+[jobs]
+{self.jobs}
 [drift]
 mode = {{ quotas = "guard", security_groups = "guard", floating_ips = "guard", server_groups = "guard" }}
 confirm_spacing = "2s"
@@ -152,15 +162,21 @@ listen = "127.0.0.1:{self.port}"
                     except TimeoutError:
                         continue
 
-    def send(self, kind, **job):
-        """Publishes a native job message, and waits for the event that tells its end."""
+    def publish(self, kind, **job):
+        """Publishes a native job message; its id."""
         message_id = str(uuid.uuid4())
         body = json.dumps({"id": message_id, "kind": kind, **job})
         producer = self.broker.Producer(exchange=kombu.Exchange(f"{self.name}.jobs", "topic", no_declare=True))
         producer.publish(body, routing_key=kind, content_type="application/json", content_encoding="utf-8")
+        return message_id
+
+    def send(self, kind, patience=PATIENCE, **job):
+        """Publishes a native job message, and waits for the event that tells its end."""
+        message_id = self.publish(kind, **job)
         event = wait_for(
             f"the end of {kind} {message_id}",
             lambda: next((e for key, e in list(self.events) if key.startswith("job.") and e["data"]["id"] == message_id), None),
+            patience,
         )
         return event["data"]
 
