@@ -112,6 +112,7 @@ impl Daemon {
             schedules: timetable.clone(),
             max_series: config.telemetry.max_series,
             loopback: config.http.listen.ip().is_loopback(),
+            public_url: config.http.public_url.clone(),
             heartbeat: heard,
         };
         lifecycle.spawn_service(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));

@@ -21,6 +21,7 @@ mod schedules;
 mod schema;
 mod snapshots;
 mod tenants;
+mod tokens;
 mod unlink;
 mod values;
 mod why;
@@ -119,6 +120,9 @@ pub enum Command {
     /// Expectations: what a tenant should look like
     #[command(subcommand)]
     Expectations(expectations::Command),
+    /// Tokens: who may use the API
+    #[command(subcommand)]
+    Tokens(tokens::Command),
     /// JSON schemas of what others write
     #[command(subcommand)]
     Schema(schema::Command),
@@ -179,6 +183,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Snapshots(command) => command.run(&records).await,
         Command::Drift(command) => command.run(&records).await,
         Command::Expectations(command) => command.run(&records).await,
+        Command::Tokens(command) => command.run(&records).await,
         _ => Ok(DONE),
     };
     records.store().close().await;

@@ -1,6 +1,7 @@
-//! What a person or a program reads over HTTP: metrics, health, and the status page. All of it shows stored state and
-//! never waits for OpenStack.
+//! What a person or a program reads over HTTP: metrics, health, the status page, and the API. All of it shows stored state
+//! and waits for no cloud, but where the API's documents ask for what is there right now.
 
+mod api;
 mod health;
 mod page;
 mod scrape;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Schedule;
 use crate::intake::amqp::BrokerState;
 use crate::jobs::context::Context;
+use api::{Api, Peer};
 
 /// What the routes read.
 #[derive(Debug)]
@@ -35,8 +38,10 @@ pub struct View {
     pub schedules: watch::Receiver<Vec<Schedule>>,
     /// Series that a scrape has at most.
     pub max_series: usize,
-    /// Whether the page is only for this machine.
+    /// Whether only this machine can reach the page.
     pub loopback: bool,
+    /// What the API's links begin with; else what the client used.
+    pub public_url: Option<String>,
     /// When the main loop last said that it lives.
     pub heartbeat: watch::Receiver<chrono::DateTime<chrono::Utc>>,
 }
@@ -46,12 +51,14 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// The routes.
 pub fn router(view: Arc<View>) -> Router {
-    Router::new()
-        .route("/", get(page::show))
-        .route("/metrics", get(scrape::show))
+    let api = Api::new(Arc::clone(&view));
+    let page = Router::new().route("/", get(page::show)).layer(from_fn_with_state(Arc::clone(&api), api::gate));
+    page.route("/metrics", get(scrape::show))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(view)
+        .merge(api::documents(&api))
+        .merge(api::router(&api))
 }
 
 /// Takes the address.
@@ -64,7 +71,8 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves until the daemon stops.
 pub async fn serve(listener: TcpListener, view: Arc<View>, stop: CancellationToken) {
-    let served = axum::serve(listener, router(view)).with_graceful_shutdown(stop.cancelled_owned());
+    let service = router(view).into_make_service_with_connect_info::<Peer>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!(%error, "the HTTP server ended");
     }

@@ -13,6 +13,7 @@ pub mod resource_type;
 pub mod security_group;
 pub mod server_group;
 pub mod tenant;
+pub mod token;
 mod words;
 
 pub use body::Body;

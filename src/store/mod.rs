@@ -3,6 +3,7 @@
 //! Reads go through [`Store`], writes through a [`Tx`], so that what belongs together is committed together.
 
 pub mod dead_letters;
+pub mod directory;
 pub mod error;
 pub mod expectations;
 mod file;
@@ -12,6 +13,7 @@ pub mod jobs;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod pages;
 pub mod prune;
 pub mod resources;
 pub mod schedules;
@@ -19,6 +21,7 @@ pub mod snapshots;
 pub mod sql;
 pub mod suspicions;
 pub mod tenants;
+pub mod tokens;
 
 use std::future::Future;
 use std::path::Path;

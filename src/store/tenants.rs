@@ -8,7 +8,7 @@ use super::{Store, StoreError, Tx, either, read, sql, word, write};
 use crate::model::Tenant;
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     uuid: Uuid,
     cloud: String,
     backend_id: String,

@@ -102,7 +102,7 @@ fn help_of_every_command_renders() {
         pull; tenants list; tenants show; tenants why; tenants add; tenants unlink; backup; jobs list; jobs show; \
         jobs cancel; dead list; dead show; dead requeue; dead purge; schedules list; schedules run; snapshots list; \
         snapshots show; snapshots diff; drift list; drift show; drift accept; expectations show; expectations set; \
-        expectations clear; schema job; completions; man";
+        expectations clear; tokens create; tokens list; tokens revoke; schema job; completions; man";
     let commands = commands();
     for command in promised.split("; ") {
         assert!(commands.iter().any(|it| it == command), "{command} is gone");
