@@ -3,10 +3,10 @@
 
 mod api;
 mod health;
+mod listen;
 mod page;
 mod scrape;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +21,7 @@ use crate::config::Schedule;
 use crate::intake::amqp::BrokerState;
 use crate::jobs::context::Context;
 use api::{Api, Peer};
+pub use listen::{Bound, bind};
 
 /// What the routes read.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct View {
     pub max_series: usize,
     /// Whether only this machine can reach the page.
     pub loopback: bool,
+    /// Whether the server speaks TLS.
+    pub secure: bool,
     /// What the API's links begin with; else what the client used.
     pub public_url: Option<String>,
     /// When the main loop last said that it lives.
@@ -61,19 +63,16 @@ pub fn router(view: Arc<View>) -> Router {
         .merge(api::router(&api))
 }
 
-/// Takes the address.
-///
-/// # Errors
-/// When it is taken already.
-pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!("http.listen = \"{address}\": {error}"))
-}
-
 /// Serves until the daemon stops.
-pub async fn serve(listener: TcpListener, view: Arc<View>, stop: CancellationToken) {
+pub async fn serve(bound: Bound, view: Arc<View>, stop: CancellationToken) {
     let service = router(view).into_make_service_with_connect_info::<Peer>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = served.await {
+    let stop = stop.cancelled_owned();
+    let served = match bound {
+        Bound::Plain(listener) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+        Bound::Secure(listener) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+        Bound::Socket(listener, _file) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+    };
+    if let Err(error) = served {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

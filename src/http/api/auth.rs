@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 use super::Api;
 use super::refusal::Refusal;
+use crate::http::listen::Secure;
 use crate::model::token::{Grant, Role, Token};
 
 /// Whoever asks.
@@ -51,6 +52,18 @@ pub(in crate::http) struct Peer(pub Option<IpAddr>);
 impl Connected<IncomingStream<'_, TcpListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
         Self(Some(stream.remote_addr().ip()))
+    }
+}
+
+impl Connected<IncomingStream<'_, Secure>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Secure>) -> Self {
+        Self(Some(stream.remote_addr().ip()))
+    }
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(_: IncomingStream<'_, UnixListener>) -> Self {
+        Self(None)
     }
 }
 

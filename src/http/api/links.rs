@@ -27,7 +27,7 @@ impl FromRequestParts<Arc<Api>> for Links {
         let host = host.and_then(|host| host.parse::<Authority>().ok());
         let base = match (&api.view.public_url, host) {
             (Some(public), _) => public.clone(),
-            (None, Some(host)) => format!("http://{host}"),
+            (None, Some(host)) => format!("{}://{host}", if api.view.secure { "https" } else { "http" }),
             (None, None) => "http://localhost".to_owned(),
         };
         Ok(Self { base, uri: parts.uri.clone() })

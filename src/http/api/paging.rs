@@ -14,6 +14,8 @@ use crate::store::directory::Window;
 const COUNT: HeaderName = HeaderName::from_static("x-result-count");
 const DEFAULT: i64 = 10;
 const MOST: i64 = 300;
+/// Nothing is so long that this is not beyond its end.
+const LAST: i64 = i64::MAX / 2;
 
 /// Which page, and how long.
 #[expect(dead_code, reason = "the document is made from it; the query is read by `Page::of`")]
@@ -48,7 +50,9 @@ impl Page {
 
     /// What it shows of the whole.
     pub const fn window(self) -> Window {
-        Window { limit: self.size, offset: (self.number - 1).saturating_mul(self.size) }
+        let before = (self.number - 1).saturating_mul(self.size);
+        // The end of the window must be a number that databases know.
+        Window { limit: self.size, offset: if before > LAST { LAST } else { before } }
     }
 
     /// Its part of a list that is at hand.
@@ -101,7 +105,7 @@ mod tests {
         assert_eq!(page("page_size=100000"), Some((300, 0)));
         assert_eq!((page("page_size=0"), page("page_size=many")), (Some((10, 0)), Some((10, 0))));
         assert_eq!((page("page=0"), page("page=-1"), page("page=last")), (None, None, None));
-        assert_eq!(page(&format!("page={}&page_size=300", i64::MAX)), Some((300, i64::MAX)));
+        assert_eq!(page(&format!("page={}&page_size=300", i64::MAX)), Some((300, LAST)));
     }
 
     #[test]

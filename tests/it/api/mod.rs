@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint only sees the functions marked so")]
 
 mod others;
+mod places;
 mod tenants;
 mod tokens;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use reqwest::Method;
 use serde_json::Value;
-use tenantd::config::Schedule;
+use tenantd::config::{Http, Schedule};
 use tenantd::http::{self, View};
 use tenantd::intake::amqp::BrokerState;
 use tenantd::model::ids::new_id;
@@ -48,6 +49,24 @@ impl Answer {
     }
 }
 
+/// What the routes read of the daemon's parts. The receivers outlive their senders.
+fn view(app: &TestApp, loopback: bool) -> View {
+    let built_in = tenantd::config::Config::default().timetable().remove(0);
+    let schedule = Schedule { name: "nightly".to_owned(), ..built_in };
+    View {
+        context: app.context.clone(),
+        recorder: tenantd::telemetry::metrics::recorder().unwrap().handle(),
+        broker: watch::channel(BrokerState::Off).1,
+        leads: watch::channel(true).1,
+        schedules: watch::channel(vec![schedule]).1,
+        max_series: 1000,
+        loopback,
+        secure: false,
+        public_url: None,
+        heartbeat: watch::channel(app.context.clock().now()).1,
+    }
+}
+
 impl Rig {
     async fn start(database: &Database) -> Self {
         Self::with(TestApp::start(database).await, true).await
@@ -59,24 +78,11 @@ impl Rig {
 
     /// `loopback`: whether the server believes that only this machine can reach it.
     async fn with(app: TestApp, loopback: bool) -> Self {
-        let built_in = tenantd::config::Config::default().timetable().remove(0);
-        let schedule = Schedule { name: "nightly".to_owned(), ..built_in };
-        // The receivers outlive their senders.
-        let view = View {
-            context: app.context.clone(),
-            recorder: tenantd::telemetry::metrics::recorder().unwrap().handle(),
-            broker: watch::channel(BrokerState::Off).1,
-            leads: watch::channel(true).1,
-            schedules: watch::channel(vec![schedule]).1,
-            max_series: 1000,
-            loopback,
-            public_url: None,
-            heartbeat: watch::channel(app.context.clock().now()).1,
-        };
-        let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let settings = Http { listen: "127.0.0.1:0".parse().unwrap(), ..Http::default() };
+        let listener = http::bind(&settings).await.unwrap();
+        let base = listener.place().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(http::serve(listener, Arc::new(view), stop.clone()));
+        tokio::spawn(http::serve(listener, Arc::new(view(&app, loopback)), stop.clone()));
         let http = reqwest::Client::builder().build().unwrap();
         Self { app, base, http, _stop: stop.drop_guard() }
     }
