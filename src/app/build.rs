@@ -101,7 +101,7 @@ fn cloud(section: &config::Cloud, sources: Sources, clock: &Arc<dyn Clock>) -> a
     let reload = move || clouds_yaml::load(&entry, region.as_deref(), &sources).ok();
     let options = Options {
         name: section.name.clone(),
-        write: !section.write.is_empty(),
+        write: section.write.iter().cloned().collect(),
         request_timeout: section.request_timeout.0,
         concurrency: section.concurrency,
         seeing_roles: section.all_projects_roles.clone(),

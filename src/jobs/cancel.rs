@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::events::Events;
-use super::reply;
+use super::{reply, runner};
 use crate::model::job::{Job, JobState, Outcome};
 use crate::store::{StoreError, Tx};
 
@@ -30,6 +30,9 @@ pub async fn cancel(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Resu
     let now = context.clock().now();
     if tx.cancel_job(id, why, now).await? {
         if let Some(job) = tx.job(id).await? {
+            if super::kind(&job.request.kind).is_some_and(super::Kind::walks) {
+                runner::walk::release(tx, &job.request, why, now).await?;
+            }
             announce(context, tx, &job);
         }
         return Ok(Cancelled::Now);

@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::cancel::cancel;
+use super::commanded::Commanded;
 use super::context::{Context, Live};
 use super::events::Events;
 use super::normalise::storable;
@@ -12,7 +13,8 @@ use super::record::Recording;
 use super::{JobError, pull_kind};
 use crate::model::ids::{named_id, new_id};
 use crate::model::job::{PRIORITY_PRODUCER, Request};
-use crate::model::{Observation, ResourceType, Severity, Tenant};
+use crate::model::{Body, Object, Observation, ResourceType, Severity, Tenant};
+use crate::store::states::Traits;
 use crate::store::tenants::Seen;
 use crate::store::{StoreError, Tx};
 use crate::telemetry::metrics;
@@ -56,6 +58,32 @@ pub enum Effect {
         /// Who wants it.
         by: String,
     },
+    /// What somebody commanded and the cloud confirmed: it is expected from now on, beside what was expected before.
+    Commanded {
+        /// Of whom.
+        tenant: Tenant,
+        /// The objects that were commanded, as they were read back.
+        confirmed: Body,
+        /// The ids of objects that are not to be there any more.
+        removed: Vec<String>,
+        /// Everything that was read back, for where nothing was expected yet.
+        seen: Body,
+        /// Who commanded it.
+        author: String,
+    },
+    /// What a portal says of a tenant, or what was made for it.
+    Described {
+        /// Whom.
+        tenant: Tenant,
+        /// What is different.
+        traits: Traits,
+    },
+    /// A single object, as it is now.
+    Object(Object),
+    /// A single object that is not there any more.
+    ObjectGone(Uuid),
+    /// A tenant that somebody wanted removed, and whose project is confirmed to be gone.
+    Deleted(Tenant),
     /// Old records went already, batch by batch.
     Pruned,
     /// Another job to do.
@@ -162,6 +190,31 @@ pub async fn apply<'a>(
                 }
                 if tx.unlink_tenant(tenant, by, now).await? {
                     announce(context, tx, tenant, "tenant.unlinked");
+                    tally.changed = true;
+                }
+            }
+            Effect::Commanded { tenant, confirmed, removed, seen, author } => {
+                let commanded = Commanded { tenant, confirmed, removed, seen, author };
+                tally.changed |= commanded.expect(tx, now).await?;
+            }
+            Effect::Described { tenant, traits } => {
+                tx.describe_tenant(tenant.uuid, traits, now).await?;
+                tally.changed = true;
+            }
+            Effect::Object(object) => {
+                tx.save_object(object).await?;
+                tally.changed = true;
+            }
+            Effect::ObjectGone(uuid) => tally.changed |= tx.remove_object(*uuid).await?,
+            Effect::Deleted(tenant) => {
+                for resource_type in ResourceType::ALL {
+                    recording(tenant, resource_type).end_all(tx, "tenant deleted", tally).await?;
+                }
+                for waiting in tx.waiting_of_tenant(tenant.uuid).await? {
+                    cancel(context, tx, waiting, "its tenant was deleted").await?;
+                }
+                if tx.delete_tenant(tenant.uuid).await? {
+                    announce(context, tx, tenant, "tenant.deleted");
                     tally.changed = true;
                 }
             }

@@ -7,11 +7,15 @@
 
 pub mod accept;
 pub mod cancel;
+pub mod command;
+mod commanded;
 pub mod context;
 mod detect_drift;
 pub mod effects;
 pub mod error;
 pub mod events;
+mod journal;
+pub mod known;
 mod normalise;
 mod observe;
 mod prune;
@@ -26,6 +30,7 @@ pub mod reply;
 pub mod resolve;
 pub mod runner;
 mod settled;
+pub mod states;
 mod unlink_tenant;
 pub mod verdict;
 
@@ -38,14 +43,18 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::model::Tenant;
 use crate::model::job::Request;
+use crate::model::{Invalid, Tenant};
+use crate::store::states::NewTenant;
 use context::{Context, Live};
 pub use effects::Effect;
 pub use error::JobError;
+pub use journal::{Creation, Journal};
+use known::Known;
 pub use prune::Retention;
 pub use pull::part_id;
 pub use runner::Lease;
+pub use states::{States, Walk};
 
 /// What a job gets.
 #[derive(Debug, Clone)]
@@ -85,8 +94,30 @@ pub trait Job: DeserializeOwned + JsonSchema + Send + 'static {
     const WRITES: bool = false;
     /// Whether it concerns the records alone: no cloud is asked.
     const LOCAL: bool = false;
+    /// Which states of a tenant permit it, and which the tenant walks through meanwhile.
+    const STATES: Option<States> = None;
     /// How long one attempt may take.
     const TIMEOUT: Duration = Duration::from_mins(15);
+
+    /// Everything that is wrong with the parameters by themselves.
+    fn problems(&self) -> Invalid {
+        Invalid::default()
+    }
+
+    /// Everything in which they collide with what is recorded of the tenant.
+    fn conflicts(&self, _known: &Known) -> Invalid {
+        Invalid::default()
+    }
+
+    /// The name that the tenant is to have, for [`Known::namesakes`].
+    fn new_name(&self) -> Option<String> {
+        None
+    }
+
+    /// The tenant that is to be made, for the kind that makes one.
+    fn new_tenant(&self, _request: &Request) -> Option<NewTenant> {
+        None
+    }
 
     /// Does it.
     fn run(self, call: Call) -> impl Future<Output = Report> + Send;
@@ -109,9 +140,15 @@ pub struct Kind {
     pub local: bool,
     /// See [`Job::TIMEOUT`].
     pub timeout: Duration,
+    /// See [`Job::STATES`].
+    pub states: Option<States>,
     /// JSON schema of the parameters.
     pub schema: fn() -> schemars::Schema,
     check: fn(&Value) -> Result<(), String>,
+    problems: fn(&Value) -> Invalid,
+    conflicts: fn(&Value, &Known) -> Result<Invalid, String>,
+    new_name: fn(&Value) -> Option<String>,
+    new_tenant: fn(&Request) -> Result<Option<NewTenant>, String>,
     start: fn(Call) -> Result<Running, String>,
 }
 
@@ -124,8 +161,16 @@ impl Kind {
             writes: J::WRITES,
             local: J::LOCAL,
             timeout: J::TIMEOUT,
+            states: J::STATES,
             schema: || schemars::schema_for!(J),
-            check: |params| read::<J>(params).map(drop),
+            check: |params| {
+                let invalid = read::<J>(params)?.problems();
+                invalid.or(()).map_err(|invalid| format!("params: {invalid}"))
+            },
+            problems: |params| command::readable::<J>(params).map_or_else(|invalid| invalid, |job| job.problems()),
+            conflicts: |params, known| read::<J>(params).map(|job| job.conflicts(known)),
+            new_name: |params| read::<J>(params).ok().and_then(|job| job.new_name()),
+            new_tenant: |request| read::<J>(&request.params).map(|job| job.new_tenant(request)),
             start: |call| {
                 let job = read::<J>(&call.request.params)?;
                 Ok(Box::pin(job.run(call)))
@@ -139,6 +184,37 @@ impl Kind {
     /// When they are not this kind's.
     pub fn check(&self, params: &Value) -> Result<(), String> {
         (self.check)(params)
+    }
+
+    /// Everything that is wrong with `params` by themselves, each mistake at its place.
+    pub fn problems(&self, params: &Value) -> Invalid {
+        (self.problems)(params)
+    }
+
+    /// Everything in which they collide with what is recorded.
+    ///
+    /// # Errors
+    /// When they are not this kind's.
+    pub fn conflicts(&self, params: &Value, known: &Known) -> Result<Invalid, String> {
+        (self.conflicts)(params, known)
+    }
+
+    /// See [`Job::new_name`].
+    pub fn new_name(&self, params: &Value) -> Option<String> {
+        (self.new_name)(params)
+    }
+
+    /// See [`Job::new_tenant`].
+    ///
+    /// # Errors
+    /// When the parameters are not this kind's.
+    pub fn new_tenant(&self, request: &Request) -> Result<Option<NewTenant>, String> {
+        (self.new_tenant)(request)
+    }
+
+    /// Whether a tenant walks through states while such a job is at work.
+    pub fn walks(&self) -> bool {
+        self.states.is_some_and(|states| states.walk.is_some())
     }
 }
 

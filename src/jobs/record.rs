@@ -80,7 +80,7 @@ impl Recording<'_> {
         }
         let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
         let look = if observation.is_partial() { Look::Partial } else { Look::Whole };
-        let judged = self.judge(tx, &body, look, tally).await?;
+        let judged = self.judge(tx, &body, (look, held.changing), tally).await?;
         // A service that did not answer leaves the age of the whole as it was.
         let complete_at = observation.trouble.is_none().then_some(self.now);
         let in_order = judged.in_order && look == Look::Whole && complete_at.is_some();
@@ -95,7 +95,7 @@ impl Recording<'_> {
         let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
             Some(snapshot) => {
-                if !self.judge(tx, &snapshot.body, Look::Again, tally).await?.in_order {
+                if !self.judge(tx, &snapshot.body, (Look::Again, false), tally).await?.in_order {
                     tx.unsettle(self.tenant.uuid, self.resource_type).await?;
                 }
                 Ok(())
@@ -179,7 +179,13 @@ impl Recording<'_> {
     }
 
     /// Compares with the expectation and moves the findings on.
-    async fn judge(&self, tx: &mut Tx, body: &Body, look: Look, tally: &mut Tally) -> Result<Judged, StoreError> {
+    async fn judge(
+        &self,
+        tx: &mut Tx,
+        body: &Body,
+        (look, changing): (Look, bool),
+        tally: &mut Tally,
+    ) -> Result<Judged, StoreError> {
         let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
         let mut expected_since = expectation.as_ref().map(|expectation| expectation.set_at);
         let conditions = drift::conditions(body);
@@ -223,6 +229,13 @@ impl Recording<'_> {
             plan = self.without_evidence(plan, &standing);
         }
         let in_order = plan == Plan::default() && standing.is_empty() && suspicions.is_empty();
+        if changing {
+            // What a job is about to command differs from what was commanded before: no finding begins with that.
+            plan.open.clear();
+            plan.change.clear();
+            plan.suspect.clear();
+            plan.look_again_at = None;
+        }
         self.carry_out(tx, plan, &standing, &source, tally).await?;
         Ok(Judged { in_order, expected_since })
     }

@@ -28,6 +28,7 @@ mod gate;
 mod lease;
 mod run;
 mod settle;
+pub(super) mod walk;
 
 use admission::{Admitted, Arrival};
 use attempt::{Attempt, Member, Target};

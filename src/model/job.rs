@@ -166,15 +166,26 @@ impl Request {
         format!("{}/{}", self.cloud.as_deref().unwrap_or_default(), self.subject.as_deref().unwrap_or_default())
     }
 
+    /// What may be kept of parameters that hold a secret, once nobody needs it any more; none where they hold none.
+    pub fn without_secrets(&self) -> Option<Value> {
+        let mut left = self.params.clone();
+        scrub(&mut left).then_some(left)
+    }
+
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
-        let asked = json!([self.kind, self.cloud, self.subject, self.params]);
+        // A digest of a secret would let it be guessed.
+        let asked = match self.without_secrets() {
+            Some(left) => json!([self.kind, self.cloud, self.subject, left]),
+            None => json!([self.kind, self.cloud, self.subject, self.params]),
+        };
         hex_digest(asked.to_string())
     }
 
-    /// The native message that asks for the same.
+    /// The native message that asks for the same, without secrets.
     pub fn to_native(&self) -> Value {
-        let mut message = json!({ "id": self.id, "kind": self.kind, "params": self.params });
+        let params = self.without_secrets().unwrap_or_else(|| self.params.clone());
+        let mut message = json!({ "id": self.id, "kind": self.kind, "params": params });
         match (&self.subject, &self.cloud) {
             (Some(subject), _) => message["tenant"] = json!(subject),
             (None, None) => message["scope"] = json!("all"),
@@ -187,6 +198,27 @@ impl Request {
             message["deadline"] = json!(deadline);
         }
         message
+    }
+}
+
+/// Parameters that are secrets, whatever the kind of the job.
+const SECRETS: [&str; 1] = ["user_password"];
+
+/// What stands in place of a secret.
+pub const REMOVED: &str = "(removed)";
+
+/// Takes the secrets out of a message, however deep they are in it; whether there were any.
+pub fn scrub(value: &mut Value) -> bool {
+    match value {
+        Value::Object(entries) => entries.iter_mut().fold(false, |found, (key, entry)| {
+            if !SECRETS.contains(&key.as_str()) {
+                return scrub(entry) || found;
+            }
+            *entry = json!(REMOVED);
+            true
+        }),
+        Value::Array(items) => items.iter_mut().fold(false, |found, item| scrub(item) || found),
+        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// The state that a portal's user sees, as in the API documents. Background reads never change it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TenantState {
     /// Asked for.
@@ -30,7 +30,8 @@ pub enum TenantState {
 }
 
 impl TenantState {
-    const ALL: [Self; 8] = [
+    /// All of them.
+    pub const ALL: [Self; 8] = [
         Self::CreationScheduled,
         Self::Creating,
         Self::UpdateScheduled,
@@ -95,11 +96,40 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When a discovery first missed the project; empty again when it is back.
     pub vanished_at: Option<DateTime<Utc>>,
+    /// How often its state has changed.
+    pub version: i64,
+    /// The job that its state belongs to, while one changes it.
+    pub state_job: Option<Uuid>,
+    /// When what is recorded here last changed.
+    pub modified_at: Option<DateTime<Utc>>,
+    /// The zone that a portal wants its instances in.
+    pub availability_zone: String,
+    /// The name of the volume type that a portal wants for its volumes.
+    pub default_volume_type: String,
+    /// The id of the network that was made for it.
+    pub internal_network: String,
+    /// The id of the network that its router leads to.
+    pub external_network: String,
+    /// The name of the user that was made for it.
+    pub user_name: String,
 }
+
+/// What stands for the project's id while there is no project.
+const UNMADE: &str = "new:";
 
 impl Tenant {
     /// `cloud/name`, as commands take and print it.
     pub fn label(&self) -> String {
         format!("{}/{}", self.cloud, self.name)
+    }
+
+    /// What is kept in place of the project's id until there is a project.
+    pub fn placeholder(uuid: Uuid) -> String {
+        format!("{UNMADE}{uuid}")
+    }
+
+    /// The project's id, once there is a project.
+    pub fn project(&self) -> Option<&str> {
+        (!self.backend_id.starts_with(UNMADE)).then_some(self.backend_id.as_str())
     }
 }

@@ -153,6 +153,14 @@ pub enum Error {
         /// The call.
         operation: &'static str,
     },
+    /// A change was not sent, for the right to it may end before the answer is there.
+    #[error("{operation} on {cloud} was not sent: the right to change the tenant may end before the answer")]
+    TooLate {
+        /// The cloud.
+        cloud: String,
+        /// The call.
+        operation: &'static str,
+    },
     /// The catalog has no address for this service.
     #[error(
         "no {interface} endpoint of {service} in {}; the catalog has: {available}",
@@ -254,6 +262,7 @@ impl Error {
             Self::Protocol { .. } => "protocol",
             Self::Incomplete { .. } => "incomplete",
             Self::WriteRefused { .. } => "write_refused",
+            Self::TooLate { .. } => "too_late",
             Self::NoEndpoint { .. } => "no_endpoint",
             Self::Profile(_) | Self::Client { .. } => "profile",
         }
@@ -290,7 +299,26 @@ impl Error {
 
     /// Whether the request certainly took no effect, so that even a write may be sent again.
     pub fn took_no_effect(&self) -> bool {
-        matches!(self, Self::Connect { unsent: true, .. } | Self::RateLimited { .. })
+        matches!(
+            self,
+            Self::Connect { unsent: true, .. }
+                | Self::RateLimited { .. }
+                | Self::TooLate { .. }
+                | Self::WriteRefused { .. }
+        )
+    }
+
+    /// Whether the service said no: it knows the request, and did nothing.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::TokenRefused(_)
+                | Self::Forbidden(_)
+                | Self::NotFound(_)
+                | Self::BadRequest(_)
+                | Self::Conflict(_)
+                | Self::QuotaExceeded(_)
+        )
     }
 }
 
@@ -303,6 +331,7 @@ impl Retryable for Error {
                 | Self::Timeout { .. }
                 | Self::Connect { .. }
                 | Self::Incomplete { .. }
+                | Self::TooLate { .. }
         )
     }
 

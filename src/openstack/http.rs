@@ -31,7 +31,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Wire {
     cloud: Arc<str>,
     client: Client,
-    write: bool,
     limit: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -50,7 +49,6 @@ impl Wire {
     pub(crate) fn new(
         cloud: Arc<str>,
         profile: &Profile,
-        write: bool,
         limit: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
@@ -80,7 +78,7 @@ impl Wire {
             _ => base().build(),
         };
         let client = built.map_err(|error| unusable(root_cause(&error)))?;
-        Ok(Self { cloud, client, write, limit, clock })
+        Ok(Self { cloud, client, limit, clock })
     }
 
     /// Sends one request once and reads its whole answer; every HTTP status is an answer.
@@ -90,8 +88,8 @@ impl Wire {
         url: Url,
         headers: HeaderMap,
     ) -> Result<Incoming, Error> {
-        if !self.write && !request.is_read() {
-            return Err(Error::WriteRefused { cloud: self.cloud.to_string(), operation: request.operation });
+        if !request.is_read() {
+            self.must_be_permitted(request)?;
         }
         let span = tracing::debug_span!(
             "openstack.request",
@@ -112,6 +110,16 @@ impl Wire {
         metrics::openstack_request(&self.cloud, request.service.name(), request.operation, &status, took);
         span.in_scope(|| debug!(status, took_ms = took.as_millis(), "request ended"));
         result
+    }
+
+    /// Whatever changes something needs a permit, and one that lasts until its answer is there.
+    fn must_be_permitted(&self, request: &Request<'_>) -> Result<(), Error> {
+        let (cloud, operation) = (self.cloud.to_string(), request.operation);
+        match &request.permit {
+            None => Err(Error::WriteRefused { cloud, operation }),
+            Some(permit) if !permit.allows(self.limit) => Err(Error::TooLate { cloud, operation }),
+            Some(_) => Ok(()),
+        }
     }
 
     async fn transfer(&self, request: &Request<'_>, url: Url, headers: HeaderMap) -> Result<Incoming, Error> {
@@ -214,10 +222,23 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::openstack::profile::{Auth, Interface, Scope};
     use crate::openstack::service::Service;
+    use crate::openstack::writer::{Permit, Warrant};
     use reqwest::Method;
 
-    #[tokio::test]
-    async fn a_read_only_wire_lets_nothing_else_out() {
+    /// Vouches for changes that take at most so long.
+    #[derive(Debug)]
+    struct Lasts(Duration);
+
+    impl Warrant for Lasts {
+        fn allows(&self, limit: Duration) -> bool {
+            limit <= self.0
+        }
+    }
+
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    /// What becomes of a request to an address where nobody listens.
+    async fn send(method: Method, path: &[&'static str], permit: Option<Duration>) -> &'static str {
         let profile = Profile {
             auth_url: "http://127.0.0.1:1".into(),
             auth: Auth::Token { token: "t".into() },
@@ -229,19 +250,32 @@ mod tests {
             endpoint_overrides: std::collections::BTreeMap::new(),
             source_files: Vec::new(),
         };
-        let clock = Arc::new(SystemClock);
-        let wire = Wire::new("c".into(), &profile, false, Duration::from_secs(1), clock).unwrap();
+        let wire = Wire::new("c".into(), &profile, LIMIT, Arc::new(SystemClock)).unwrap();
         let url = Url::parse("http://127.0.0.1:1").unwrap();
-        let send = async |method: Method, path: &[&'static str]| {
-            let mut request = Request::get(Service::Identity, "x", path);
-            request.method = method;
-            wire.exchange(&request, url.clone(), HeaderMap::new()).await.unwrap_err().reason()
-        };
+        let mut request = Request::get(Service::Identity, "x", path);
+        request.method = method;
+        request.permit = permit.map(|lasts| Permit::of(Arc::new(Lasts(lasts))));
+        wire.exchange(&request, url, HeaderMap::new()).await.unwrap_err().reason()
+    }
+
+    #[tokio::test]
+    async fn a_read_only_wire_lets_nothing_else_out() {
         for method in [Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
-            assert_eq!(send(method.clone(), &["projects"]).await, "write_refused", "{method}");
+            assert_eq!(send(method.clone(), &["projects"], None).await, "write_refused", "{method}");
         }
-        assert_eq!(send(Method::DELETE, &["auth", "tokens"]).await, "write_refused");
-        assert_eq!(send(Method::GET, &["projects"]).await, "connect");
-        assert_eq!(send(Method::POST, &["auth", "tokens"]).await, "connect");
+        assert_eq!(send(Method::DELETE, &["auth", "tokens"], None).await, "write_refused");
+        assert_eq!(send(Method::GET, &["projects"], None).await, "connect");
+        assert_eq!(send(Method::POST, &["auth", "tokens"], None).await, "connect");
+    }
+
+    #[tokio::test]
+    async fn a_change_leaves_with_a_permit_that_outlasts_its_answer() {
+        for method in [Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
+            assert_eq!(send(method.clone(), &["projects"], Some(LIMIT)).await, "connect", "{method}");
+            let short = LIMIT - Duration::from_millis(1);
+            assert_eq!(send(method.clone(), &["projects"], Some(short)).await, "too_late", "{method}");
+        }
+        // Questions need none.
+        assert_eq!(send(Method::GET, &["projects"], Some(Duration::ZERO)).await, "connect");
     }
 }

@@ -31,7 +31,10 @@ mod sight;
 mod text;
 mod token;
 mod volume;
+mod write;
+mod writer;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +62,8 @@ pub use service::Service;
 pub use session::Reload;
 pub use token::{Identity, TokenScope};
 pub use volume::{Attachment, Volume, VolumeSnapshot};
+pub use write::NetworkObject;
+pub use writer::{Warrant, Writer};
 
 use collection::Collection;
 use request::Request;
@@ -72,8 +77,8 @@ const PAGE_SIZE: usize = 1_000;
 pub struct Options {
     /// The cloud's name in metrics, logs and errors.
     pub name: String,
-    /// Whether anything but questions and token requests may leave.
-    pub write: bool,
+    /// The kinds of jobs that may change it; nothing but questions and token requests leaves for any other.
+    pub write: BTreeSet<String>,
     /// The time-out of one attempt.
     pub request_timeout: Duration,
     /// How often a request is tried.
@@ -95,7 +100,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
-            write: false,
+            write: BTreeSet::new(),
             request_timeout: Duration::from_secs(30),
             attempts: 3,
             backoff: Backoff { base: Duration::from_millis(500), max: Duration::from_secs(10) },

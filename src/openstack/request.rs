@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::service::Service;
+use super::writer::Permit;
 
 /// One call. The path is kept in segments, so that no id can climb out of its place in the address.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct Request<'a> {
     /// The project that the call is about, for messages.
     pub project: Option<&'a str>,
     pub body: Option<Value>,
+    /// The right to change something, without which no such request leaves.
+    pub permit: Option<Permit>,
 }
 
 impl<'a> Request<'a> {
@@ -30,6 +33,7 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             project: None,
             body: None,
+            permit: None,
         }
     }
 

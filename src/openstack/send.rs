@@ -24,7 +24,7 @@ const OLD_API_VERSION: HeaderName = HeaderName::from_static("x-openstack-nova-ap
 impl Cloud {
     /// Sends a request until it succeeds, its error is final, or its attempts are used up.
     pub(crate) async fn send(&self, request: &Request<'_>) -> Result<Incoming, Error> {
-        if !self.inner.options.write && !request.is_read() {
+        if request.permit.is_none() && !request.is_read() {
             return Err(Error::WriteRefused { cloud: self.name().to_owned(), operation: request.operation });
         }
         let (mut attempt, mut renewed) = (1, false);

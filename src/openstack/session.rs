@@ -85,7 +85,7 @@ impl fmt::Debug for Session {
 impl Connection {
     pub(crate) fn new(profile: Profile, options: &Options, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
         let cloud = Arc::from(options.name.as_str());
-        let wire = Wire::new(cloud, &profile, options.write, options.request_timeout, Arc::clone(clock))?;
+        let wire = Wire::new(cloud, &profile, options.request_timeout, Arc::clone(clock))?;
         Ok(Self { profile, wire, credential_end: OnceCell::new() })
     }
 }

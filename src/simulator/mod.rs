@@ -15,6 +15,7 @@
 //! | request below `/simulator` | effect |
 //! | --- | --- |
 //! | `PUT faults`, `GET faults`, `DELETE faults` | rules by which requests fail; the answer counts how often they did |
+//! | `PUT halt` `{"at": n, "when": w}`, `GET halt`, `DELETE halt` | the cloud stops at the n-th change asked for |
 //! | `PUT limits` `{"concurrent": n}` | beyond `n` requests at once: 429 and 503 in turn; 0 or null lifts it |
 //! | `GET requests?since=`, `DELETE requests` | who asked what, with numbers to go on from |
 //! | `POST meddle`, `GET meddles` | one change behind the portal's back, or back again with `{"revert": id}` |
@@ -23,6 +24,12 @@
 //! A fault names what it matches (`service`, `method`, `path_prefix`, `contains`), its `kind` (`status` with
 //! `status` and `retry_after`, `reset`, `truncate`, `hang`, `revoke_tokens`, `latency` with `milliseconds`),
 //! and how often it strikes (`count`, `every`).
+//!
+//! A halt counts the requests that may change something, from when it is set. The n-th one gets no answer, and none
+//! that follows takes effect or gets one; questions are answered as always. `when` says what becomes of the n-th one:
+//! `before`: it takes no effect; `after`: it takes effect at once; `late`: it takes effect when the halt is deleted.
+//! `GET halt` tells how many were `seen` and which one is `held`, so that a test can kill whoever asked for it there.
+//! Without `at` it only counts.
 
 mod call;
 mod clock;

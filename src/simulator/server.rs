@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::call::{Call, Service, hex};
 use super::clock;
 use super::control::faults::Kind;
+use super::control::halt::{Stroke, When};
 use super::control::log::Entry;
 use super::control::{self, Control};
 use super::identity::model::Scope;
@@ -57,7 +58,7 @@ impl Shared {
     }
 
     /// Runs a request against the state.
-    fn serve(&self, call: &Call) -> Reply {
+    pub fn serve(&self, call: &Call) -> Reply {
         let answer = if matches!(call.method, Method::GET | Method::HEAD) {
             self.world.read().unwrap_or_else(PoisonError::into_inner).read(call)
         } else {
@@ -66,13 +67,29 @@ impl Shared {
         answer.unwrap_or_else(|refusal| refusal)
     }
 
-    fn project(&self, call: &Call) -> Option<String> {
+    /// The project of its token, if it has one.
+    pub fn project(&self, call: &Call) -> Option<String> {
         let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
         let token = world.identity.tokens.get(call.header("x-auth-token")?)?;
         match token.scope {
             Scope::Project(project) => Some(hex(project)),
             _ => None,
         }
+    }
+}
+
+impl Shared {
+    /// Notes a request; no status where the connection is broken instead of an answer.
+    pub fn log(&self, call: &Call, project: Option<String>, status: u16) {
+        self.control().log.add(Entry {
+            number: 0,
+            at: clock::zoned_micros(clock::now()),
+            service: call.service.name(),
+            method: call.method.to_string(),
+            path: call.page_url(&[], "").replacen(&call.base, "", 1).trim_end_matches('?').to_owned(),
+            project,
+            status,
+        });
     }
 }
 
@@ -107,27 +124,38 @@ pub async fn handle(
     }
     let project = shared.project(&call);
     let (_in_flight, active) = InFlight::enter(&shared.active);
+    let stroke = shared.control().halt.strike(&call);
+    if let Stroke::Hold { when, lifted } = stroke {
+        hold(&shared, call, project, when).await;
+        tokio::select! {
+            () = lifted.cancelled() => {}
+            () = shared.stop.cancelled() => {}
+        }
+        return broken(&wire);
+    }
     let outcome = disturbed(&shared, &call, active).await;
-    let status = match &outcome {
-        Outcome::Reply(reply) | Outcome::Truncated(reply) => reply.status.as_u16(),
-        Outcome::Broken => 0,
-    };
-    shared.control().log.add(Entry {
-        number: 0,
-        at: clock::zoned_micros(clock::now()),
-        service: call.service.name(),
-        method: call.method.to_string(),
-        path: call.page_url(&[], "").replacen(&call.base, "", 1).trim_end_matches('?').to_owned(),
-        project,
-        status,
-    });
+    shared.log(&call, project, outcome.status());
     match outcome {
         Outcome::Reply(reply) => respond(reply),
         Outcome::Truncated(reply) => truncated(reply),
-        Outcome::Broken => {
-            wire.cut();
-            respond(Reply::empty(StatusCode::OK))
+        Outcome::Broken => broken(&wire),
+    }
+}
+
+fn broken(wire: &Wire) -> Response<Body> {
+    wire.cut();
+    respond(Reply::empty(StatusCode::OK))
+}
+
+/// Does with a request what the switch says; nobody hears of it.
+async fn hold(shared: &Shared, call: Call, project: Option<String>, when: When) {
+    match when {
+        When::Before => shared.log(&call, project, 0),
+        When::After => {
+            let outcome = disturbed(shared, &call, 0).await;
+            shared.log(&call, project, outcome.status());
         }
+        When::Late => shared.control().halt.keep(call),
     }
 }
 
@@ -135,6 +163,15 @@ enum Outcome {
     Reply(Reply),
     Truncated(Reply),
     Broken,
+}
+
+impl Outcome {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Reply(reply) | Self::Truncated(reply) => reply.status.as_u16(),
+            Self::Broken => 0,
+        }
+    }
 }
 
 /// Serves the request, unless a fault or the cap on concurrency does something else.

@@ -21,6 +21,9 @@ pub struct Held {
     pub failures: i64,
     /// Why the last attempt failed.
     pub error_reason: Option<String>,
+    /// Whether a job is changing the tenant: what differs meanwhile is no finding.
+    #[sqlx(default)]
+    pub changing: bool,
 }
 
 #[derive(sqlx::FromRow)]

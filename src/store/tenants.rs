@@ -20,6 +20,14 @@ pub(super) struct Row {
     error_message: String,
     created_at: DateTime<Utc>,
     vanished_at: Option<DateTime<Utc>>,
+    version: i64,
+    state_job: Option<Uuid>,
+    modified_at: Option<DateTime<Utc>>,
+    availability_zone: String,
+    default_volume_type: String,
+    internal_network: String,
+    external_network: String,
+    user_name: String,
 }
 
 impl TryFrom<Row> for Tenant {
@@ -38,6 +46,14 @@ impl TryFrom<Row> for Tenant {
             error_message: row.error_message,
             created_at: row.created_at,
             vanished_at: row.vanished_at,
+            version: row.version,
+            state_job: row.state_job,
+            modified_at: row.modified_at,
+            availability_zone: row.availability_zone,
+            default_volume_type: row.default_volume_type,
+            internal_network: row.internal_network,
+            external_network: row.external_network,
+            user_name: row.user_name,
         })
     }
 }

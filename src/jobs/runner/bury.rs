@@ -9,7 +9,7 @@ use crate::jobs::normalise::storable;
 use crate::jobs::reply;
 use crate::model::body::hex_digest;
 use crate::model::ids::{named_id, new_id};
-use crate::model::job::{Outcome, Reply, Request};
+use crate::model::job::{Outcome, Reply, Request, scrub};
 use crate::store::dead_letters::DeadLetter;
 use crate::store::outbox::{Outgoing, PROPERTIES};
 use crate::store::{StoreError, Tx};
@@ -106,9 +106,10 @@ fn storable_headers(headers: Map<String, Value>) -> Option<Value> {
 pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<(), StoreError> {
     let now = context.clock().now();
     let headers = storable_headers(message.headers);
+    let body = without_secrets(message.body);
     // The body of a task or of a binary event says little of it.
     let written = headers.as_ref().map(Value::to_string).unwrap_or_default().into_bytes();
-    let digest = hex_digest([written.as_slice(), &message.body].concat());
+    let digest = hex_digest([written.as_slice(), &body].concat());
     let mut tx = context.store().begin().await?;
     // A producer's own id tells its messages apart; without one, only the broker says that it is the same again.
     let id = named_id(message.message_id.as_deref().unwrap_or("message"), &digest);
@@ -123,7 +124,7 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
         died_at: now,
         content_type: storable(message.content_type),
         headers,
-        body: message.body,
+        body,
         requeued_as: None,
         digest: Some(digest),
     };
@@ -138,6 +139,12 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
     }
     context.tell(tx.commit().await?);
     Ok(())
+}
+
+/// The body of a message as it may be kept: without the secrets of a job that it was meant to be.
+fn without_secrets(body: Vec<u8>) -> Vec<u8> {
+    let Ok(mut message) = serde_json::from_slice::<Value>(&body) else { return body };
+    if scrub(&mut message) { message.to_string().into_bytes() } else { body }
 }
 
 /// The letter of a job that nobody could do.

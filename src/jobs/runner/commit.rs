@@ -11,6 +11,7 @@ use super::Ended;
 use super::attempt::{Attempt, Member};
 use super::bury::{bury, dead_letter};
 use super::settle::{Settled, settled};
+use super::walk;
 use crate::jobs::context::Context;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
@@ -260,6 +261,7 @@ impl Scribe {
         let mut succeeded = BTreeSet::new();
         for (attempt, _, request, settled) in all.iter().flatten().filter(|(_, _, it, _)| ours.contains(&it.id)) {
             let Some(outcome) = settled.outcome else { continue };
+            walk::end(tx, request, outcome, settled.error.as_deref(), now).await?;
             self.publish(tx, attempt, request, settled, outcome, now).await?;
             let only_made_jobs = attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)));
             // What only made other jobs has read nothing: they tell the schedule's success.

@@ -18,17 +18,26 @@ pub struct Lease {
     name: String,
     holder: String,
     token: i64,
+    /// How long it lasts without a sign of life.
+    term: Duration,
     until: Mutex<DateTime<Utc>>,
 }
 
 impl Lease {
-    /// Takes the right to change `tenant` for `job`; none while another job has it.
-    pub(super) async fn take(context: &Context, tenant: Uuid, job: Uuid) -> Result<Option<Self>, StoreError> {
+    /// Takes the right to change `tenant` for `job`; none while another job has it. It lasts long enough for a request
+    /// of `longest` to begin between two renewals.
+    pub(in crate::jobs) async fn take(
+        context: &Context,
+        tenant: Uuid,
+        job: Uuid,
+        longest: Duration,
+    ) -> Result<Option<Self>, StoreError> {
         let (name, holder) = (format!("tenant/{tenant}"), format!("{}/{job}", context.owner()));
         let now = context.clock().now();
-        let token = in_time(context.store().take_lease(&name, &holder, now, now + TERM)).await?;
+        let term = TERM.max(longest + 2 * RENEW);
+        let token = in_time(context.store().take_lease(&name, &holder, now, now + term)).await?;
         let context = context.clone();
-        Ok(token.map(|token| Self { context, name, holder, token, until: Mutex::new(now + TERM) }))
+        Ok(token.map(|token| Self { context, name, holder, token, term, until: Mutex::new(now + term) }))
     }
 
     /// Whether it lasts for at least so long. A request that changes something starts only if its time-out ends before
@@ -41,19 +50,27 @@ impl Lease {
     pub(super) async fn keep(&self) {
         loop {
             self.context.clock().sleep(RENEW).await;
-            let now = self.context.clock().now();
-            match in_time(self.context.store().take_lease(&self.name, &self.holder, now, now + TERM)).await {
-                Ok(Some(token)) if token == self.token => {
-                    *self.until.lock().unwrap_or_else(PoisonError::into_inner) = now + TERM;
-                }
+            match self.renew().await {
+                Ok(true) => {}
                 Err(_) if self.outlives(Duration::ZERO) => {}
-                Ok(_) | Err(_) => return,
+                Ok(false) | Err(_) => return,
             }
         }
     }
 
+    /// Renews it once; false when somebody else took it meanwhile.
+    pub(in crate::jobs) async fn renew(&self) -> Result<bool, StoreError> {
+        let now = self.context.clock().now();
+        let taken = self.context.store().take_lease(&self.name, &self.holder, now, now + self.term);
+        let is_ours = in_time(taken).await? == Some(self.token);
+        if is_ours {
+            *self.until.lock().unwrap_or_else(PoisonError::into_inner) = now + self.term;
+        }
+        Ok(is_ours)
+    }
+
     /// Whether it is still held, as a transaction sees it; nobody takes it before that has ended.
-    pub(super) async fn is_held(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+    pub(in crate::jobs) async fn is_held(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         tx.holds_lease(&self.name, &self.holder, self.token, self.context.clock().now()).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -10,7 +11,7 @@ use tracing::{Instrument, debug_span};
 use super::attempt::{Attempt, Member, Target};
 use super::coalesce::{Lead, Rider};
 use super::commit::Endings;
-use super::{Ended, Lease, Origin, Place, Prepared, Runner, expired};
+use super::{Ended, Lease, Origin, Place, Prepared, Runner, expired, walk};
 use crate::jobs::context::Live;
 use crate::jobs::effects::Tally;
 use crate::jobs::{Call, JobError, Kind, Report};
@@ -26,15 +27,29 @@ impl Runner {
         live: &Arc<Live>,
         (origin, place): (Origin, Option<Place>),
     ) -> Result<Ended, StoreError> {
-        let Some(tenant) = prepared.target.tenant.as_ref().map(|tenant| tenant.uuid) else {
+        let (context, kind) = (&self.inner.context, prepared.kind);
+        if prepared.target.tenant.is_none() {
+            match walk::record_new(context, kind, &member.request).await {
+                Ok(tenant) => prepared.target.tenant = tenant,
+                Err(error) => return self.settle_alone(member, prepared.target, live, Report::failed(error)).await,
+            }
+        }
+        let Some(tenant) = prepared.target.tenant.clone() else {
             return self.run_group(None, member, prepared, live, (origin, place)).await;
         };
-        let Some(lease) = Lease::take(&self.inner.context, tenant, member.request.id).await? else {
+        let longest = live.cloud(&tenant.cloud).map_or(Duration::ZERO, |cloud| cloud.api.request_timeout());
+        let Some(lease) = Lease::take(context, tenant.uuid, member.request.id, longest).await? else {
             return self.settle_alone(member, prepared.target, live, Report::failed(JobError::Leased)).await;
         };
         let lease = Arc::new(lease);
-        prepared.lease = Some(Arc::clone(&lease));
-        let ended = self.run_group(None, member, prepared, live, (origin, place)).await;
+        let ended = match walk::begin(context, kind, &member.request, tenant).await {
+            Ok(tenant) => {
+                prepared.target.tenant = Some(tenant);
+                prepared.lease = Some(Arc::clone(&lease));
+                self.run_group(None, member, prepared, live, (origin, place)).await
+            }
+            Err(error) => self.settle_alone(member, prepared.target, live, Report::failed(error)).await,
+        };
         lease.give_back().await;
         ended
     }
@@ -172,8 +187,13 @@ mod tests {
             writes: false,
             local: false,
             timeout,
+            states: None,
             schema,
             check: |_| Ok(()),
+            problems: |_| crate::model::Invalid::default(),
+            conflicts: |_, _| Ok(crate::model::Invalid::default()),
+            new_name: |_| None,
+            new_tenant: |_| Ok(None),
             start,
         }
     }

@@ -2,6 +2,7 @@
 
 mod deeds;
 pub mod faults;
+pub mod halt;
 pub mod log;
 pub mod meddle;
 mod undo;
@@ -19,6 +20,7 @@ use super::random::Random;
 use super::reply::{Answer, Reply};
 use super::server::Shared;
 use faults::{Fault, Faults};
+use halt::Halt;
 use log::Log;
 use meddle::Meddles;
 
@@ -26,6 +28,7 @@ use meddle::Meddles;
 #[derive(Debug)]
 pub struct Control {
     pub faults: Faults,
+    pub halt: Halt,
     pub log: Log,
     pub meddles: Meddles,
     concurrent: Option<usize>,
@@ -49,6 +52,7 @@ impl Control {
     pub fn new(seed: u64) -> Self {
         Self {
             faults: Faults::default(),
+            halt: Halt::default(),
             log: Log::default(),
             meddles: Meddles::new(Random::new(seed ^ 0x6D65_6464_6C65)),
             concurrent: None,
@@ -78,7 +82,7 @@ pub fn answer(shared: &Shared, call: &Call) -> Reply {
 fn route(shared: &Shared, call: &Call) -> Answer {
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
-        ("GET", []) => Ok(Reply::ok(&json!({"simulator": "faults requests limits meddles"}))),
+        ("GET", []) => Ok(Reply::ok(&json!({"simulator": "faults halt requests limits meddles"}))),
         ("GET", ["faults"]) => Ok(Reply::ok(&json!({"faults": shared.control().faults.rules()}))),
         ("PUT", ["faults"]) => {
             let rules = call.body.get("faults").unwrap_or(&call.body);
@@ -89,6 +93,22 @@ fn route(shared: &Shared, call: &Call) -> Answer {
         }
         ("DELETE", ["faults"]) => {
             shared.control().faults.set(Vec::new());
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        ("GET", ["halt"]) => Ok(Reply::ok(&shared.control().halt.view())),
+        ("PUT", ["halt"]) => {
+            let rule: halt::Rule = parsed(&call.body)?;
+            let mut control = shared.control();
+            control.halt.set(rule);
+            Ok(Reply::ok(&control.halt.view()))
+        }
+        ("DELETE", ["halt"]) => {
+            let late = shared.control().halt.lift();
+            if let Some(late) = late {
+                let project = shared.project(&late);
+                let reply = shared.serve(&late);
+                shared.log(&late, project, reply.status.as_u16());
+            }
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         ("PUT", ["limits"]) => {

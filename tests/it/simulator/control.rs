@@ -174,3 +174,44 @@ async fn meddling_is_random_but_repeatable() {
     let token = clouds[0].token("admin").await;
     assert!(!ids(&clouds[0].get(&token, GROUPS).await, "security_groups").is_empty());
 }
+
+/// The names of the groups of a project after the cloud stopped at the second of three new groups.
+async fn stopped(when: &str) -> (Vec<String>, Vec<String>) {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("member").await;
+    let halt = json!({"at": 2, "when": when});
+    cloud.send("PUT", "/simulator/halt", None, None, Some(halt)).await;
+    let make = async |name: &str| {
+        let asked = json!({"security_group": {"name": name}});
+        cloud.try_send("POST", GROUPS, Some(&token), None, Some(asked)).await
+    };
+    let names = async || {
+        let groups = cloud.get(&token, GROUPS).await.body;
+        let names = groups["security_groups"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
+        let mut names: Vec<String> = names.filter(|name| name.len() == 1).map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(make("a").await.unwrap().status, 201);
+    let (second, third, stopped) = tokio::join!(make("b"), make("c"), async {
+        let view = async || cloud.get("", "/simulator/halt").await.body;
+        while view().await["seen"] != 3 {}
+        assert_eq!(view().await["held"], json!(format!("POST {GROUPS}")));
+        let names = names().await;
+        assert_eq!(cloud.send("DELETE", "/simulator/halt", None, None, None).await.status, 204);
+        names
+    });
+    assert!(second.is_err() && third.is_err(), "{second:?} {third:?}");
+    (stopped, names().await)
+}
+
+#[tokio::test]
+async fn a_cloud_stops_at_the_edge_of_a_change() {
+    // Either of the two that are asked for at once may be the second.
+    let (stopped_before, lifted) = stopped("before").await;
+    assert_eq!((stopped_before.len(), lifted.len()), (1, 1));
+    let (stopped_after, lifted) = stopped("after").await;
+    assert_eq!((stopped_after.len(), lifted.len()), (2, 2));
+    let (stopped_late, lifted) = stopped("late").await;
+    assert_eq!((stopped_late.len(), lifted.len()), (1, 2));
+}

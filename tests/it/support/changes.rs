@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rows::{Row, Rows, text};
 
 /// Columns that say nothing to a reader of a test.
-const SILENT: [&str; 19] = [
+const SILENT: [&str; 21] = [
     "answered_at",
     "content_type",
     "description",
@@ -23,12 +23,14 @@ const SILENT: [&str; 19] = [
     "lane",
     "lease_owner",
     "lease_until",
+    "modified_at",
     "owner",
     "priority",
     "settled",
     "started_at",
     "trace",
     "turn",
+    "until",
     "uuid",
 ];
 
@@ -81,7 +83,7 @@ impl Names {
         }
         let shown = row.iter().filter(|(name, value)| !SILENT.contains(&name.as_str()) && !value.is_null());
         let shown = shown.filter(|(name, value)| {
-            !(matches!(name.as_str(), "failures" | "attempt") && **value == 0 || text(value).is_empty())
+            !(matches!(name.as_str(), "failures" | "attempt" | "version") && **value == 0 || text(value).is_empty())
         });
         let cells: Vec<String> = shown.map(|(name, _)| format!("{name}={}", self.cell(table, row, name))).collect();
         cells.join(" ")

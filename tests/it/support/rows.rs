@@ -89,7 +89,7 @@ fn alike(table: &str, column: &str, value: Value) -> Value {
             let bytes = bytes(hex.trim_start_matches("\\x"));
             serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
         }
-        ("body" | "params" | "expected" | "observed" | "headers", Value::String(json)) => {
+        ("body" | "params" | "expected" | "observed" | "headers" | "existing" | "result", Value::String(json)) => {
             serde_json::from_str(&json).unwrap_or(Value::String(json))
         }
         (_, value) => value,

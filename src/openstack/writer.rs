@@ -1,0 +1,88 @@
+//! The right to change a cloud: who has it may send what the wire lets nobody else send.
+//!
+//! It is given for one kind of job, where the configuration names that kind for the cloud, and lasts only as long as
+//! somebody vouches that the change may still begin.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Cloud;
+use super::error::Error;
+use super::http::Incoming;
+use super::request::Request;
+
+/// Vouches that a change may begin.
+pub trait Warrant: fmt::Debug + Send + Sync {
+    /// Whether a request that may take so long can leave now.
+    fn allows(&self, limit: Duration) -> bool;
+}
+
+/// What a request shows to the wire; only [`Cloud::writer`] makes one.
+#[derive(Debug, Clone)]
+pub(crate) struct Permit {
+    warrant: Arc<dyn Warrant>,
+}
+
+impl Permit {
+    pub(crate) fn allows(&self, limit: Duration) -> bool {
+        self.warrant.allows(limit)
+    }
+
+    /// A permit without a cloud, for tests of the wire.
+    #[cfg(test)]
+    pub(crate) fn of(warrant: Arc<dyn Warrant>) -> Self {
+        Self { warrant }
+    }
+}
+
+/// Sends changes to one cloud. The calls are in the files named after the services.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    cloud: Cloud,
+    permit: Permit,
+}
+
+impl Cloud {
+    /// Whether jobs of this kind may change the cloud.
+    pub fn may_write(&self, kind: &str) -> bool {
+        self.inner.options.write.contains(kind)
+    }
+
+    /// How long one request may take.
+    pub fn request_timeout(&self) -> Duration {
+        self.inner.options.request_timeout
+    }
+
+    /// The right to change the cloud, for a kind of job that the configuration names.
+    ///
+    /// # Errors
+    /// [`Error::WriteRefused`] for every other kind.
+    pub fn writer(&self, kind: &'static str, warrant: Arc<dyn Warrant>) -> Result<Writer, Error> {
+        if !self.may_write(kind) {
+            return Err(Error::WriteRefused { cloud: self.name().to_owned(), operation: kind });
+        }
+        Ok(Writer { cloud: self.clone(), permit: Permit { warrant } })
+    }
+}
+
+impl Writer {
+    /// The cloud, for questions.
+    pub const fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// Sends a request that changes something. It is repeated only where it certainly took no effect.
+    pub(crate) async fn send(&self, mut request: Request<'_>) -> Result<Incoming, Error> {
+        request.permit = Some(self.permit.clone());
+        self.cloud.send(&request).await
+    }
+
+    /// The same for what is to be gone: what is gone already is as good.
+    pub(crate) async fn send_removal(&self, request: Request<'_>) -> Result<(), Error> {
+        match self.send(request).await {
+            Ok(_) | Err(Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM objects WHERE uuid = $1
