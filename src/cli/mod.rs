@@ -13,6 +13,7 @@ mod documented;
 mod drift;
 mod enqueue;
 mod expectations;
+mod import;
 mod jobs;
 pub mod output;
 mod pull;
@@ -171,6 +172,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Backup(backup) => return backup.run(&config).await,
         Command::Pull(pull) => return pull.run(&config, output).await,
         Command::Tenants(tenants::Command::Add(add)) => return add.run(&config, output).await,
+        Command::Tenants(tenants::Command::Import(import)) => return import.run(&config, output).await,
         _ => {}
     }
     let records = Records::open(&config, output).await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::context::CloudEntry;
 use super::observe::{self, Extent};
-use super::{Call, Effect, Job, JobError, Report};
+use super::{Call, Effect, Job, JobError, Report, States};
 use crate::model::ids::named_id;
 use crate::model::job::{Request, Scope};
 use crate::model::{ResourceType, Tenant};
@@ -23,6 +23,7 @@ pub(super) struct Pull {
 impl Job for Pull {
     const KIND: &'static str = "pull";
     const ABOUT: &'static str = "read quotas, security groups, floating IPs and server groups, each by itself";
+    const STATES: Option<States> = Some(States::RECOVERING_LOOK);
 
     async fn run(self, call: Call) -> Report {
         resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes }).await

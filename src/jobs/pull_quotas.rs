@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::observe::Extent;
-use super::{Call, Job, Report, pull};
+use super::{Call, Job, Report, States, pull};
 use crate::model::ResourceType;
 
 /// Limits and usage of Nova, Neutron and Cinder under the names of the API documents.
@@ -18,6 +18,7 @@ pub(super) struct PullQuotas {
 impl Job for PullQuotas {
     const KIND: &'static str = "pull_quotas";
     const ABOUT: &'static str = "read limits and usage of Nova, Neutron and Cinder";
+    const STATES: Option<States> = Some(States::LOOK);
 
     async fn run(self, call: Call) -> Report {
         pull::resource_types(call, &[ResourceType::Quotas], Extent { sizes: self.sizes }).await

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::tenants::Row as TenantRow;
-use super::{Store, StoreError, read, snapshots, sql};
+use super::{Store, StoreError, Tx, read, snapshots, sql, write};
 use crate::model::quota::Quotas;
 use crate::model::{Body, ResourceType, Tenant, TenantState};
 
@@ -188,6 +188,17 @@ impl Store {
         let row: Option<Row> =
             read!(self, pool => sqlx::query_as(sql::DIRECTORY_GET).bind(uuid).fetch_optional(pool).await)?;
         row.map(TryInto::try_into).transpose()
+    }
+}
+
+impl Tx {
+    /// Records what a portal says of a tenant, in place of what it said before; nothing of one that is not recorded.
+    pub async fn save_portal(&mut self, tenant: Uuid, portal: &Portal) -> Result<(), StoreError> {
+        write!(self, connection => sqlx::query(sql::PORTAL_SAVE).bind(tenant)
+            .bind(portal.service_settings).bind(&portal.service_settings_name).bind(portal.customer)
+            .bind(&portal.customer_name).bind(&portal.customer_native_name).bind(&portal.customer_abbreviation)
+            .bind(portal.project).bind(&portal.project_name).bind(Json(&portal.marketplace)).bind(portal.imported_at)
+            .execute(connection).await.map(drop))
     }
 }
 

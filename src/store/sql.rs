@@ -70,6 +70,7 @@ statements! {
     OUTBOX_NEXT = "outbox_next",
     OUTBOX_SENT_POSTGRES = "outbox_sent.postgres",
     OUTBOX_SENT_SQLITE = "outbox_sent.sqlite",
+    PORTAL_SAVE = "portal_save",
     PRUNE_DEAD_LETTERS = "prune_dead_letters",
     PRUNE_FINDINGS = "prune_findings",
     PRUNE_JOBS = "prune_jobs",

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 use utoipa::{Modify, OpenApi};
 
 use super::refusal::Detail;
-use super::{backend, drift, jobs, marketplace, schedules, snapshots, tenants};
+use super::{actions, backend, drift, jobs, marketplace, schedules, snapshots, tenants};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,14 @@ use super::{backend, drift, jobs, marketplace, schedules, snapshots, tenants};
     paths(
         tenants::list,
         tenants::retrieve,
+        actions::pull,
+        actions::pull_quotas,
+        actions::pull_security_groups,
+        actions::pull_floating_ips,
+        actions::pull_server_groups,
+        actions::unlink,
+        actions::set_ok,
+        actions::set_erred,
         backend::instances,
         backend::volumes,
         marketplace::list,

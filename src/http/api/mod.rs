@@ -4,8 +4,10 @@
 //! this order; then something recorded is shown, or a job is made. Nothing here talks to a cloud but the operations
 //! that are live by their nature, and those have a small budget of their own.
 
+mod actions;
 mod auth;
 mod backend;
+mod body;
 mod document;
 mod drift;
 mod filter;
@@ -14,6 +16,7 @@ mod jobs;
 mod limits;
 mod links;
 mod marketplace;
+mod order;
 mod paging;
 mod query;
 mod refusal;
@@ -81,6 +84,14 @@ fn records() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/openstack-tenants/", get(tenants::list))
         .route("/api/openstack-tenants/{uuid}/", get(tenants::retrieve))
+        .route("/api/openstack-tenants/{uuid}/pull/", post(actions::pull))
+        .route("/api/openstack-tenants/{uuid}/pull_quotas/", post(actions::pull_quotas))
+        .route("/api/openstack-tenants/{uuid}/pull_security_groups/", post(actions::pull_security_groups))
+        .route("/api/openstack-tenants/{uuid}/pull_floating_ips/", post(actions::pull_floating_ips))
+        .route("/api/openstack-tenants/{uuid}/pull_server_groups/", post(actions::pull_server_groups))
+        .route("/api/openstack-tenants/{uuid}/unlink/", post(actions::unlink))
+        .route("/api/openstack-tenants/{uuid}/set_ok/", post(actions::set_ok))
+        .route("/api/openstack-tenants/{uuid}/set_erred/", post(actions::set_erred))
         .route("/api/openstack-marketplace-tenants/", get(marketplace::list))
         .route("/api/openstack-marketplace-tenants/{uuid}/", get(marketplace::retrieve))
         .route("/api/jobs/", get(jobs::list))

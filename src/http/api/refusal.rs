@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::Invalid;
+use crate::model::{Invalid, TenantState};
 use crate::retry::Retryable;
 use crate::store::StoreError;
 
@@ -49,6 +49,12 @@ impl Refusal {
     /// What is there does not permit it.
     pub fn conflict(why: impl Into<String>) -> Self {
         Self::Because(StatusCode::CONFLICT, why.into())
+    }
+
+    /// The tenant is in another state than these.
+    pub fn state(allowed: &[TenantState]) -> Self {
+        let allowed: Vec<&str> = allowed.iter().map(|state| state.as_str()).collect();
+        Self::conflict(format!("Valid states for operation: {}.", allowed.join(", ")))
     }
 
     /// It takes too long, or too much is going on.

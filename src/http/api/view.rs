@@ -142,6 +142,7 @@ impl TenantView {
         let settings_name = portal.as_ref().map(|it| it.service_settings_name.clone()).filter(|it| !it.is_empty());
         let unprepared = live.unprepared.get(&tenant.cloud);
         let gone = tenant.vanished_at.filter(|_| tenant.error_message.is_empty());
+        let project = tenant.project().unwrap_or_default().to_owned();
         let sold = portal.as_ref().map(|it| it.marketplace.clone());
         Self {
             url: links.to("openstack-tenants", &hex(tenant.uuid)),
@@ -159,13 +160,13 @@ impl TenantView {
             resource_type: "OpenStack.Tenant",
             state: tenant.state.as_str(),
             created: tenant.created_at,
-            modified: tenant.created_at,
-            backend_id: tenant.backend_id,
-            availability_zone: String::new(),
-            internal_network_id: String::new(),
-            external_network_id: String::new(),
+            modified: tenant.modified_at.unwrap_or(tenant.created_at),
+            backend_id: project,
+            availability_zone: tenant.availability_zone,
+            internal_network_id: tenant.internal_network,
+            external_network_id: tenant.external_network,
             quotas: quotas.map(|it| quota_views(&it)).unwrap_or_default(),
-            default_volume_type_name: String::new(),
+            default_volume_type_name: tenant.default_volume_type,
             sold: sold.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default(),
             name: tenant.name,
             description: tenant.description,

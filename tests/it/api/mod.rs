@@ -1,6 +1,8 @@
 //! The API over HTTP, around one test's records and clouds.
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint only sees the functions marked so")]
 
+mod actions;
+mod import;
 mod others;
 mod places;
 mod tenants;
@@ -14,6 +16,7 @@ use serde_json::Value;
 use tenantd::config::{Http, Schedule};
 use tenantd::http::{self, View};
 use tenantd::intake::amqp::BrokerState;
+use tenantd::lifecycle::Lifecycle;
 use tenantd::model::ids::new_id;
 use tenantd::model::token::{Grant, Role, Token};
 use tokio::sync::watch;
@@ -82,7 +85,7 @@ impl Rig {
         let listener = http::bind(&settings).await.unwrap();
         let base = listener.place().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(http::serve(listener, Arc::new(view(&app, loopback)), stop.clone()));
+        Lifecycle::default().spawn_service(http::serve(listener, Arc::new(view(&app, loopback)), stop.clone()));
         let http = reqwest::Client::builder().build().unwrap();
         Self { app, base, http, _stop: stop.drop_guard() }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tenantd::config::Http;
 use tenantd::http::{self, Bound};
+use tenantd::lifecycle::Lifecycle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -14,9 +15,9 @@ use crate::support::{Database, TestApp, on_both_databases};
 
 on_both_databases!(a_socket_in_the_file_system_is_enough, tls_is_spoken_where_a_certificate_is);
 
-async fn serve(bound: Bound, app: &TestApp) -> DropGuard {
+fn serve(bound: Bound, app: &TestApp) -> DropGuard {
     let stop = CancellationToken::new();
-    tokio::spawn(http::serve(bound, Arc::new(view(app, true)), stop.clone()));
+    Lifecycle::default().spawn_service(http::serve(bound, Arc::new(view(app, true)), stop.clone()));
     stop.drop_guard()
 }
 
@@ -42,7 +43,7 @@ async fn a_socket_in_the_file_system_is_enough(database: Database) {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let taken = http::bind(&settings).await.unwrap_err();
     assert!(format!("{taken:#}").contains("in use"), "{taken:#}");
-    let stop = serve(bound, &app).await;
+    let stop = serve(bound, &app);
     let answer = ask(UnixStream::connect(&path).await.unwrap()).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"live\":true"), "{answer}");
     drop(stop);
@@ -67,7 +68,7 @@ async fn tls_is_spoken_where_a_certificate_is(database: Database) {
     let bound = http::bind(&settings).await.unwrap();
     let base = bound.place().unwrap();
     let address = base.strip_prefix("https://").unwrap().to_owned();
-    let _stop = serve(bound, &app).await;
+    let _stop = serve(bound, &app);
     // A handshake that never ends keeps nobody waiting.
     let _slow = TcpStream::connect(&address).await.unwrap();
     let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();

@@ -109,6 +109,11 @@ impl SimulatedCloud {
         self.send(method, path, Some(&token), body).await
     }
 
+    /// How clients find it.
+    pub fn clouds_yaml(&self) -> String {
+        self.simulator.clouds_yaml()
+    }
+
     /// The id of the project of that name.
     pub async fn project(&self, name: &str) -> String {
         let listing = self.admin(Method::GET, &format!("/identity/v3/projects?name={name}"), None).await;
