@@ -1,0 +1,301 @@
+"""Every function that the real client has for the tenants, against a running daemon: see run."""
+
+import json
+import sys
+import unittest
+import uuid
+
+import httpx
+from waldur_api_client.errors import UnexpectedStatus
+from waldur_api_client.models.core_states import CoreStates
+from waldur_api_client.models.open_stack_tenant_field_enum import OpenStackTenantFieldEnum
+from waldur_api_client.models.set_erred_request import SetErredRequest
+
+from stage import CALLED, TENANTS, Stage, call, functions
+
+TENANT, NAME = "openstack_tenants", "openstack_marketplace_tenants"
+NOBODY = uuid.UUID(int=1)
+
+# Functions whose operation does not exist yet. Whoever brings one takes it out of here.
+MISSING = {
+    f"{TENANT}_update",
+    f"{TENANT}_partial_update",
+    f"{TENANT}_change_password",
+    f"{TENANT}_set_quotas",
+    f"{TENANT}_create_floating_ip",
+    f"{TENANT}_create_network",
+    f"{TENANT}_create_security_group",
+    f"{TENANT}_create_server_group",
+    f"{TENANT}_push_security_groups",
+    f"{NAME}_create_image",
+    f"{NAME}_upload_image_data",
+}
+# Not in the API documents that tenantd follows.
+FOREIGN = {f"{TENANT}_topology_retrieve"}
+
+STAGE = None
+
+
+def setUpModule():
+    global STAGE
+    STAGE = Stage()
+    unittest.addModuleCleanup(STAGE.stop)
+
+
+class WithClient(unittest.TestCase):
+    def setUp(self):
+        # A broken connection of one client is no matter of the next one.
+        self.viewer, self.operator, self.staff = (
+            STAGE.client(STAGE.tokens[role]) for role in ("viewer", "operator", "staff")
+        )
+        self.first = uuid.UUID(STAGE.tenants[0])
+
+    def tenant(self, number):
+        """Tests that change a tenant take one each."""
+        return uuid.UUID(STAGE.tenants[number - 1])
+
+    def refused(self, status, module, *args, way="sync_detailed", **kwargs):
+        """The body of an answer that the client does not take for a success."""
+        with self.assertRaises(UnexpectedStatus) as caught:
+            call(module, way, *args, **kwargs)
+        self.assertEqual(caught.exception.status_code, status, caught.exception.content)
+        return json.loads(caught.exception.content)
+
+    def raw(self, method, path, role="staff", **kwargs):
+        headers = {"Authorization": f"Token {STAGE.tokens[role]}"} if role else {}
+        return httpx.request(method, STAGE.base + path, headers=headers, timeout=60, **kwargs)
+
+
+class Reading(WithClient):
+    def test_a_list_of_tenants(self):
+        for way in ("sync", "asyncio"):
+            found = call(f"{TENANT}_list", way, client=self.viewer, name="TENANT-00", page_size=5)
+            self.assertEqual([it.name for it in found], [f"tenant-00{n}" for n in range(1, 6)])
+            self.assertEqual({it.state for it in found}, {CoreStates.OK})
+        for way in ("sync_detailed", "asyncio_detailed"):
+            answer = call(f"{TENANT}_list", way, client=self.viewer, name="tenant-", page=26)
+            self.assertEqual((len(answer.parsed), answer.headers["x-result-count"]), (10, str(TENANTS)))
+
+    def test_a_list_of_names(self):
+        for way in ("sync", "asyncio"):
+            found = call(f"{NAME}_list", way, client=self.viewer, name="tenant-00", page_size=5)
+            self.assertEqual([it.name for it in found], [f"tenant-00{n}" for n in range(1, 6)])
+            self.assertTrue(all(it.url.endswith(f"/{it.uuid.hex}/") for it in found))
+        for way in ("sync_detailed", "asyncio_detailed"):
+            answer = call(f"{NAME}_list", way, client=self.viewer, name="tenant-", page=26)
+            self.assertEqual((len(answer.parsed), answer.headers["x-result-count"]), (10, str(TENANTS)))
+
+    def test_all_pages_bring_every_tenant_once(self):
+        for package in (TENANT, NAME):
+            for way in ("sync_all", "asyncio_all"):
+                found = call(f"{package}_list", way, client=self.viewer, name="tenant-")
+                self.assertEqual(len({it.uuid for it in found}), TENANTS)
+                self.assertEqual(len(found), TENANTS)
+
+    def test_counts(self):
+        for package in (TENANT, NAME):
+            for way in ("sync", "asyncio"):
+                self.assertEqual(call(f"{package}_count", way, client=self.viewer, name="tenant-"), TENANTS)
+                self.assertEqual(call(f"{package}_count", way, client=self.viewer, name="nobody"), 0)
+            for way in ("sync_detailed", "asyncio_detailed"):
+                answer = call(f"{package}_count", way, client=self.viewer, name="tenant-00")
+                self.assertEqual((answer.parsed, answer.content), (9, b""))
+
+    def test_a_tenant(self):
+        for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed"):
+            found = call(f"{TENANT}_retrieve", way, self.first, client=self.viewer)
+            found = getattr(found, "parsed", found)
+            self.assertEqual((found.uuid, found.name, found.state), (self.first, "tenant-001", CoreStates.OK))
+            self.assertEqual(found.resource_type, "OpenStack.Tenant")
+            named = call(f"{NAME}_retrieve", way, self.first, client=self.viewer)
+            named = getattr(named, "parsed", named)
+            self.assertEqual((named.uuid, named.name), (self.first, "tenant-001"))
+
+    def test_chosen_fields(self):
+        fields = [OpenStackTenantFieldEnum.NAME, OpenStackTenantFieldEnum.STATE]
+        one = call(f"{TENANT}_retrieve", "sync", self.first, client=self.viewer, field=fields)
+        # The client itself adds an empty list of quotas.
+        chosen = {"name": "tenant-001", "state": "OK", "quotas": []}
+        self.assertEqual(one.to_dict(), chosen)
+        many = call(f"{TENANT}_list", "sync", client=self.viewer, name="tenant-00", field=fields)
+        self.assertEqual(many[0].to_dict(), chosen)
+
+    def test_every_filter(self):
+        whole = call(f"{TENANT}_retrieve", "sync", self.first, client=self.viewer)
+        state = [CoreStates.OK, CoreStates.ERRED]
+        filters = [
+            ({"name": "NANT-001"}, 1),
+            ({"name_exact": "tenant-001"}, 1),
+            ({"name_exact": "Tenant-001"}, 0),
+            ({"description": "no such words"}, 0),
+            ({"backend_id": whole.backend_id}, 1),
+            ({"state": [CoreStates.DELETING]}, 0),
+            ({"name_exact": "tenant-001", "state": state}, 1),
+            ({"customer": NOBODY}, 0),
+            ({"customer_uuid": NOBODY}, 0),
+            ({"customer_name": "x"}, 0),
+            ({"customer_native_name": "x"}, 0),
+            ({"customer_abbreviation": "x"}, 0),
+            ({"project": NOBODY}, 0),
+            ({"project_uuid": NOBODY}, 0),
+            ({"project_name": "x"}, 0),
+            ({"service_settings_uuid": whole.service_settings_uuid, "name": "tenant-"}, TENANTS),
+            ({"service_settings_uuid": NOBODY}, 0),
+            ({"service_settings_name": "SIM", "name": "tenant-"}, TENANTS),
+            ({"service_settings_name": "nowhere"}, 0),
+            ({"external_ip": "192.0.2.1"}, 0),
+            ({"can_manage": True}, 0),
+            ({"can_manage": False}, 0),
+        ]
+        for given, expected in filters:
+            with self.subTest(**given):
+                for package in (TENANT, NAME):
+                    self.assertEqual(call(f"{package}_count", "sync", client=self.viewer, **given), expected)
+                    answer = call(f"{package}_list", "sync_detailed", client=self.viewer, **given)
+                    self.assertEqual(answer.headers["x-result-count"], str(expected))
+        managed = call(f"{TENANT}_count", "sync", client=self.operator, can_manage=True, name="tenant-")
+        self.assertEqual(managed, TENANTS)
+
+    def test_the_order_of_a_list(self):
+        answer = self.raw("GET", "/api/openstack-tenants/?name=tenant-&o=-name&page_size=2", "viewer")
+        self.assertEqual([it["name"] for it in answer.json()], ["tenant-260", "tenant-259"])
+
+    def test_what_is_in_the_cloud(self):
+        for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed", "sync_all", "asyncio_all"):
+            instances = call(f"{TENANT}_backend_instances_list", way, self.first, client=self.viewer)
+            instances = getattr(instances, "parsed", instances)
+            self.assertTrue(instances and all(it.state == "OK" and it.backend_id for it in instances))
+            volumes = call(f"{TENANT}_backend_volumes_list", way, self.first, client=self.viewer)
+            volumes = getattr(volumes, "parsed", volumes)
+            self.assertTrue(volumes and all(it.size % 1024 == 0 for it in volumes))
+
+
+class Refusals(WithClient):
+    def test_a_wrong_token(self):
+        stranger = STAGE.client("abc")
+        for module in (f"{TENANT}_list", f"{NAME}_list"):
+            self.assertEqual(self.refused(401, module, client=stranger), {"detail": "Invalid token."})
+        answer = self.raw("GET", "/api/openstack-tenants/", None)
+        self.assertEqual((answer.status_code, answer.headers["www-authenticate"]), (401, "Token"))
+        self.assertEqual(answer.json(), {"detail": "Authentication credentials were not provided."})
+
+    def test_an_unknown_tenant(self):
+        body = {"detail": "Not found."}
+        for module in ("retrieve", "pull", "pull_quotas", "backend_instances_list", "backend_volumes_list"):
+            self.assertEqual(self.refused(404, f"{TENANT}_{module}", NOBODY, client=self.operator), body)
+        self.assertEqual(self.refused(404, f"{NAME}_retrieve", NOBODY, client=self.viewer), body)
+
+    def test_a_viewer_changes_nothing(self):
+        for module in ("pull", "pull_quotas", "pull_floating_ips", "pull_security_groups", "pull_server_groups"):
+            self.assertIn("operator", self.refused(403, f"{TENANT}_{module}", self.first, client=self.viewer)["detail"])
+            self.refused(404, f"{TENANT}_{module}", NOBODY, client=self.viewer)
+
+    def test_what_only_staff_may_is_refused_before_anything_is_looked_for(self):
+        for client in (self.viewer, self.operator):
+            for module in ("unlink", "set_ok"):
+                for tenant in (self.first, NOBODY):
+                    self.assertIn("staff", self.refused(403, f"{TENANT}_{module}", tenant, client=client)["detail"])
+            erred = {"body": SetErredRequest()}
+            self.assertIn("staff", self.refused(403, f"{TENANT}_set_erred", NOBODY, client=client, **erred)["detail"])
+
+    def test_pages_that_there_are_not(self):
+        self.assertEqual(self.refused(404, f"{TENANT}_list", client=self.viewer, page=1000), {"detail": "Invalid page."})
+        answer = self.raw("GET", "/api/openstack-tenants/?page_size=100000&name=tenant-", "viewer")
+        self.assertEqual(len(answer.json()), TENANTS)
+
+    def test_filters_that_make_no_sense(self):
+        said = ["Select a valid choice. GONE is not one of the available choices."]
+        answer = self.raw("GET", "/api/openstack-tenants/?state=GONE&customer=seven", "viewer")
+        self.assertEqual(answer.status_code, 400)
+        self.assertEqual(answer.json(), {"state": said, "customer": ["Enter a valid UUID."]})
+
+    def test_methods_that_there_are_not(self):
+        answer = self.raw("DELETE", "/api/openstack-marketplace-tenants/", "staff")
+        self.assertEqual(answer.status_code, 405)
+        self.assertEqual(answer.json(), {"detail": 'Method "DELETE" not allowed.'})
+
+
+class Acting(WithClient):
+    def test_pulls(self):
+        tenant = self.tenant(2)
+        said = {
+            "pull_quotas": "Quotas pull has been scheduled.",
+            "pull_security_groups": "Security groups pull has been scheduled.",
+            "pull_server_groups": "Server groups pull has been scheduled.",
+        }
+        for module, status in said.items():
+            for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed"):
+                found = call(f"{TENANT}_{module}", way, tenant, client=self.operator)
+                self.assertEqual(getattr(found, "parsed", found).status, status)
+        for way in ("sync_detailed", "asyncio_detailed"):
+            found = call(f"{TENANT}_pull_floating_ips", way, tenant, client=self.operator)
+            self.assertEqual((found.status_code, found.content), (202, b""))
+        for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed"):
+            found = call(f"{TENANT}_pull", way, tenant, client=self.operator)
+            detail = "Pull operation was successfully scheduled."
+            self.assertEqual(getattr(found, "parsed", found).detail, detail)
+        retrieve = f"{TENANT}_retrieve"
+        quotas = STAGE.wait("quotas", lambda: call(retrieve, "sync", tenant, client=self.viewer).quotas)
+        self.assertIn("vcpu", {it.name for it in quotas})
+        self.assertEqual(call(retrieve, "sync", tenant, client=self.viewer).state, CoreStates.OK)
+
+    def test_states_set_by_staff(self):
+        tenant = self.tenant(3)
+        for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed"):
+            body = SetErredRequest(error_message="the rack burns")
+            found = call(f"{TENANT}_set_erred", way, tenant, client=self.staff, body=body)
+            self.assertTrue(getattr(found, "parsed", found).detail)
+            shown = call(f"{TENANT}_retrieve", "sync", tenant, client=self.viewer)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.ERRED, "the rack burns"))
+            self.assertEqual(call(f"{TENANT}_count", "sync", client=self.viewer, state=[CoreStates.ERRED]), 1)
+            for module in ("pull_quotas", "pull_floating_ips", "pull_security_groups", "pull_server_groups"):
+                said = self.refused(409, f"{TENANT}_{module}", tenant, client=self.operator)
+                self.assertEqual(said, {"detail": "Valid states for operation: OK."})
+            found = call(f"{TENANT}_set_ok", way, tenant, client=self.staff)
+            self.assertTrue(getattr(found, "parsed", found).detail)
+            shown = call(f"{TENANT}_retrieve", "sync", tenant, client=self.viewer)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+
+    def test_a_pull_is_refused_while_something_goes_on(self):
+        tenant = self.tenant(4)
+        call(f"{TENANT}_set_erred", "sync", tenant, client=self.staff, body=SetErredRequest())
+        found = call(f"{TENANT}_pull", "sync_detailed", tenant, client=self.operator)
+        self.assertEqual(found.status_code, 202, "it may show why something went wrong")
+        call(f"{TENANT}_set_ok", "sync", tenant, client=self.staff)
+
+    def test_unlinking(self):
+        for number, way in ((TENANTS, "sync_detailed"), (TENANTS - 1, "asyncio_detailed")):
+            tenant = self.tenant(number)
+            name = call(f"{TENANT}_retrieve", "sync", tenant, client=self.viewer).name
+            found = call(f"{TENANT}_unlink", way, tenant, client=self.staff)
+            self.assertEqual((found.status_code, found.content), (204, b""))
+            count = f"{TENANT}_count"
+            STAGE.wait("its end", lambda: call(count, "sync", client=self.viewer, name_exact=name) == 0)
+            self.refused(404, f"{TENANT}_retrieve", tenant, client=self.viewer)
+            # Paging tests count every tenant.
+            project = next(it for it in STAGE.command("tenants", "list", "--unlinked") if it["name"] == name)
+            STAGE.command("tenants", "add", "--cloud", "sim", project["backend_id"])
+
+
+class Zzz(unittest.TestCase):
+    """The last to run: what the others called."""
+
+    def test_every_function_of_the_client_was_called(self):
+        if len(sys.argv) > 1:
+            self.skipTest("only some tests were asked for")
+        due = {(module, way) for module, way in functions() if module not in MISSING | FOREIGN}
+        self.assertEqual(due - CALLED, set())
+        self.assertEqual({module for module, _ in CALLED} & MISSING, set(), "they are there: take them out of MISSING")
+        print(f"missing operations: {', '.join(sorted(MISSING)) or 'none'}")
+
+
+if __name__ == "__main__":
+    names = sys.argv[1:]
+    loader = unittest.TestLoader()
+    module = sys.modules["__main__"]
+    suite = loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module)
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    broken = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors}
+    passed = result.testsRun - len(broken) - len(result.skipped)
+    print(f"{max(passed, 0)} passed, {len(broken)} failed, {len(result.skipped)} skipped")
+    sys.exit(bool(broken) or not result.testsRun)
