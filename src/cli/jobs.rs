@@ -218,7 +218,7 @@ fn row(job: &Job, tenants: &BTreeMap<Uuid, Tenant>, now: DateTime<Utc>) -> Row {
             "attempt": request.attempt, "source": request.source, "error": job.error,
             "enqueued_at": request.enqueued_at, "started_at": job.started_at, "finished_at": job.finished_at,
             "outcome": job.outcome, "reason": job.reason, "not_before": request.not_before,
-            "params": request.params, "retry_of": request.retry_of,
+            "params": request.shown_params(), "retry_of": request.retry_of,
         }),
         cells: vec![
             output::when(Some(request.enqueued_at), now),
@@ -249,7 +249,7 @@ pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
         let id = reply.correlation_id.as_deref().unwrap_or("none");
         format!("queue {} ({}, correlation id {id}, asked as {})", reply.to, reply.format, reply.asked_as)
     });
-    let params = if request.params == json!({}) { String::new() } else { request.params.to_string() };
+    let params = if request.params == json!({}) { String::new() } else { request.shown_params().to_string() };
     let moment = |at| output::moment(at, now);
     let waits = (job.state == JobState::Queued).then_some(request.not_before);
     let fields = [

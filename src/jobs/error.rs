@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use crate::model::job::REMOVED;
 use crate::openstack;
 use crate::retry::Retryable;
 use crate::store::StoreError;
@@ -67,6 +68,34 @@ impl JobError {
             Self::Crowded => "crowded",
             Self::Leased => "leased",
             Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The same failure in other words.
+    #[must_use]
+    pub fn told(self, words: String) -> Self {
+        match self {
+            Self::Retry { reason, after, source, .. } => Self::Retry { reason, message: words, after, source },
+            Self::GiveUp { reason, source, .. } => Self::GiveUp { reason, message: words, source },
+            other => other,
+        }
+    }
+
+    /// The same failure without a secret that somebody may have repeated in it.
+    #[must_use]
+    pub fn without(self, secret: &str) -> Self {
+        let message = self.to_string();
+        if secret.is_empty() || !message.contains(secret) {
+            return self;
+        }
+        match self {
+            Self::Retry { reason, after, .. } => {
+                Self::Retry { reason, message: message.replace(secret, REMOVED), after, source: None }
+            }
+            Self::GiveUp { reason, .. } => {
+                Self::GiveUp { reason, message: message.replace(secret, REMOVED), source: None }
+            }
+            other => other,
         }
     }
 

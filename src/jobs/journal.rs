@@ -63,13 +63,14 @@ pub struct Journal {
 
 /// The right to begin one change: while the tenant is the job's, and until the moment that was noted for it.
 #[derive(Debug)]
-struct Until {
+struct Vouched {
     lease: Arc<Lease>,
     clock: Arc<dyn Clock>,
+    /// The end of it.
     until: DateTime<Utc>,
 }
 
-impl Warrant for Until {
+impl Warrant for Vouched {
     fn allows(&self, limit: Duration) -> bool {
         self.clock.now() + limit <= self.until && self.lease.outlives(limit)
     }
@@ -198,7 +199,7 @@ impl Journal {
         let step = Step { name: name.to_owned(), intended_at, until, existing, result: None };
         self.note(Note::Intended(&step)).await?;
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), step);
-        let warrant = Until { lease: Arc::clone(&self.lease), clock: Arc::clone(clock), until };
+        let warrant = Vouched { lease: Arc::clone(&self.lease), clock: Arc::clone(clock), until };
         Ok(self.cloud.writer(self.kind, Arc::new(warrant))?)
     }
 
@@ -279,9 +280,9 @@ mod tests {
 
     struct Marked<'a, const MARKED: bool>(&'a Shelf);
 
-    fn refusal() -> Box<Refusal> {
+    fn refusal() -> Refusal {
         let (service, operation, message) = (Service::Network, "network_create", "no".to_owned());
-        Box::new(Refusal { service, operation, project: None, status: 400, message, request_id: None })
+        Refusal { service, operation, project: None, status: 400, message, request_id: None }
     }
 
     impl<const MARKED: bool> Creation for Marked<'_, MARKED> {
@@ -304,12 +305,12 @@ mod tests {
             *self.0.asked.lock().unwrap() += 1;
             let (name, answer) = self.0.next.lock().unwrap().remove(0);
             if answer == Answer::Refused {
-                return Err(Error::BadRequest(refusal()));
+                return Err(Error::BadRequest(Box::new(refusal())));
             }
             self.0.there.lock().unwrap().push(name.to_owned());
             match answer {
                 Answer::Given => Ok(name.to_owned()),
-                _ => Err(Error::Unavailable { refusal: refusal(), after: None }),
+                _ => Err(Error::Unavailable { refusal: Box::new(refusal()), after: None }),
             }
         }
 
@@ -387,8 +388,7 @@ mod tests {
         async fn again<const MARKED: bool>(&self) -> Result<String, JobError> {
             let journal = self.journal().await;
             let creation = Marked::<MARKED>(&self.shelf);
-            let made = journal.create(&creation);
-            tokio::pin!(made);
+            let mut made = Box::pin(journal.create(&creation));
             while self.clock.sleepers() == 0 {
                 if let std::task::Poll::Ready(made) = futures::poll!(made.as_mut()) {
                     return made;
@@ -424,7 +424,7 @@ mod tests {
         rig.next("n1", Answer::Lost);
         let lost = rig.journal().await.create(&Marked::<false>(&rig.shelf)).await.unwrap_err();
         assert_eq!(lost.reason(), "unavailable");
-        assert_eq!(rig.again::<false>().await.unwrap(), "n1", "n0 was there before");
+        assert_eq!(Box::pin(rig.again::<false>()).await.unwrap(), "n1", "n0 was there before");
         assert_eq!(rig.asked(), 1);
     }
 
@@ -435,7 +435,7 @@ mod tests {
         rig.journal().await.create(&Marked::<false>(&rig.shelf)).await.unwrap_err();
         rig.shelf.there.lock().unwrap().clear();
         rig.next("n2", Answer::Given);
-        assert_eq!(rig.again::<false>().await.unwrap(), "n2");
+        assert_eq!(Box::pin(rig.again::<false>()).await.unwrap(), "n2");
         assert_eq!(rig.asked(), 2);
     }
 
@@ -447,9 +447,9 @@ mod tests {
         // It takes effect while the second one is asked for, against all expectation.
         rig.shelf.there.lock().unwrap().clear();
         rig.next("n2", Answer::Lost);
-        rig.again::<false>().await.unwrap_err();
+        Box::pin(rig.again::<false>()).await.unwrap_err();
         *rig.shelf.there.lock().unwrap() = vec!["n1".to_owned(), "n2".to_owned()];
-        assert_eq!(rig.again::<false>().await.unwrap(), "n1");
+        assert_eq!(Box::pin(rig.again::<false>()).await.unwrap(), "n1");
         assert_eq!(*rig.shelf.removed.lock().unwrap(), ["n2"]);
     }
 
@@ -460,7 +460,7 @@ mod tests {
         let refused = rig.journal().await.create(&Marked::<false>(&rig.shelf)).await.unwrap_err();
         assert!(matches!(refused, JobError::GiveUp { reason: "bad_request", .. }));
         rig.next("n1", Answer::Given);
-        assert_eq!(rig.again::<false>().await.unwrap(), "n1");
+        assert_eq!(Box::pin(rig.again::<false>()).await.unwrap(), "n1");
         assert_eq!(rig.clock.now(), DateTime::UNIX_EPOCH, "nothing was waited for");
     }
 
@@ -489,7 +489,7 @@ mod tests {
         let rig = Rig::new(&[KIND]).await;
         let lease = Arc::clone(rig.call.lease.as_ref().unwrap());
         let until = rig.clock.now() + chrono::Duration::seconds(60);
-        let warrant = Until { lease, clock: Arc::new(rig.clock.clone()), until };
+        let warrant = Vouched { lease, clock: Arc::new(rig.clock.clone()), until };
         let limit = Duration::from_secs(30);
         assert!(warrant.allows(limit));
         rig.clock.advance(Duration::from_secs(10));

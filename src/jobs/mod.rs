@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod cancel;
+mod change_password;
 pub mod command;
 mod commanded;
 pub mod context;
@@ -29,9 +30,11 @@ mod record;
 pub mod reply;
 pub mod resolve;
 pub mod runner;
+mod set_quotas;
 mod settled;
 pub mod states;
 mod unlink_tenant;
+mod update_tenant;
 pub mod verdict;
 
 use std::future::Future;
@@ -71,6 +74,25 @@ pub struct Call {
     pub lease: Option<Arc<Lease>>,
 }
 
+impl Call {
+    /// The tenant with its project, for kinds that change what is there.
+    fn project(&self) -> Result<(&Tenant, &str), JobError> {
+        let kind = &self.request.kind;
+        let Some(tenant) = &self.tenant else {
+            return Err(JobError::give_up("invalid_params", format!("{kind} needs a tenant")));
+        };
+        match tenant.project() {
+            Some(project) => Ok((tenant, project)),
+            None => Err(JobError::give_up("no_project", format!("{} has no project yet", tenant.label()))),
+        }
+    }
+
+    /// Who asked, as far as it is known.
+    fn author(&self) -> String {
+        self.request.producer.clone().unwrap_or_else(|| self.request.source.clone())
+    }
+}
+
 /// What a job brings back.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -80,6 +102,8 @@ pub struct Report {
     pub failure: Option<JobError>,
     /// What was left out, when only some of it was done.
     pub left_out: Option<String>,
+    /// Whether something was changed that leaves no record.
+    pub did: bool,
 }
 
 /// One kind of job. The type itself is its parameters.
@@ -230,6 +254,7 @@ fn read<J: Job>(params: &Value) -> Result<J, String> {
 
 /// Every job kind.
 pub const KINDS: &[Kind] = &[
+    Kind::of::<change_password::ChangePassword>(),
     Kind::of::<detect_drift::DetectDrift>(),
     Kind::of::<prune::Prune>(),
     Kind::of::<pull::Pull>(),
@@ -238,7 +263,9 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<pull_security_groups::PullSecurityGroups>(),
     Kind::of::<pull_server_groups::PullServerGroups>(),
     Kind::of::<pull_tenants::PullTenants>(),
+    Kind::of::<set_quotas::SetQuotas>(),
     Kind::of::<unlink_tenant::UnlinkTenant>(),
+    Kind::of::<update_tenant::UpdateTenant>(),
 ];
 
 /// The kind called `name`.

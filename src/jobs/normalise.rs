@@ -6,7 +6,7 @@ use crate::model::floating_ip::FloatingIp;
 use crate::model::quota::{Limit, Quota, Quotas};
 use crate::model::security_group::{Meaning, Rule, SecurityGroup};
 use crate::model::server_group::ServerGroup;
-use crate::openstack::{self, QuotaValue};
+use crate::openstack::{self, QuotaValue, Service};
 
 /// MiB in a GiB: Cinder counts gigabytes, the API documents have `storage` in MiB.
 const MEBIBYTES: u64 = 1024;
@@ -53,6 +53,23 @@ pub(super) fn quotas(
         members.usage = None;
     }
     Ok(quotas)
+}
+
+/// The service that a limit is set in, its key there, and how many of ours its unit has; none for what nobody limits.
+pub(super) fn service_key(name: &str) -> Option<(Service, &str, u64)> {
+    let named = |keys: &'static [(&str, &str)]| keys.iter().find(|(_, it)| *it == name).map(|(key, _)| *key);
+    if let Some(key) = named(&COMPUTE) {
+        return Some((Service::Compute, key, 1));
+    }
+    if let Some(key) = named(&NETWORK) {
+        return Some((Service::Network, key, 1));
+    }
+    match name {
+        "storage" => Some((Service::Volume, "gigabytes", MEBIBYTES)),
+        "volumes" | "snapshots" => Some((Service::Volume, name, 1)),
+        _ if name.strip_prefix("gigabytes_").is_some_and(|kind| !kind.is_empty()) => Some((Service::Volume, name, 1)),
+        _ => None,
+    }
 }
 
 fn insert(quotas: &mut Quotas, name: &str, value: Option<&QuotaValue>, factor: u64) -> Result<(), String> {

@@ -168,7 +168,7 @@ impl Gathered {
         if self.complete == 0 && !self.failures.is_empty() {
             let retry = self.failures.iter().position(|error| matches!(error, JobError::Retry { .. }));
             let failure = self.failures.swap_remove(retry.unwrap_or(0));
-            return Report { effects: self.effects, failure: Some(failure), left_out: None };
+            return Report { effects: self.effects, failure: Some(failure), ..Report::default() };
         }
         let mut left_out = Vec::new();
         if let Some(first) = self.failures.first() {
@@ -186,6 +186,6 @@ impl Gathered {
             left_out.push(format!("{unreadable} listings had objects that cannot be read"));
         }
         let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
-        Report { effects: self.effects, failure: None, left_out }
+        Report { effects: self.effects, left_out, ..Report::default() }
     }
 }

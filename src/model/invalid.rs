@@ -129,15 +129,15 @@ impl Serialize for Invalid {
         if self.wrong_fields().next().is_some() {
             return object(self, serializer);
         }
-        let Some(last) = self.wrong_items().map(|(index, _)| index).last() else {
+        let Some(end) = self.wrong_items().map(|(index, _)| index).last() else {
             return self.said.serialize(serializer);
         };
         // What is wrong with a list as a whole leaves no room for its items.
         if !self.said.is_empty() {
             return self.said.serialize(serializer);
         }
-        let mut list = serializer.serialize_seq(Some(last + 1))?;
-        for index in 0..=last {
+        let mut list = serializer.serialize_seq(Some(end + 1))?;
+        for index in 0..=end {
             list.serialize_element(&Item(self.items.get(&index).filter(|it| !it.is_empty())))?;
         }
         list.end()

@@ -172,20 +172,21 @@ impl Request {
         scrub(&mut left).then_some(left)
     }
 
+    /// The parameters as anybody may see them.
+    pub fn shown_params(&self) -> Value {
+        self.without_secrets().unwrap_or_else(|| self.params.clone())
+    }
+
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
         // A digest of a secret would let it be guessed.
-        let asked = match self.without_secrets() {
-            Some(left) => json!([self.kind, self.cloud, self.subject, left]),
-            None => json!([self.kind, self.cloud, self.subject, self.params]),
-        };
+        let asked = json!([self.kind, self.cloud, self.subject, self.shown_params()]);
         hex_digest(asked.to_string())
     }
 
     /// The native message that asks for the same, without secrets.
     pub fn to_native(&self) -> Value {
-        let params = self.without_secrets().unwrap_or_else(|| self.params.clone());
-        let mut message = json!({ "id": self.id, "kind": self.kind, "params": params });
+        let mut message = json!({ "id": self.id, "kind": self.kind, "params": self.shown_params() });
         match (&self.subject, &self.cloud) {
             (Some(subject), _) => message["tenant"] = json!(subject),
             (None, None) => message["scope"] = json!("all"),
@@ -210,16 +211,26 @@ pub const REMOVED: &str = "(removed)";
 /// Takes the secrets out of a message, however deep they are in it; whether there were any.
 pub fn scrub(value: &mut Value) -> bool {
     match value {
-        Value::Object(entries) => entries.iter_mut().fold(false, |found, (key, entry)| {
-            if !SECRETS.contains(&key.as_str()) {
-                return scrub(entry) || found;
+        Value::Object(entries) => {
+            let mut found = false;
+            for (key, entry) in entries {
+                if SECRETS.contains(&key.as_str()) {
+                    *entry = json!(REMOVED);
+                    found = true;
+                } else {
+                    found |= scrub(entry);
+                }
             }
-            *entry = json!(REMOVED);
-            true
-        }),
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| scrub(item) || found),
+            found
+        }
+        Value::Array(items) => items.iter_mut().map(scrub).fold(false, |found, here| found | here),
         _ => false,
     }
+}
+
+/// Whether a text that cannot be taken apart may hold a secret.
+pub fn tells_secret(text: &str) -> bool {
+    SECRETS.iter().any(|name| text.contains(name))
 }
 
 /// A job as recorded.

@@ -54,6 +54,8 @@ pub(crate) const PORTS: Collection = network("port_list", &["ports"], "ports");
 pub(crate) const VOLUMES: Collection = volume("volume_list", &["volumes", "detail"], "volumes");
 pub(crate) const VOLUME_SNAPSHOTS: Collection = volume("volume_snapshot_list", &["snapshots", "detail"], "snapshots");
 pub(crate) const PROJECTS: Collection = identity("project_list", &["projects"], "projects");
+pub(crate) const USERS: Collection = identity("user_list", &["users"], "users");
+pub(crate) const ROLES: Collection = identity("role_list", &["roles"], "roles");
 pub(crate) const DOMAINS: Collection = identity("domain_list", &["domains"], "domains");
 pub(crate) const SERVERS: Collection = Collection {
     service: Service::Compute,

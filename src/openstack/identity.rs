@@ -1,17 +1,17 @@
 //! Keystone: the projects and domains that exist, and whether a project certainly does not.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Cloud;
 use super::answer::{Listing, Which};
-use super::collection::{DOMAINS, PROJECTS};
+use super::collection::{DOMAINS, PROJECTS, ROLES, USERS};
 use super::error::Error;
 use super::request::Request;
 use super::service::Service;
 use super::text::or_default;
 
 /// A project, as Keystone names its fields.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
     /// Its id.
     pub id: String,
@@ -63,9 +63,38 @@ pub struct ProjectFilter {
     pub name: Option<String>,
 }
 
+/// A user, as Keystone names its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: String,
+    /// Its name, unique in its domain.
+    pub name: String,
+    /// Its domain.
+    #[serde(default)]
+    pub domain_id: Option<String>,
+    /// The project that it belongs to.
+    #[serde(default)]
+    pub default_project_id: Option<String>,
+}
+
+/// A role, as Keystone names its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Role {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
 #[derive(Deserialize)]
-struct ProjectAnswer {
-    project: Project,
+pub(crate) struct ProjectAnswer {
+    pub project: Project,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct UserAnswer {
+    pub user: User,
 }
 
 pub(crate) fn projects_request(filter: &ProjectFilter) -> Request<'static> {
@@ -106,6 +135,17 @@ impl Cloud {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The users of that name in a domain: one at most.
+    pub async fn users(&self, name: &str, domain: &str) -> Result<Vec<User>, Error> {
+        let request = USERS.request(Which::All, None).query("name", name).query("domain_id", domain);
+        Ok(self.list::<User>(&USERS, &request).await?.items)
+    }
+
+    /// All roles.
+    pub async fn roles(&self) -> Result<Vec<Role>, Error> {
+        Ok(self.list::<Role>(&ROLES, &ROLES.request(Which::All, None)).await?.items)
     }
 
     /// All domains.

@@ -51,7 +51,7 @@ pub use answer::{Answer, Broken, Listing, Which};
 pub use catalog::{Catalog, CatalogService, Endpoint};
 pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
 pub use error::{Error, Refusal};
-pub use identity::{KeystoneDomain, Project, ProjectFilter};
+pub use identity::{KeystoneDomain, Project, ProjectFilter, Role, User};
 pub use network::{
     AllocationPool, FixedIp, FloatingIp, Network, Port, PortDetails, SecurityGroup, SecurityGroupRule, Subnet,
 };
@@ -62,7 +62,7 @@ pub use service::Service;
 pub use session::Reload;
 pub use token::{Identity, TokenScope};
 pub use volume::{Attachment, Volume, VolumeSnapshot};
-pub use write::NetworkObject;
+pub use write::{NetworkObject, NewProject};
 pub use writer::{Warrant, Writer};
 
 use collection::Collection;

@@ -9,7 +9,7 @@ use crate::jobs::normalise::storable;
 use crate::jobs::reply;
 use crate::model::body::hex_digest;
 use crate::model::ids::{named_id, new_id};
-use crate::model::job::{Outcome, Reply, Request, scrub};
+use crate::model::job::{Outcome, REMOVED, Reply, Request, scrub, tells_secret};
 use crate::store::dead_letters::DeadLetter;
 use crate::store::outbox::{Outgoing, PROPERTIES};
 use crate::store::{StoreError, Tx};
@@ -91,7 +91,11 @@ pub(super) async fn refuse(
 /// Headers as every database keeps them, and as a dead letter may carry them beside its own: without those that the
 /// broker adds, which differ each time that it delivers the same.
 fn storable_headers(headers: Map<String, Value>) -> Option<Value> {
-    let kept = headers.into_iter().filter(|(name, _)| name != PROPERTIES && !name.starts_with("x-"));
+    let tells = |value: &Value| value.as_str().is_some_and(tells_secret);
+    let kept = headers.into_iter().filter(|(name, value)| {
+        // Celery repeats the arguments of a task in its headers.
+        name != PROPERTIES && !name.starts_with("x-") && !tells(value)
+    });
     let storable_value = |value| match value {
         Value::String(text) => Value::String(storable(text)),
         other => other,
@@ -143,7 +147,10 @@ pub(super) async fn bury_message(context: &Context, message: Unfit) -> Result<()
 
 /// The body of a message as it may be kept: without the secrets of a job that it was meant to be.
 fn without_secrets(body: Vec<u8>) -> Vec<u8> {
-    let Ok(mut message) = serde_json::from_slice::<Value>(&body) else { return body };
+    let Ok(mut message) = serde_json::from_slice::<Value>(&body) else {
+        // Nobody can tell where in it the secret ends.
+        return if tells_secret(&String::from_utf8_lossy(&body)) { REMOVED.as_bytes().to_vec() } else { body };
+    };
     if scrub(&mut message) { message.to_string().into_bytes() } else { body }
 }
 

@@ -168,7 +168,7 @@ impl Scribe {
             let left: Vec<&Effect> =
                 attempt.report.effects.iter().filter(|_| !passed.next().unwrap_or_default()).collect();
             apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
-            tally.changed |= attempt.tally.changed;
+            tally.changed |= attempt.tally.changed | attempt.report.did;
             tallies.push(tally);
         }
         let now = self.context.clock().now();

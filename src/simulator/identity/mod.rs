@@ -9,6 +9,7 @@ pub mod model;
 mod people;
 mod projects;
 pub mod refusal;
+mod users;
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -116,6 +117,22 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
             credentials::create(&mut world.identity, call, &caller, new)
         }
         ("DELETE", ["users", _, "application_credentials", one]) => credentials::delete(&mut world.identity, one),
+        ("POST", ["users"]) => {
+            administrator(&caller, "identity:create_user")?;
+            users::create(world, call)
+        }
+        ("PATCH", ["users", one]) => {
+            administrator(&caller, "identity:update_user")?;
+            users::update(&mut world.identity, call, one)
+        }
+        ("DELETE", ["users", one]) => {
+            administrator(&caller, "identity:delete_user")?;
+            users::delete(&mut world.identity, one)
+        }
+        ("PUT", ["projects", project, "users", user, "roles", role]) => {
+            administrator(&caller, "identity:create_grant")?;
+            users::grant(&mut world.identity, project, user, role)
+        }
         ("POST", ["projects"]) => {
             administrator(&caller, "identity:create_project")?;
             projects::create(world, call)

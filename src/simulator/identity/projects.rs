@@ -88,6 +88,16 @@ pub fn update(identity: &mut Identity, call: &Call, text: &str) -> Answer {
     let asked = &call.body["project"];
     let old = find(identity, text)?;
     let (found, old_key) = (old.id, (old.domain_id.clone(), old.name.clone()));
+    if let Some(name) = asked["name"].as_str()
+        && let Some(other) = identity.project_names.get(&(old_key.0.clone(), name.to_owned()))
+        && *other != found
+    {
+        let message = format!(
+            "Conflict occurred attempting to store project - it is not permitted to have two projects with either the same name or same id in the same domain: name is {name}, project id {}.",
+            other.simple()
+        );
+        return Err(refusal::conflict(&message));
+    }
     let Some(project) = identity.projects.get_mut(&found) else {
         return Err(refusal::not_found("project", text));
     };

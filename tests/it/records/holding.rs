@@ -1,16 +1,13 @@
 //! Jobs that are asked for at the same time, held by two replicas, cancelled, or too late.
 
-use std::sync::Arc;
-
 use chrono::Duration;
 use futures::future::join_all;
 use insta::assert_snapshot;
 use serde_json::json;
 use tenantd::clock::Clock;
-use tenantd::jobs::context::{Context, Live};
-use tenantd::jobs::runner::{Ended, Origin, Runner};
+use tenantd::jobs::context::Live;
+use tenantd::jobs::runner::{Ended, Origin};
 use tenantd::model::job::{Outcome, Request};
-use tokio_util::sync::CancellationToken;
 
 use crate::support::rows::{self, execute};
 use crate::support::{Database, TestApp, eventually, on_both_databases};
@@ -29,17 +26,6 @@ on_both_databases!(
 
 async fn request(app: &TestApp, kind: &str) -> Request {
     Request { subject: Some(app.cloud().project("tenant-001").await), ..app.request(kind) }
-}
-
-/// Another replica: another process, the same records and clouds.
-async fn replica(app: &TestApp) -> Runner {
-    let live = app.context.live();
-    let (clouds, rules, retries) = (live.clouds.clone(), live.rules.clone(), live.retries);
-    let live = Live { clouds, rules, retries, ..Live::default() };
-    let clock: Arc<dyn Clock> = Arc::new(app.clock.clone());
-    let exchanges = app.context.exchanges().cloned();
-    let context = Context::new(app.database.store().await, clock, "other".to_owned(), live, exchanges);
-    Runner::new(context, 4, CancellationToken::new())
 }
 
 async fn equal_pulls_share_a_run(database: Database) {
@@ -80,7 +66,7 @@ async fn different_pulls_do_not(database: Database) {
 async fn a_job_in_two_replicas_runs_once(database: Database) {
     let app = TestApp::start(&database).await;
     app.cloud().faults(json!([{"service": "network", "kind": "latency", "milliseconds": 100}])).await;
-    let (request, other) = (request(&app, "pull_floating_ips").await, replica(&app).await);
+    let (request, (_, other)) = (request(&app, "pull_floating_ips").await, app.replica().await);
     let here = app.runner.run(request.clone(), Origin::Delivery);
     let (here, there) = tokio::join!(here, other.run(request, Origin::Delivery));
     let (here, there) = (here.unwrap(), there.unwrap());

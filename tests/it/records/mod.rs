@@ -7,6 +7,7 @@ mod drift;
 mod failures;
 mod groups;
 mod holding;
+mod killed;
 mod logins;
 mod properties;
 mod prune;
@@ -14,8 +15,11 @@ mod pulls;
 mod requests;
 mod schedules;
 mod schema;
+mod secrets;
+mod set_quotas;
 mod tenants;
 mod unlink;
+mod update_tenant;
 mod waiting;
 
 /// What drift leaves behind.

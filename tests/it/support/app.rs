@@ -34,6 +34,8 @@ pub struct Setup {
     pub retries: Retries,
     /// What the exchanges' names begin with.
     pub prefix: Option<String>,
+    /// The kinds of jobs that may change the clouds.
+    pub write: Vec<&'static str>,
 }
 
 impl Default for Setup {
@@ -45,6 +47,7 @@ impl Default for Setup {
             rules: Rules::default(),
             retries: Retries::default(),
             prefix: None,
+            write: Vec::new(),
         }
     }
 }
@@ -72,9 +75,10 @@ impl TestApp {
         let clock = VirtualClock::at(began());
         let (mut clouds, mut live) = (BTreeMap::new(), BTreeMap::new());
         for (name, login, seed) in setup.clouds {
-            let cloud = SimulatedCloud::start(setup.tenants, seed).await;
+            let cloud = SimulatedCloud::start(setup.tenants, seed, &setup.write).await;
             let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-            live.insert(name.to_owned(), cloud.entry(name, login, setup.discovery.clone(), clock).await);
+            let entry = cloud.entry(name, login, setup.discovery.clone(), clock).await;
+            live.insert(name.to_owned(), entry);
             clouds.insert(name, cloud);
         }
         let live = Live { clouds: live, rules: setup.rules, retries: setup.retries, ..Live::default() };
@@ -122,6 +126,22 @@ impl TestApp {
             retries: before.retries,
             ..Live::default()
         });
+    }
+
+    /// One cloud with two tenants, which jobs of these kinds may change.
+    pub async fn writing(database: &Database, write: &[&'static str]) -> Self {
+        Self::with(database, Setup { write: write.to_vec(), ..Setup::default() }).await
+    }
+
+    /// Another replica: another process, the same records and clouds.
+    pub async fn replica(&self) -> (Context, Runner) {
+        let live = self.context.live();
+        let (clouds, rules, retries) = (live.clouds.clone(), live.rules.clone(), live.retries);
+        let live = Live { clouds, rules, retries, ..Live::default() };
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let exchanges = self.context.exchanges().cloned();
+        let context = Context::new(self.database.store().await, clock, "other".to_owned(), live, exchanges);
+        (context.clone(), Runner::new(context, 4, CancellationToken::new()))
     }
 
     /// Runs a job for one tenant of the first cloud, a second later.

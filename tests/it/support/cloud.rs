@@ -1,5 +1,6 @@
 //! A simulated cloud that a test can break and change behind the portal's back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,15 +30,18 @@ pub struct SimulatedCloud {
     simulator: Simulator,
     http: reqwest::Client,
     folder: TempDir,
+    write: BTreeSet<String>,
 }
 
 impl SimulatedCloud {
-    pub async fn start(tenants: usize, seed: u64) -> Self {
+    /// A cloud that jobs of the kinds `write` may change.
+    pub async fn start(tenants: usize, seed: u64, write: &[&str]) -> Self {
         let options = simulator::Options { tenants, seed, rules_per_group: 1, ..simulator::Options::default() };
         Self {
             simulator: Simulator::start(options).await.expect("a free port"),
             http: reqwest::Client::builder().build().expect("a client"),
             folder: tempfile::tempdir().expect("a temporary folder"),
+            write: write.iter().map(|kind| (*kind).to_owned()).collect(),
         }
     }
 
@@ -54,6 +58,7 @@ impl SimulatedCloud {
         let profile = clouds_yaml::load(entry, None, &sources).unwrap();
         let options = Options {
             name: name.to_owned(),
+            write: self.write.clone(),
             attempts: 1,
             request_timeout: Duration::from_secs(10),
             ..Options::default()
@@ -90,6 +95,54 @@ impl SimulatedCloud {
     pub async fn struck(&self) -> Vec<u64> {
         let faults = self.send(Method::GET, "/simulator/faults", None, None).await;
         faults["faults"].as_array().unwrap().iter().map(|fault| fault["fired"].as_u64().unwrap()).collect()
+    }
+
+    /// Stops the cloud at the n-th change that is asked for from now on.
+    pub async fn halt(&self, at: u64, when: &str) {
+        self.send(Method::PUT, "/simulator/halt", None, Some(json!({"at": at, "when": when}))).await;
+    }
+
+    /// Counts the changes that are asked for from now on.
+    pub async fn count_changes(&self) {
+        self.send(Method::PUT, "/simulator/halt", None, Some(json!({}))).await;
+    }
+
+    /// Where it stopped, and how many changes were asked for.
+    pub async fn halted(&self) -> (Option<String>, u64) {
+        let halt = self.send(Method::GET, "/simulator/halt", None, None).await;
+        (halt["held"].as_str().map(str::to_owned), halt["seen"].as_u64().unwrap())
+    }
+
+    /// Lets it go on.
+    pub async fn lift(&self) {
+        self.send(Method::DELETE, "/simulator/halt", None, None).await;
+    }
+
+    /// The changes that took effect, without questions and logins.
+    pub async fn changes(&self) -> Vec<String> {
+        let log = self.send(Method::GET, "/simulator/requests", None, None).await;
+        let entries = log["requests"].as_array().unwrap().iter();
+        let is_change = |entry: &&Value| {
+            !matches!(entry["method"].as_str(), Some("GET" | "HEAD"))
+                && entry["path"] != "/identity/v3/auth/tokens"
+                && entry["status"].as_u64().is_some_and(|status| (200..300).contains(&status))
+        };
+        let tell = |entry: &Value| format!("{} {}", entry["method"].as_str().unwrap(), entry["path"].as_str().unwrap());
+        entries.filter(is_change).map(tell).collect()
+    }
+
+    /// Forgets what was asked so far.
+    pub async fn forget_requests(&self) {
+        self.send(Method::DELETE, "/simulator/requests", None, None).await;
+    }
+
+    /// Logs in as somebody else; the status of the answer.
+    pub async fn try_password(&self, user: &str, password: &str) -> u16 {
+        let user = json!({"name": user, "domain": {"name": "Default"}, "password": password});
+        let identity = json!({"methods": ["password"], "password": {"user": user}});
+        let url = format!("{}/auth/tokens", self.simulator.auth_url());
+        let asked = self.http.post(url).json(&json!({"auth": {"identity": identity}}));
+        asked.send().await.unwrap().status().as_u16()
     }
 
     /// Changes something behind the portal's back; says what.
