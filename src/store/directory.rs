@@ -30,7 +30,7 @@ struct Row {
 }
 
 /// What a portal says of a tenant; every id is the portal's.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Portal {
     /// The cloud, as the portal knows it.
     pub service_settings: Option<Uuid>,

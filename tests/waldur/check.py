@@ -9,6 +9,10 @@ import httpx
 from waldur_api_client.errors import UnexpectedStatus
 from waldur_api_client.models.core_states import CoreStates
 from waldur_api_client.models.open_stack_tenant_field_enum import OpenStackTenantFieldEnum
+from waldur_api_client.models.open_stack_tenant_change_password_request import OpenStackTenantChangePasswordRequest
+from waldur_api_client.models.open_stack_tenant_request import OpenStackTenantRequest
+from waldur_api_client.models.openstack_tenants_set_quotas_body import OpenstackTenantsSetQuotasBody
+from waldur_api_client.models.patched_open_stack_tenant_request import PatchedOpenStackTenantRequest
 from waldur_api_client.models.set_erred_request import SetErredRequest
 
 from stage import CALLED, TENANTS, Stage, call, functions
@@ -18,10 +22,6 @@ NOBODY = uuid.UUID(int=1)
 
 # Functions whose operation does not exist yet. Whoever brings one takes it out of here.
 MISSING = {
-    f"{TENANT}_update",
-    f"{TENANT}_partial_update",
-    f"{TENANT}_change_password",
-    f"{TENANT}_set_quotas",
     f"{TENANT}_create_floating_ip",
     f"{TENANT}_create_network",
     f"{TENANT}_create_security_group",
@@ -275,6 +275,102 @@ class Acting(WithClient):
             # Paging tests count every tenant.
             project = next(it for it in STAGE.command("tenants", "list", "--unlinked") if it["name"] == name)
             STAGE.command("tenants", "add", "--cloud", "sim", project["backend_id"])
+
+
+class Changing(WithClient):
+    """Each form of a function changes another tenant, and so does each test."""
+
+    def each_way(self, module, first, body):
+        for number, way in enumerate(("sync", "sync_detailed", "asyncio", "asyncio_detailed"), first):
+            tenant = self.tenant(number)
+            client = self.staff if module.endswith("set_quotas") else self.operator
+            found = call(f"{TENANT}_{module}", way, tenant, client=client, body=body(number))
+            yield tenant, number, getattr(found, "parsed", found)
+
+    def settled(self, tenant):
+        """The tenant, once nothing is going on."""
+        stable = (CoreStates.OK, CoreStates.ERRED)
+
+        def look():
+            found = call(f"{TENANT}_retrieve", "sync", tenant, client=self.viewer)
+            return found if found.state in stable else None
+
+        return STAGE.wait("the end of a change", look)
+
+    def test_limits(self):
+        def body(number):
+            limits = OpenstackTenantsSetQuotasBody(vcpu=number, ram=number * 1024, network_count=-1)
+            limits.storage = number * 1024
+            return limits
+
+        for tenant, number, found in self.each_way("set_quotas", 10, body):
+            self.assertEqual(found.status, "Quota update has been scheduled")
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+            limits = {it.name: it.limit for it in shown.quotas}
+            self.assertEqual([limits[name] for name in ("vcpu", "ram", "storage", "network_count")],
+                             [number, number * 1024, number * 1024, -1])
+
+    def test_limits_that_make_no_sense(self):
+        path = f"/api/openstack-tenants/{self.tenant(14)}/set_quotas/"
+        for sent, key in (({"ram": 0}, "ram"), ({"vcpu": "x"}, "vcpu"), ({"storage": 1500}, "storage"),
+                          ({"port_count": -2}, "port_count"), ({"gigabytes_ssd": None}, "gigabytes_ssd")):
+            answer = self.raw("POST", path, json=sent)
+            self.assertEqual((answer.status_code, list(answer.json())), (400, [key]), answer.text)
+        self.assertEqual(self.raw("POST", path, "operator", json={}).status_code, 403)
+        body = OpenstackTenantsSetQuotasBody(vcpu=1)
+        self.refused(404, f"{TENANT}_set_quotas", NOBODY, client=self.staff, body=body)
+
+    def test_names(self):
+        def body(number):
+            return OpenStackTenantRequest(name=f"renamed-{number}", description="anew")
+
+        for tenant, number, found in self.each_way("update", 15, body):
+            self.assertEqual(found.state, CoreStates.UPDATE_SCHEDULED)
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.name, shown.description), (CoreStates.OK, f"renamed-{number}", "anew"))
+            back = PatchedOpenStackTenantRequest(name=f"tenant-{number:03}")
+            call(f"{TENANT}_partial_update", "sync", tenant, client=self.operator, body=back)
+            self.settled(tenant)
+
+    def test_descriptions(self):
+        def body(number):
+            return PatchedOpenStackTenantRequest(description=f"number {number}", availability_zone="nova")
+
+        for tenant, number, found in self.each_way("partial_update", 20, body):
+            self.assertEqual(found.state, CoreStates.UPDATE_SCHEDULED)
+            shown = self.settled(tenant)
+            self.assertEqual((shown.name, shown.description), (f"tenant-{number:03}", f"number {number}"))
+            self.assertEqual((shown.state, shown.availability_zone), (CoreStates.OK, "nova"))
+
+    def test_names_that_cannot_be(self):
+        path = f"/api/openstack-tenants/{self.tenant(24)}/"
+        for method, sent in (("PUT", {}), ("PUT", {"name": ""}), ("PATCH", {"name": "x" * 65}),
+                             ("PATCH", {"name": None}), ("PATCH", {"name": "tenant-001"})):
+            answer = self.raw(method, path, "operator", json=sent)
+            self.assertEqual((answer.status_code, list(answer.json())), (400, ["name"]), answer.text)
+        self.assertEqual(self.raw("PUT", path, "viewer", json={"name": "x"}).status_code, 403)
+
+    def test_passwords(self):
+        def body(_):
+            return OpenStackTenantChangePasswordRequest(user_password="correct horse battery")
+
+        for tenant, _, found in self.each_way("change_password", 25, body):
+            self.assertEqual(found.status, "Password update has been scheduled.")
+            # Nobody was made for a tenant of the simulated cloud.
+            self.assertIn("no user is recorded", self.settled(tenant).error_message)
+            call(f"{TENANT}_set_ok", "sync", tenant, client=self.staff)
+        wrong = OpenStackTenantChangePasswordRequest(user_password="12345678")
+        said = self.refused(400, f"{TENANT}_change_password", self.tenant(29), client=self.operator, body=wrong)
+        self.assertEqual(list(said), ["user_password"])
+        self.assertNotIn("battery", (STAGE.folder / "log-1").read_text())
+
+    def test_a_second_change_is_refused_while_the_first_goes_on(self):
+        tenant = self.tenant(30)
+        path = f"/api/openstack-tenants/{tenant}/set_quotas/"
+        found = {self.raw("POST", path, json={"vcpu": 40}).status_code for _ in range(4)}
+        self.assertTrue(found <= {202, 409} and 202 in found, found)
+        self.settled(tenant)
 
 
 class Zzz(unittest.TestCase):

@@ -7,13 +7,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Api;
 use super::auth::Caller;
-use super::body;
+use super::body::Fields;
 use super::order::Asked;
 use super::refusal::{Detail, Refusal};
 use crate::model::token::Role;
@@ -25,10 +25,17 @@ pub(super) struct Status {
     status: String,
 }
 
+impl Status {
+    /// That something will be done.
+    pub fn scheduled(what: &str) -> Self {
+        Self { status: format!("{what} has been scheduled.") }
+    }
+}
+
 type Scheduled = (StatusCode, Json<Status>);
 
 fn scheduled(what: &str) -> Scheduled {
-    (StatusCode::ACCEPTED, Json(Status { status: format!("{what} has been scheduled.") }))
+    (StatusCode::ACCEPTED, Json(Status::scheduled(what)))
 }
 
 /// Read everything of a tenant
@@ -223,21 +230,9 @@ pub(super) async fn set_erred(
 ) -> Result<Json<Detail>, Refusal> {
     caller.must_be(Role::Staff)?;
     let tenant = super::tenants::entry(&api, &uuid).await?.tenant;
-    let sent = body::object(content).await?;
-    let mut wrong = Invalid::default();
-    let said = ["error_message", "error_traceback"].map(|key| match sent.get(key) {
-        None | Some(Value::Null) => "",
-        Some(Value::String(text)) if text.contains('\0') => {
-            wrong.field(key).add("Null characters are not allowed.");
-            ""
-        }
-        Some(Value::String(text)) => text,
-        Some(_) => {
-            wrong.field(key).add("Not a valid string.");
-            ""
-        }
-    });
-    let said = wrong.or(said.join("\n"))?;
+    let mut fields = Fields::read(content).await?;
+    let said = ["error_message", "error_traceback"].map(|name| fields.text(name).unwrap_or_default());
+    let said = fields.or(said.join("\n"))?;
     set_state(&api, &caller, &tenant.uuid.to_string(), TenantState::Erred, said.trim()).await
 }
 

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 use utoipa::{Modify, OpenApi};
 
 use super::refusal::Detail;
-use super::{actions, backend, drift, jobs, marketplace, schedules, snapshots, tenants};
+use super::{actions, backend, changes, drift, jobs, marketplace, schedules, snapshots, tenants};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,10 @@ use super::{actions, backend, drift, jobs, marketplace, schedules, snapshots, te
         actions::unlink,
         actions::set_ok,
         actions::set_erred,
+        changes::update,
+        changes::partial_update,
+        changes::change_password,
+        changes::set_quotas,
         backend::instances,
         backend::volumes,
         marketplace::list,

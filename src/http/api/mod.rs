@@ -8,6 +8,7 @@ mod actions;
 mod auth;
 mod backend;
 mod body;
+mod changes;
 mod document;
 mod drift;
 mod filter;
@@ -83,7 +84,12 @@ pub(super) fn documents(api: &Arc<Api>) -> Router {
 fn records() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/openstack-tenants/", get(tenants::list))
-        .route("/api/openstack-tenants/{uuid}/", get(tenants::retrieve))
+        .route(
+            "/api/openstack-tenants/{uuid}/",
+            get(tenants::retrieve).put(changes::update).patch(changes::partial_update),
+        )
+        .route("/api/openstack-tenants/{uuid}/change_password/", post(changes::change_password))
+        .route("/api/openstack-tenants/{uuid}/set_quotas/", post(changes::set_quotas))
         .route("/api/openstack-tenants/{uuid}/pull/", post(actions::pull))
         .route("/api/openstack-tenants/{uuid}/pull_quotas/", post(actions::pull_quotas))
         .route("/api/openstack-tenants/{uuid}/pull_security_groups/", post(actions::pull_security_groups))

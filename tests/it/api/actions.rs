@@ -101,7 +101,7 @@ async fn staff_set_states(database: Database) {
     let shown = rig.get(&format!("{path}/"), &operator).await.body;
     assert_eq!((&shown["state"], &shown["error_message"]), (&json!("ERRED"), &json!("the rack burns\nat line 7")));
     for (wrong, said) in [
-        (json!({"error_message": 7}), json!({"error_message": ["Not a valid string."]})),
+        (json!({"error_message": [7]}), json!({"error_message": ["Not a valid string."]})),
         (json!({"error_message": "a\u{0}b"}), json!({"error_message": ["Null characters are not allowed."]})),
         (json!([1]), json!({"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]})),
     ] {

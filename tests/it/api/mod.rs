@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint only sees the functions marked so")]
 
 mod actions;
+mod changes;
 mod import;
 mod others;
 mod places;
