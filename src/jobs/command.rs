@@ -78,7 +78,7 @@ pub async fn judge(context: &Context, order: &Order) -> Result<(), Refused> {
         return Err(Refused::Invalid(invalid));
     }
     let name = kind.new_name(&request.params);
-    let known = Known::load(context.store(), order.tenant.as_ref(), name.as_deref()).await?;
+    let known = Known::load(context.store(), order.tenant.as_ref(), cloud, name.as_deref()).await?;
     let conflicts = kind.conflicts(&request.params, &known).map_err(in_params)?;
     if conflicts.is_empty() { Ok(()) } else { Err(Refused::Invalid(conflicts)) }
 }

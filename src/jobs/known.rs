@@ -12,6 +12,8 @@ use crate::store::{Store, StoreError};
 pub struct Known {
     /// The tenant; none while it is not recorded yet.
     pub tenant: Option<Tenant>,
+    /// The cloud that it is in, or is to be in.
+    pub cloud: String,
     /// What was last seen of each resource type.
     pub bodies: Vec<Body>,
     /// Single objects that were made through tenantd, the oldest first.
@@ -21,9 +23,15 @@ pub struct Known {
 }
 
 impl Known {
-    /// Loads what is recorded of `tenant`, and who is called `name`.
-    pub async fn load(store: &Store, tenant: Option<&Tenant>, name: Option<&str>) -> Result<Self, StoreError> {
-        let mut known = Self { tenant: tenant.cloned(), ..Self::default() };
+    /// Loads what is recorded of `tenant`, and who is called `name`; without a tenant, for one that is to be in `cloud`.
+    pub async fn load(
+        store: &Store,
+        tenant: Option<&Tenant>,
+        cloud: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let cloud = tenant.map(|tenant| tenant.cloud.as_str()).or(cloud).unwrap_or_default().to_owned();
+        let mut known = Self { tenant: tenant.cloned(), cloud, ..Self::default() };
         if let Some(name) = name {
             known.namesakes = store.tenants_by_name(name, None).await?;
         }

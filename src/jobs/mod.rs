@@ -11,6 +11,8 @@ mod change_password;
 pub mod command;
 mod commanded;
 pub mod context;
+mod create_tenant;
+mod delete_tenant;
 mod detect_drift;
 pub mod effects;
 pub mod error;
@@ -255,6 +257,8 @@ fn read<J: Job>(params: &Value) -> Result<J, String> {
 /// Every job kind.
 pub const KINDS: &[Kind] = &[
     Kind::of::<change_password::ChangePassword>(),
+    Kind::of::<create_tenant::CreateTenant>(),
+    Kind::of::<delete_tenant::DeleteTenant>(),
     Kind::of::<detect_drift::DetectDrift>(),
     Kind::of::<prune::Prune>(),
     Kind::of::<pull::Pull>(),

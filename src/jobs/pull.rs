@@ -94,6 +94,7 @@ impl Report {
 /// would make a `default` group for a project that does not exist.
 async fn present<'a>(call: &'a Call, tenant: &Tenant) -> Result<&'a CloudEntry, JobError> {
     let cloud = call.live.cloud(&tenant.cloud)?;
+    call.project()?;
     if tenant.vanished_at.is_some() && cloud.api.project(&tenant.backend_id).await?.is_none() {
         let message = format!("the project {} of {} is gone", tenant.backend_id, tenant.label());
         return Err(JobError::give_up("tenant_gone", message));

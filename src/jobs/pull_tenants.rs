@@ -70,12 +70,19 @@ async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
     let unlinked = call.context.store().unlinked(Some(name)).await?;
     let unlinked: BTreeSet<&str> = unlinked.iter().map(|it| it.backend_id.as_str()).collect();
 
+    let unmade = known.iter().filter(|tenant| tenant.project().is_none());
+    let unmade: Vec<String> = unmade.map(Tenant::marker).collect();
+
     let mut effects = Vec::new();
     let mut present = BTreeSet::new();
     for project in &listing.items {
         let domain = project.domain_id.as_ref().and_then(|id| domains.get(id)).map(String::as_str);
         let tenant = by_id.get(project.id.as_str());
         present.insert(project.id.as_str());
+        // The job that makes it writes it down under the tenant that it is made for.
+        if unmade.iter().any(|marker| project.tags.contains(marker)) {
+            continue;
+        }
         // Who is a tenant already stays one; whether it is enabled is recorded.
         let welcome = cloud.discovery.allows(project, domain) && !unlinked.contains(project.id.as_str());
         if tenant.is_none() && !welcome {
@@ -89,7 +96,10 @@ async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
     let listed_broken: BTreeSet<&str> = listing.broken.iter().filter_map(|broken| broken.id.as_deref()).collect();
     let missing = known.iter().filter(|tenant| {
         let id = tenant.backend_id.as_str();
-        tenant.vanished_at.is_none() && !present.contains(id) && !listed_broken.contains(id)
+        tenant.project().is_some()
+            && tenant.vanished_at.is_none()
+            && !present.contains(id)
+            && !listed_broken.contains(id)
     });
     for tenant in missing {
         match cloud.api.project(&tenant.backend_id).await? {

@@ -12,7 +12,7 @@ use super::observe::{self, Extent};
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
 use crate::model::quota::{Limit, NAMES, Quota, Quotas, is_name};
 use crate::model::{Body, Invalid, Observation, ResourceType, Tenant};
-use crate::openstack::Service;
+use crate::openstack::{Service, Writer};
 
 /// The largest number that every service takes.
 const MOST: u64 = i32::MAX as u64;
@@ -67,23 +67,28 @@ impl Job for SetQuotas {
             Ok(begun) => begun,
             Err(error) => return Report::failed(error),
         };
-        let mut outcomes = Vec::new();
-        for service in SERVICES {
-            let mine: Vec<&Wanted> = wanted.iter().filter(|it| it.service == service).collect();
-            if mine.is_empty() {
-                continue;
-            }
-            let limits: Vec<(String, i64)> = mine.iter().map(|it| (it.key.clone(), it.to_api())).collect();
-            let step = format!("limits of {service}");
-            // One service that refuses is no reason to keep what is wanted from the others.
-            let set = async |writer: crate::openstack::Writer| writer.set_quota(service, project, &limits).await;
-            outcomes.push((service, journal.change(&step, set).await));
-        }
+        let outcomes = ask(&journal, project, &wanted).await;
         match read_back(&call, tenant).await {
             Ok(seen) => report(&call, tenant, &wanted, outcomes, seen),
             Err(error) => Report::failed(worst(outcomes, Some(error), &wanted)),
         }
     }
+}
+
+/// Asks each service that is concerned: one that refuses is no reason to keep what is wanted from the others.
+async fn ask(journal: &Journal, project: &str, wanted: &[Wanted]) -> Outcomes {
+    let mut outcomes = Vec::new();
+    for service in SERVICES {
+        let mine = wanted.iter().filter(|it| it.service == service);
+        let limits: Vec<(String, i64)> = mine.map(|it| (it.key.clone(), it.to_api())).collect();
+        if limits.is_empty() {
+            continue;
+        }
+        let step = format!("limits of {service}");
+        let set = async |writer: Writer| writer.set_quota(service, project, &limits).await;
+        outcomes.push((service, journal.change(&step, set).await));
+    }
+    outcomes
 }
 
 /// One limit as its service takes it.
@@ -140,6 +145,30 @@ fn unknown_type(name: &str, quotas: &Quotas) -> Option<String> {
 }
 
 impl SetQuotas {
+    /// Limits as another kind takes them.
+    pub(super) const fn of(limits: BTreeMap<String, Value>) -> Self {
+        Self { limits }
+    }
+
+    /// Sets the limits of a tenant that is being made: all of them, or it is none.
+    pub(super) async fn set(&self, journal: &Journal, project: &str) -> Result<(), JobError> {
+        let wanted = self.wanted().map_err(|why| JobError::give_up("invalid_params", why))?;
+        let outcomes = ask(journal, project, &wanted).await;
+        if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+            return Ok(());
+        }
+        Err(worst(outcomes, None, &wanted))
+    }
+
+    /// What is expected from now on, if the services confirm all of it.
+    pub(super) fn commanded(&self, call: &Call, tenant: &Tenant, seen: &Quotas) -> Result<Option<Effect>, JobError> {
+        let wanted = self.wanted().map_err(|why| JobError::give_up("invalid_params", why))?;
+        for service in SERVICES {
+            confirmed(service, &wanted, seen, None)?;
+        }
+        Ok((!wanted.is_empty()).then(|| expected(call, tenant, &wanted, seen)))
+    }
+
     fn wanted(&self) -> Result<Vec<Wanted>, String> {
         let mut wanted = Vec::new();
         for (name, written) in &self.limits {
@@ -185,19 +214,13 @@ fn report(call: &Call, tenant: &Tenant, wanted: &[Wanted], mut outcomes: Outcome
         _ => Quotas::new(),
     };
     for (service, outcome) in outcomes.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
-        *outcome = confirmed(*service, wanted, &quotas, &seen);
+        let trouble = seen.trouble.as_ref().map(|(_, why)| why.as_str());
+        *outcome = confirmed(*service, wanted, &quotas, trouble);
     }
     let mut effects = Vec::new();
     let failure = outcomes.iter().any(|(_, outcome)| outcome.is_err()).then(|| worst(outcomes, None, wanted));
     if failure.is_none() && !wanted.is_empty() {
-        let limit = |it: &Wanted| (it.name.clone(), Quota { limit: Some(it.limit), usage: None });
-        effects.push(Effect::Commanded {
-            tenant: tenant.clone(),
-            confirmed: Body::Quotas(wanted.iter().map(limit).collect()),
-            removed: Vec::new(),
-            seen: seen.body.clone(),
-            author: call.author(),
-        });
+        effects.push(expected(call, tenant, wanted, &quotas));
     }
     let trouble = seen.trouble.clone();
     effects.push(Effect::Observed { tenant: tenant.clone(), observation: seen });
@@ -208,8 +231,19 @@ fn report(call: &Call, tenant: &Tenant, wanted: &[Wanted], mut outcomes: Outcome
     Report { effects, failure, ..Report::default() }
 }
 
+fn expected(call: &Call, tenant: &Tenant, wanted: &[Wanted], seen: &Quotas) -> Effect {
+    let limit = |it: &Wanted| (it.name.clone(), Quota { limit: Some(it.limit), usage: None });
+    Effect::Commanded {
+        tenant: tenant.clone(),
+        confirmed: Body::Quotas(wanted.iter().map(limit).collect()),
+        removed: Vec::new(),
+        seen: Body::Quotas(seen.clone()),
+        author: call.author(),
+    }
+}
+
 /// Whether a service says now what was asked of it.
-fn confirmed(service: Service, wanted: &[Wanted], quotas: &Quotas, seen: &Observation) -> Result<(), JobError> {
+fn confirmed(service: Service, wanted: &[Wanted], quotas: &Quotas, trouble: Option<&str>) -> Result<(), JobError> {
     for it in wanted.iter().filter(|it| it.service == service) {
         match quotas.get(&it.name).and_then(|quota| quota.limit) {
             Some(limit) if limit == it.limit => {}
@@ -218,7 +252,7 @@ fn confirmed(service: Service, wanted: &[Wanted], quotas: &Quotas, seen: &Observ
                 return Err(JobError::give_up("not_confirmed", message));
             }
             None => {
-                let why = seen.trouble.as_ref().map_or("it does not tell", |(_, why)| why.as_str());
+                let why = trouble.unwrap_or("it does not tell");
                 let message = format!("{service} took {} at {}, and cannot be asked for it: {why}", it.name, it.limit);
                 return Err(JobError::retry("not_confirmed", message));
             }

@@ -55,10 +55,10 @@ pub(super) fn wrong_texts(texts: [(&str, Option<&str>); 4]) -> Invalid {
 }
 
 /// Whether another tenant of the same domain has the name that one is to have.
-pub(super) fn name_taken(known: &Known, name: &str, own: (&str, &str)) -> Invalid {
+pub(super) fn name_taken(known: &Known, name: &str, domain: &str) -> Invalid {
     let is_other = |it: &&Tenant| known.tenant.as_ref().is_none_or(|tenant| tenant.uuid != it.uuid);
     let mut beside = known.namesakes.iter().filter(is_other).filter(|it| it.vanished_at.is_none());
-    match beside.find(|it| (it.cloud.as_str(), it.domain.as_str()) == own) {
+    match beside.find(|it| it.cloud == known.cloud && it.domain == domain) {
         Some(_) => Invalid::in_field("name", format!("Name \"{name}\" is already registered.")),
         None => Invalid::default(),
     }
@@ -82,7 +82,7 @@ impl Job for UpdateTenant {
 
     fn conflicts(&self, known: &Known) -> Invalid {
         match (&self.name, &known.tenant) {
-            (Some(name), Some(tenant)) => name_taken(known, name, (&tenant.cloud, &tenant.domain)),
+            (Some(name), Some(tenant)) => name_taken(known, name, &tenant.domain),
             _ => Invalid::default(),
         }
     }

@@ -128,6 +128,11 @@ impl Tenant {
         format!("{UNMADE}{uuid}")
     }
 
+    /// The tag of the project that is made for it, by which it is known again.
+    pub fn marker(&self) -> String {
+        format!("tenantd-{}", self.uuid.simple())
+    }
+
     /// The project's id, once there is a project.
     pub fn project(&self) -> Option<&str> {
         (!self.backend_id.starts_with(UNMADE)).then_some(self.backend_id.as_str())

@@ -50,6 +50,7 @@ pub(crate) const SECURITY_GROUPS: Collection = network("security_group_list", &[
 pub(crate) const FLOATING_IPS: Collection = network("floating_ip_list", &["floatingips"], "floatingips");
 pub(crate) const NETWORKS: Collection = network("network_list", &["networks"], "networks");
 pub(crate) const SUBNETS: Collection = network("subnet_list", &["subnets"], "subnets");
+pub(crate) const ROUTERS: Collection = network("router_list", &["routers"], "routers");
 pub(crate) const PORTS: Collection = network("port_list", &["ports"], "ports");
 pub(crate) const VOLUMES: Collection = volume("volume_list", &["volumes", "detail"], "volumes");
 pub(crate) const VOLUME_SNAPSHOTS: Collection = volume("volume_snapshot_list", &["snapshots", "detail"], "snapshots");

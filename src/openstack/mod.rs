@@ -53,7 +53,8 @@ pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
 pub use error::{Error, Refusal};
 pub use identity::{KeystoneDomain, Project, ProjectFilter, Role, User};
 pub use network::{
-    AllocationPool, FixedIp, FloatingIp, Network, Port, PortDetails, SecurityGroup, SecurityGroupRule, Subnet,
+    AllocationPool, FixedIp, FloatingIp, Gateway, Network, Port, PortDetails, Router, SecurityGroup, SecurityGroupRule,
+    Subnet,
 };
 pub use probe::Ability;
 pub use profile::Profile;
@@ -62,7 +63,7 @@ pub use service::Service;
 pub use session::Reload;
 pub use token::{Identity, TokenScope};
 pub use volume::{Attachment, Volume, VolumeSnapshot};
-pub use write::{NetworkObject, NewProject};
+pub use write::{NetworkObject, NewProject, NewSubnet};
 pub use writer::{Warrant, Writer};
 
 use collection::Collection;

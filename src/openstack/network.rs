@@ -2,16 +2,16 @@
 //!
 //! Rules are read inside their groups and never from their own listing, which costs the service fourteen times as much.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Cloud;
 use super::answer::{Listing, Which};
-use super::collection::{FLOATING_IPS, NETWORKS, PORTS, SECURITY_GROUPS, SUBNETS};
+use super::collection::{FLOATING_IPS, NETWORKS, PORTS, ROUTERS, SECURITY_GROUPS, SUBNETS};
 use super::error::Error;
 use super::text::{or_default, text_or_number};
 
 /// A security group with its rules.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct SecurityGroup {
     pub id: String,
@@ -31,7 +31,7 @@ pub struct SecurityGroup {
 }
 
 /// A rule inside its group.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct SecurityGroupRule {
     pub id: String,
@@ -85,7 +85,7 @@ pub struct PortDetails {
 }
 
 /// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct Network {
     pub id: String,
@@ -113,7 +113,7 @@ pub struct Network {
 }
 
 /// A subnet.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct Subnet {
     pub id: String,
@@ -136,7 +136,7 @@ pub struct Subnet {
 }
 
 /// A range of a subnet's addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct AllocationPool {
     pub start: String,
@@ -144,7 +144,7 @@ pub struct AllocationPool {
 }
 
 /// A port.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct Port {
     pub id: String,
@@ -169,8 +169,29 @@ pub struct Port {
     pub revision_number: Option<i64>,
 }
 
+/// A router.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the api's")]
+pub struct Router {
+    pub id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    pub project_id: String,
+    pub external_gateway_info: Option<Gateway>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub routes: Vec<serde_json::Value>,
+    pub created_at: Option<String>,
+}
+
+/// Where a router leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the api's")]
+pub struct Gateway {
+    pub network_id: String,
+}
+
 /// An address of a port.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the api's")]
 pub struct FixedIp {
     pub subnet_id: Option<String>,
@@ -196,6 +217,11 @@ impl Cloud {
     /// Subnets.
     pub async fn subnets(&self, which: Which<'_>) -> Result<Listing<Subnet>, Error> {
         self.objects(&SUBNETS, which).await
+    }
+
+    /// Routers.
+    pub async fn routers(&self, which: Which<'_>) -> Result<Listing<Router>, Error> {
+        self.objects(&ROUTERS, which).await
     }
 
     /// Ports.

@@ -14,6 +14,13 @@ use crate::store::{StoreError, Tx, in_time};
 pub(super) async fn record_new(context: &Context, kind: &Kind, request: &Request) -> Result<Option<Tenant>, JobError> {
     let Some(new) = kind.new_tenant(request).map_err(invalid)? else { return Ok(None) };
     context.live().cloud(&new.cloud)?;
+    if let Some(recorded) = in_time(context.store().tenant(new.uuid)).await? {
+        return Ok(Some(recorded));
+    }
+    // What collides with the records leaves none.
+    let known = in_time(Known::load(context.store(), None, Some(&new.cloud), Some(&new.name))).await?;
+    let conflicts = kind.conflicts(&request.params, &known).map_err(invalid)?;
+    conflicts.or(()).map_err(|conflicts| invalid(conflicts.to_string()))?;
     let now = context.clock().now();
     let recorded = in_time(async {
         let mut tx = context.store().begin().await?;
@@ -34,7 +41,7 @@ pub(super) async fn begin(
 ) -> Result<Tenant, JobError> {
     let Some(walk) = kind.states.and_then(|states| states.walk) else { return Ok(tenant) };
     let name = kind.new_name(&request.params);
-    let known = in_time(Known::load(context.store(), Some(&tenant), name.as_deref())).await?;
+    let known = in_time(Known::load(context.store(), Some(&tenant), None, name.as_deref())).await?;
     let conflicts = kind.conflicts(&request.params, &known).map_err(invalid)?;
     if !conflicts.is_empty() {
         return Err(invalid(conflicts.to_string()));

@@ -102,6 +102,12 @@ pub fn delete(world: &mut World, caller: &Caller, text: &str) -> Answer {
         }
     }
     world.compute.servers.remove(found);
+    // Nova takes the ports along that it plugged in.
+    let device = found.to_string();
+    let plugged = world.network.ports.of(project).filter(|port| port.device == device).map(|port| port.id);
+    for port in plugged.collect::<Vec<_>>() {
+        world.network.unplug(port);
+    }
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -6,6 +6,7 @@ mod list;
 pub mod model;
 pub mod quotas;
 mod refusal;
+mod routers;
 pub mod rules;
 pub mod topology;
 pub mod views;
@@ -138,7 +139,10 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
         ("DELETE", ["floatingips", one]) => floating::delete(networking, &caller, one),
         ("POST", ["networks"]) => topology::create_network(networking, call, &caller, random),
         ("POST", ["subnets"]) => topology::create_subnet(networking, call, &caller, random),
-        ("POST", ["routers"]) => topology::create_router(networking, call, &caller, random),
+        ("POST", ["routers"]) => routers::create(networking, call, &caller, random),
+        ("PUT", ["routers", one]) => routers::update(networking, call, &caller, one, random),
+        ("PUT", ["routers", one, "add_router_interface"]) => routers::join(networking, call, &caller, one, random),
+        ("PUT", ["routers", one, "remove_router_interface"]) => routers::part(networking, call, &caller, one),
         ("DELETE", [kind @ ("networks" | "subnets" | "ports" | "routers"), one]) => {
             topology::delete(networking, &caller, kind.trim_end_matches('s'), one)
         }

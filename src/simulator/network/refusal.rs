@@ -43,6 +43,11 @@ pub fn not_found(kind: &str, id: &str) -> Reply {
     error(StatusCode::NOT_FOUND, name, &message)
 }
 
+/// 404 of a named kind.
+pub fn missing(kind: &str, message: &str) -> Reply {
+    error(StatusCode::NOT_FOUND, kind, message)
+}
+
 /// 409 for a full quota.
 pub fn over_quota(resource: &str) -> Reply {
     conflict("OverQuota", &format!("Quota exceeded for resources: ['{resource}']."))

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ipnet::IpNet;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::call::{Call, id};
@@ -10,8 +10,8 @@ use super::super::clock;
 use super::super::identity::caller::Caller;
 use super::super::random::Random;
 use super::super::reply::{Answer, Reply};
-use super::model::{Network, Networking, Router, Stamp, Subnet};
-use super::{owner_of_new, refusal, views};
+use super::model::{Network, Networking, Stamp, Subnet};
+use super::{owner_of_new, refusal, routers, views};
 
 /// `GET` of one of them.
 pub fn show(networking: &Networking, caller: &Caller, kind: &str, text: &str) -> Answer {
@@ -80,7 +80,10 @@ pub fn create_subnet(networking: &mut Networking, call: &Call, caller: &Caller, 
         network,
         cidr: parsed.trunc().to_string(),
         gateway: hosts.first().cloned(),
-        pool: (hosts.last().cloned().unwrap_or_default(), last_host(parsed)),
+        pool: match &asked["allocation_pools"][0] {
+            Value::Object(pool) => (text_of(&pool["start"]), text_of(&pool["end"])),
+            _ => (hosts.last().cloned().unwrap_or_default(), last_host(parsed)),
+        },
         version: if parsed.addr().is_ipv4() { 4 } else { 6 },
         external,
         at: Stamp::new(clock::now()),
@@ -90,23 +93,6 @@ pub fn create_subnet(networking: &mut Networking, call: &Call, caller: &Caller, 
     }
     let body = json!({"subnet": views::subnet(&subnet)});
     networking.subnets.insert(subnet);
-    Ok(Reply::json(StatusCode::CREATED, &body))
-}
-
-/// `POST /v2.0/routers`.
-pub fn create_router(networking: &mut Networking, call: &Call, caller: &Caller, random: &mut Random) -> Answer {
-    let asked = &call.body["router"];
-    let project = owner_of_new(caller, asked, "create_router")?;
-    networking.room(project, "router", 1)?;
-    let router = Router {
-        id: random.id(),
-        project,
-        name: asked["name"].as_str().unwrap_or_default().to_owned(),
-        gateway: None,
-        at: Stamp::new(clock::now()),
-    };
-    let body = json!({"router": views::router(&router, caller.admin())});
-    networking.routers.insert(router);
     Ok(Reply::json(StatusCode::CREATED, &body))
 }
 
@@ -150,13 +136,28 @@ pub fn delete(networking: &mut Networking, caller: &Caller, kind: &str, text: &s
             }
         }
         "port" => {
-            networking.ports.remove(found);
+            if networking.ports.get(found).is_some_and(|port| port.owner == routers::INTERFACE) {
+                let message = format!(
+                    "Port {found} cannot be deleted directly via the port API: has device owner {}.",
+                    routers::INTERFACE
+                );
+                return Err(refusal::conflict("ServicePortInUse", &message));
+            }
+            networking.unplug(found);
         }
         _ => {
+            let router = found.to_string();
+            if networking.ports.iter().any(|port| port.device == router) {
+                return Err(refusal::conflict("RouterInUse", &format!("Router {found} still has ports")));
+            }
             networking.routers.remove(found);
         }
     }
     Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// IPv4 keeps the highest address for broadcasts.

@@ -48,6 +48,9 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
         ("PUT" | "DELETE", ["os-quota-sets", one]) => quotas::write(&mut world.volume, call, &caller, one),
         ("POST", ["volumes"]) => objects::create_volume(world, call, &caller),
         ("DELETE", ["volumes", one]) => objects::delete_volume(world, &caller, one),
+        ("POST", ["volumes", one, "action"]) if call.body.get("os-force_delete").is_some() => {
+            objects::delete_volume(world, &caller, one)
+        }
         ("POST", ["snapshots"]) => objects::create_snapshot(world, call, &caller),
         ("DELETE", ["snapshots", one]) => objects::delete_snapshot(world, &caller, one),
         _ => Err(refusal::no_such_path()),

@@ -7,3 +7,4 @@ mod fake;
 mod genuine;
 mod paging;
 mod session;
+mod writes;

@@ -3,6 +3,8 @@
 
 mod absence;
 mod changing;
+mod create_tenant;
+mod delete_tenant;
 mod drift;
 mod failures;
 mod groups;

@@ -50,7 +50,7 @@ async fn what_is_confirmed_is_expected(database: Database) {
     app.cloud().limit_cores("tenant-001", 60).await;
     app.changes().await;
     app.run("pull_quotas", "tenant-001", json!({})).await;
-    assert_snapshot!(app.changes_in(&["findings"]).await, @"");
+    assert_snapshot!(app.changes_in(&["findings"]).await, @"+ findings change=limit expected=50 field=limit last_seen_at=T+4 object=vcpu object_name=vcpu observed=60 opened_at=T+4 resource_type=quotas severity=warning source=commanded state=open tenant=tenant-001");
 }
 
 async fn zero_and_unlimited_are_what_they_are(database: Database) {

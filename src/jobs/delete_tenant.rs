@@ -1,0 +1,212 @@
+//! `delete_tenant`: remove a project with all that is in it. The tenant is forgotten only when the cloud says that the
+//! project is gone; until then whatever the cloud still holds is looked for anew each time.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Call, Effect, Job, JobError, Journal, Report, States};
+use crate::model::Tenant;
+use crate::openstack::{NetworkObject, Port, ProjectFilter, Which, Writer};
+
+/// How long to wait before looking again whether something is gone.
+const POLL: Duration = Duration::from_secs(5);
+/// How often to look at most: what takes longer is for another attempt.
+const LOOKS: usize = 60;
+/// Ports by which a router is in a subnet.
+const INTERFACES: [&str; 3] =
+    ["network:router_interface", "network:router_interface_distributed", "network:ha_router_replicated_interface"];
+
+/// Removes instances, addresses, routers, networks, groups, snapshots, volumes, the user that was made with it, and at
+/// last the project.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DeleteTenant {}
+
+impl Job for DeleteTenant {
+    const KIND: &'static str = "delete_tenant";
+    const ABOUT: &'static str = "remove a tenant's project with all that is in it, and forget the tenant";
+    const FLEET: bool = false;
+    const WRITES: bool = true;
+    const STATES: Option<States> = Some(States::DELETION);
+    const TIMEOUT: Duration = Duration::from_hours(2);
+
+    async fn run(self, call: Call) -> Report {
+        match Box::pin(delete(&call)).await {
+            Ok(tenant) => Report { effects: vec![Effect::Deleted(tenant)], ..Report::default() },
+            Err(error) => Report::failed(error),
+        }
+    }
+}
+
+async fn delete(call: &Call) -> Result<Tenant, JobError> {
+    let Some(tenant) = call.tenant.clone() else {
+        return Err(JobError::give_up("invalid_params", "delete_tenant needs a tenant"));
+    };
+    let journal = Journal::open(call, DeleteTenant::KIND, &tenant).await?;
+    let made = match tenant.project() {
+        Some(project) => Some(project.to_owned()),
+        // Its making may have come as far as a project, and not as far as writing that down.
+        None => {
+            let filter = ProjectFilter { tags: vec![tenant.marker()], ..ProjectFilter::default() };
+            journal.cloud().projects(&filter).await?.items.pop().map(|project| project.id)
+        }
+    };
+    let Some(project) = made else { return Ok(tenant) };
+    if journal.cloud().project(&project).await?.is_some() {
+        let removal = Removal { call, journal: &journal, project: &project };
+        removal.of_instances().await?;
+        removal.of_networks().await?;
+        removal.of_groups().await?;
+        removal.of_volumes().await?;
+        removal.of_user(&tenant).await?;
+        let remove = async |writer: Writer| writer.delete_project(&project).await;
+        journal.change("remove project", remove).await?;
+    }
+    match journal.cloud().project(&project).await? {
+        None => Ok(tenant),
+        Some(_) => Err(JobError::retry("not_confirmed", format!("keystone still has the project {project}"))),
+    }
+}
+
+/// What is left of a project, and how to remove it.
+struct Removal<'a> {
+    call: &'a Call,
+    journal: &'a Journal,
+    project: &'a str,
+}
+
+impl Removal<'_> {
+    const fn which(&self) -> Which<'_> {
+        Which::Project(self.project)
+    }
+
+    /// Removes one object; what was asked for once is not asked for again.
+    async fn remove<F>(&self, what: &str, id: &str, act: impl FnOnce(Writer) -> F + Send) -> Result<(), JobError>
+    where
+        F: Future<Output = Result<(), crate::openstack::Error>> + Send,
+    {
+        self.journal.change(&format!("remove {what} {id}"), act).await
+    }
+
+    async fn remove_from_network(&self, what: NetworkObject, name: &str, id: &str) -> Result<(), JobError> {
+        self.remove(name, id, async |writer: Writer| writer.remove_from_network(what, id).await).await
+    }
+
+    /// Waits until nothing is left.
+    async fn gone(&self, what: &str, left: Left) -> Result<(), JobError> {
+        for _ in 0..LOOKS {
+            if left.count(self).await? == 0 {
+                return Ok(());
+            }
+            self.call.context.clock().sleep(POLL).await;
+        }
+        Err(JobError::retry("still_there", format!("the cloud still has {what} of the project {}", self.project)))
+    }
+
+    async fn of_instances(&self) -> Result<(), JobError> {
+        for server in self.journal.cloud().servers(self.which()).await?.items {
+            let id = &server.id;
+            self.remove("instance", id, async |writer: Writer| writer.delete_server(id).await).await?;
+        }
+        self.gone("instances", Left::Servers).await
+    }
+
+    /// What stands on something goes before it.
+    async fn of_networks(&self) -> Result<(), JobError> {
+        let cloud = self.journal.cloud();
+        for address in cloud.floating_ips(self.which()).await?.items {
+            self.remove_from_network(NetworkObject::FloatingIp, "floating IP", &address.id).await?;
+        }
+        let routers = cloud.routers(self.which()).await?.items;
+        for router in routers.iter().filter(|router| !router.routes.is_empty()) {
+            let id = &router.id;
+            self.remove("routes of", id, async |writer: Writer| writer.clear_routes(id).await).await?;
+        }
+        let ports = cloud.ports(self.which()).await?.items;
+        let (joined, other): (Vec<Port>, Vec<Port>) =
+            ports.into_iter().partition(|port| INTERFACES.contains(&port.device_owner.as_str()));
+        for port in joined {
+            let (router, id) = (&port.device_id, &port.id);
+            self.remove("interface", id, async |writer: Writer| writer.remove_interface(router, id).await).await?;
+        }
+        // Those of the network's own services go with the network.
+        for port in other.iter().filter(|port| !port.device_owner.starts_with("network:")) {
+            self.remove_from_network(NetworkObject::Port, "port", &port.id).await?;
+        }
+        for router in routers {
+            self.remove_from_network(NetworkObject::Router, "router", &router.id).await?;
+        }
+        let networks = cloud.networks(self.which()).await?.items;
+        let own = |it: &&crate::openstack::Network| it.project_id == self.project && !it.external;
+        for network in networks.iter().filter(own) {
+            self.remove_from_network(NetworkObject::Network, "network", &network.id).await?;
+        }
+        // A subnet of a network that somebody else owns.
+        for subnet in cloud.subnets(self.which()).await?.items.iter().filter(|it| it.project_id == self.project) {
+            self.remove_from_network(NetworkObject::Subnet, "subnet", &subnet.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Looking for groups makes Neutron give a project its default one, so there is only one look.
+    async fn of_groups(&self) -> Result<(), JobError> {
+        let cloud = self.journal.cloud();
+        for group in cloud.server_groups(self.which()).await?.items {
+            let id = &group.id;
+            self.remove("server group", id, async |writer: Writer| writer.delete_server_group(id).await).await?;
+        }
+        for group in cloud.security_groups(self.which()).await?.items {
+            self.remove_from_network(NetworkObject::SecurityGroup, "security group", &group.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn of_volumes(&self) -> Result<(), JobError> {
+        let cloud = self.journal.cloud();
+        for snapshot in cloud.volume_snapshots(self.which()).await?.items {
+            let id = &snapshot.id;
+            let remove = async |writer: Writer| writer.delete_volume_snapshot(id).await;
+            self.remove("volume snapshot", id, remove).await?;
+        }
+        self.gone("volume snapshots", Left::Snapshots).await?;
+        for volume in cloud.volumes(self.which()).await?.items {
+            let id = &volume.id;
+            self.remove("volume", id, async |writer: Writer| writer.delete_volume(id).await).await?;
+        }
+        self.gone("volumes", Left::Volumes).await
+    }
+
+    /// The user that was made with the tenant, if there is one.
+    async fn of_user(&self, tenant: &Tenant) -> Result<(), JobError> {
+        if tenant.user_name.is_empty() {
+            return Ok(());
+        }
+        for user in self.journal.cloud().users(&tenant.user_name, &tenant.domain).await? {
+            let id = &user.id;
+            self.remove("user", id, async |writer: Writer| writer.delete_user(id).await).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What takes its time to go.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    Servers,
+    Snapshots,
+    Volumes,
+}
+
+impl Left {
+    /// How much of it is left.
+    async fn count(self, removal: &Removal<'_>) -> Result<usize, JobError> {
+        let (cloud, which) = (removal.journal.cloud(), removal.which());
+        Ok(match self {
+            Self::Servers => cloud.servers(which).await?.items.len(),
+            Self::Snapshots => cloud.volume_snapshots(which).await?.items.len(),
+            Self::Volumes => cloud.volumes(which).await?.items.len(),
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! Each job that changes a cloud, killed at each of its requests: before it takes effect, after it did, and with a
+//! request that takes effect only when nobody waits for it any more. The end is the same as without.
+
+use futures::FutureExt;
+use serde_json::{Value, json};
+use tenantd::jobs::runner::{Ended, Origin};
+use tenantd::model::job::{Outcome, Request};
+use tenantd::store::holds::Hold;
+
+use crate::support::database::with;
+use crate::support::{Database, Engine, TestApp, eventually};
+
+/// More changes than any job asks for.
+const MOST: u64 = 60;
+
+/// A job and how to see what it left behind.
+struct Order<L> {
+    kind: &'static str,
+    /// For whom; none for a job that makes a tenant.
+    tenant: Option<&'static str>,
+    params: Value,
+    /// Everything that it may have changed, without ids.
+    look: L,
+}
+
+/// What one run left behind.
+#[derive(Debug, PartialEq)]
+struct Left {
+    outcome: String,
+    cloud: Value,
+    states: Vec<String>,
+}
+
+/// Runs an order on a fresh cloud, killed where `halt` says; nothing when it came to its end before.
+async fn run<L: AsyncFn(&TestApp) -> Value>(
+    database: &Database,
+    order: &Order<L>,
+    halt: Option<(u64, &str)>,
+) -> Option<Left> {
+    let app = TestApp::writing(database, &[order.kind]).await;
+    for tenant in ["tenant-001", "tenant-002"] {
+        app.run("pull", tenant, json!({})).await;
+    }
+    let subject = match order.tenant {
+        Some(tenant) => Some(app.tenant(tenant).await.uuid.to_string()),
+        None => None,
+    };
+    let cloud = Some("sim".to_owned());
+    let request = Request { subject, cloud, params: order.params.clone(), ..app.request(order.kind) };
+    let (at, when) = halt.unwrap_or((MOST, "before"));
+    app.cloud().halt(at, when).await;
+    let ended = {
+        let running = app.deliver(request.clone()).fuse();
+        let held = eventually("the end, or the edge", async || app.cloud().halted().await.0).fuse();
+        tokio::pin!(running, held);
+        futures::select_biased! {
+            ended = running => Some(ended),
+            _ = held => None,
+        }
+    };
+    // Whatever ran is dropped here: nobody hears of it, nobody gives anything back.
+    app.cloud().lift().await;
+    let ended = match ended {
+        Some(_) if halt.is_some() => return None,
+        Some(ended) => ended,
+        None => again(&app, &request).await,
+    };
+    let Ended::Done { outcome, .. } = ended else { panic!("{}: {halt:?}: {ended:?}", order.kind) };
+    assert!(matches!(outcome, Outcome::Succeeded), "{}: {halt:?}: {ended:?}", order.kind);
+    let tenants = app.context.store().tenants(None).await.unwrap();
+    let states = tenants.iter().map(|it| format!("{} {} {}", it.name, it.state, it.error_message)).collect();
+    Some(Left { outcome: outcome.to_string(), cloud: (order.look)(&app).await, states })
+}
+
+/// Another process takes up what the killed one left, once that gives no sign of life any more.
+async fn again(app: &TestApp, request: &Request) -> Ended {
+    let (context, runner) = app.replica().await;
+    app.advance(21);
+    // The keeper of the runner that is left over here may do it first.
+    context.store().rescue_jobs(context.clock().now()).await.unwrap();
+    loop {
+        let hold = Hold { owner: context.owner(), until: context.clock().now() + chrono::Duration::hours(1) };
+        let jobs = context.store().claim_jobs(hold, context.clock().now(), 10, &[]).await.unwrap();
+        let job = jobs.into_iter().find(|job| job.request.id == request.id).unwrap();
+        match runner.run(job.request, Origin::Table).await.unwrap() {
+            Ended::Parked { .. } => app.advance(30),
+            ended => return ended,
+        }
+    }
+}
+
+/// Kills it at every edge there is.
+async fn killed_everywhere<L: AsyncFn(&TestApp) -> Value>(engine: Engine, order: Order<L>) {
+    let whole = std::sync::Mutex::new(None);
+    with(engine, async |database| {
+        *whole.lock().unwrap() = run(&database, &order, None).await;
+    })
+    .await;
+    let Some(whole) = whole.into_inner().unwrap() else { return };
+    for when in ["before", "after", "late"] {
+        let mut edges = 0;
+        for at in 1..MOST {
+            let left = std::sync::Mutex::new(None);
+            with(engine, async |database| {
+                *left.lock().unwrap() = run(&database, &order, Some((at, when))).await;
+            })
+            .await;
+            let Some(left) = left.into_inner().unwrap() else { break };
+            assert_eq!(left, whole, "{} killed {when} change {at}", order.kind);
+            edges += 1;
+        }
+        assert!(edges > 0, "{} was never killed {when} a change", order.kind);
+    }
+}
+
+/// The limits of a tenant in the three services.
+async fn limits(app: &TestApp, tenant: &str) -> Value {
+    let (project, get) = (app.cloud().project(tenant).await, reqwest::Method::GET);
+    let mut limits = Vec::new();
+    for path in ["compute/v2.1/os-quota-sets", "network/v2.0/quotas", "volume/v3/os-quota-sets"] {
+        limits.push(app.cloud().admin(get.clone(), &format!("/{path}/{project}"), None).await);
+    }
+    Value::Array(limits)
+}
+
+/// The project of a tenant.
+async fn project(app: &TestApp, name: &str) -> Value {
+    let path = format!("/identity/v3/projects?name={name}");
+    let projects = app.cloud().admin(reqwest::Method::GET, &path, None).await["projects"].clone();
+    projects.as_array().unwrap().iter().map(|it| json!([it["name"], it["description"], it["enabled"]])).collect()
+}
+
+/// A listing in which the administrator sees everything.
+async fn listing(app: &TestApp, path: &str, key: &str) -> Vec<Value> {
+    let answer = app.cloud().admin(reqwest::Method::GET, path, None).await;
+    answer[key].as_array().unwrap().clone()
+}
+
+/// What belongs to the tenant of that name, without ids.
+async fn made(app: &TestApp, name: &str) -> Value {
+    let projects = listing(app, &format!("/identity/v3/projects?name={name}"), "projects").await;
+    let id = projects[0]["id"].as_str().unwrap();
+    let of = |what: &str| format!("/network/v2.0/{what}?project_id={id}");
+    let names = |objects: Vec<Value>| objects.iter().map(|it| it["name"].clone()).collect::<Vec<_>>();
+    let routers = listing(app, &of("routers"), "routers").await;
+    let subnets = listing(app, &of("subnets"), "subnets").await;
+    let users = listing(app, "/identity/v3/users", "users").await;
+    let users = users.iter().filter(|it| it["default_project_id"].as_str() == Some(id)).count();
+    let roles = format!("/identity/v3/role_assignments?scope.project.id={id}&include_names=true");
+    let roles = listing(app, &roles, "role_assignments").await;
+    json!({
+        "projects": projects.len(), "users": users, "networks": names(listing(app, &of("networks"), "networks").await),
+        "subnets": subnets.iter().map(|it| json!([it["name"], it["cidr"], it["allocation_pools"]])).collect::<Vec<_>>(),
+        "routers": routers.iter().map(|it| json!([it["name"], it["external_gateway_info"].is_object()])).collect::<Vec<_>>(),
+        "ports": listing(app, &of("ports"), "ports").await.len(),
+        "roles": roles.iter().map(|it| it["role"]["name"].clone()).collect::<Vec<_>>(),
+        "limits": limits(app, name).await[0]["quota_set"]["cores"],
+    })
+}
+
+/// How much the whole cloud holds of everything.
+async fn left(app: &TestApp) -> Value {
+    let mut left = serde_json::Map::new();
+    for (path, key) in [
+        ("/identity/v3/projects", "projects"),
+        ("/network/v2.0/floatingips", "floatingips"),
+        ("/network/v2.0/networks", "networks"),
+        ("/network/v2.0/subnets", "subnets"),
+        ("/network/v2.0/ports", "ports"),
+        ("/network/v2.0/routers", "routers"),
+        ("/network/v2.0/security-groups", "security_groups"),
+        ("/compute/v2.1/servers?all_tenants=1", "servers"),
+        ("/compute/v2.1/os-server-groups?all_projects=true", "server_groups"),
+        ("/volume/v3/volumes?all_tenants=1", "volumes"),
+        ("/volume/v3/snapshots?all_tenants=1", "snapshots"),
+    ] {
+        left.insert(key.to_owned(), json!(listing(app, path, key).await.len()));
+    }
+    Value::Object(left)
+}
+
+macro_rules! killed {
+    ($($test:ident: $order:expr),+ $(,)?) => {
+        mod sqlite {
+            use super::*;
+            $(#[tokio::test]
+            async fn $test() {
+                killed_everywhere(Engine::Sqlite, $order).await;
+            })+
+        }
+        mod postgres {
+            use super::*;
+            $(#[tokio::test]
+            async fn $test() {
+                killed_everywhere(Engine::Postgres, $order).await;
+            })+
+        }
+    };
+}
+
+killed!(
+    set_quotas: Order {
+        kind: "set_quotas",
+        tenant: Some("tenant-001"),
+        params: json!({"vcpu": 77, "floating_ip_count": 33, "storage": 5_242_880, "port_count": -1}),
+        look: async |app: &TestApp| limits(app, "tenant-001").await,
+    },
+    update_tenant: Order {
+        kind: "update_tenant",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "renamed", "description": "another one"}),
+        look: async |app: &TestApp| project(app, "renamed").await,
+    },
+    create_tenant: Order {
+        kind: "create_tenant",
+        tenant: None,
+        params: json!({"name": "Genomics (EU)", "quotas": {"vcpu": 7, "floating_ip_count": 5}}),
+        look: async |app: &TestApp| made(app, "Genomics (EU)").await,
+    },
+    delete_tenant: Order {
+        kind: "delete_tenant",
+        tenant: Some("tenant-001"),
+        params: json!({}),
+        look: async |app: &TestApp| left(app).await,
+    },
+    change_password: Order {
+        kind: "change_password",
+        tenant: Some("tenant-001"),
+        params: json!({"user_name": "tenant-001-user", "user_password": "correct horse"}),
+        look: async |app: &TestApp| json!(app.cloud().try_password("tenant-001-user", "correct horse").await),
+    },
+);
