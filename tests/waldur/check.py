@@ -1,6 +1,8 @@
 """Every function that the real client has for the tenants, against a running daemon: see run."""
 
 import json
+import os
+import subprocess
 import sys
 import unittest
 import uuid
@@ -371,6 +373,70 @@ class Changing(WithClient):
         found = {self.raw("POST", path, json={"vcpu": 40}).status_code for _ in range(4)}
         self.assertTrue(found <= {202, 409} and 202 in found, found)
         self.settled(tenant)
+
+
+class Making(WithClient):
+    """By the last client that makes and removes tenants."""
+
+    def setUp(self):
+        super().setUp()
+        words = [os.environ["TENANTD_TEST_OLDER_PYTHON"], "-B", "older.py", STAGE.base, STAGE.tokens["operator"]]
+        self.older = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.older.communicate)
+        shown = call(f"{TENANT}_retrieve", "sync", self.first, client=self.viewer)
+        self.settings = shown.service_settings
+
+    def ask(self, *words):
+        self.older.stdin.write(" ".join(map(str, words)) + "\n")
+        self.older.stdin.flush()
+        return json.loads(self.older.stdout.readline())
+
+    def shown(self, tenant):
+        answer = self.raw("GET", f"/api/openstack-tenants/{tenant}/", "viewer")
+        return answer.json() if answer.status_code == 200 else None
+
+    def test_a_tenant_is_made_and_removed(self):
+        project = uuid.uuid4()
+        made = self.ask("create", "Genomics", self.settings, f"{STAGE.base}/api/projects/{project.hex}/")
+        self.assertEqual((made["status"], made["state"]), (201, "CREATION_SCHEDULED"), made)
+        again = self.ask("create", "Genomics", self.settings, f"{STAGE.base}/api/projects/{project.hex}/")
+        self.assertEqual((again["status"], list(again["body"])), (400, ["name"]), again)
+        tenant = made["uuid"]
+        STAGE.wait("a tenant", lambda: self.shown(tenant)["state"] in ("OK", "ERRED"))
+        shown = self.shown(tenant)
+        self.assertEqual((shown["state"], shown["error_message"], shown["name"]), ("OK", "", "Genomics"))
+        self.assertEqual(shown["project_uuid"], project.hex)
+        self.assertTrue(shown["backend_id"] and shown["internal_network_id"])
+        body = OpenStackTenantChangePasswordRequest(user_password="correct horse battery")
+        call(f"{TENANT}_change_password", "sync", uuid.UUID(tenant), client=self.operator, body=body)
+        STAGE.wait("a password", lambda: self.shown(tenant)["state"] == "OK")
+        self.assertEqual(self.ask("destroy", tenant), {"status": 204})
+        self.assertEqual(self.ask("destroy", tenant)["status"], 409, "it is on its way already")
+        STAGE.wait("its end", lambda: self.shown(tenant) is None)
+        self.assertEqual(self.ask("destroy", tenant)["status"], 404)
+
+    def test_what_cannot_be_made_is_refused(self):
+        path = "/api/openstack-tenants/"
+        known = {"name": "Botany", "service_settings": self.settings}
+        for sent, key in (({"service_settings": self.settings}, "name"), ({"name": "Botany"}, "service_settings"),
+                          ({**known, "service_settings": f"{STAGE.base}/api/service-settings/{NOBODY.hex}/"},
+                           "service_settings"),
+                          ({**known, "name": ""}, "name"), ({**known, "name": "x" * 65}, "name"),
+                          ({**known, "subnet_cidr": "192.0.2.0/24"}, "subnet_cidr"),
+                          ({**known, "subnet_cidr": "10.0.0.0/16"}, "subnet_cidr"),
+                          ({**known, "project": "seven"}, "project"),
+                          ({**known, "security_groups": [{"name": "web"}]}, "security_groups")):
+            answer = self.raw("POST", path, "operator", json=sent)
+            self.assertEqual((answer.status_code, list(answer.json())), (400, [key]), answer.text)
+        self.assertEqual(self.raw("POST", path, "viewer", json=known).status_code, 403)
+        self.assertEqual(self.raw("DELETE", f"{path}{self.first}/", "viewer").status_code, 403)
+
+    def test_a_cloud_that_may_not_be_changed_says_which_key_lets_it(self):
+        settings = uuid.uuid5(uuid.uuid5(uuid.UUID("7a1e5d0c-52d4-5c0e-9a63-1f0b7c9d4e21"), "cloud"), "readonly")
+        sent = {"name": "Botany", "service_settings": f"{STAGE.base}/api/service-settings/{settings.hex}/"}
+        answer = self.raw("POST", "/api/openstack-tenants/", "operator", json=sent)
+        self.assertEqual(answer.status_code, 403, answer.text)
+        self.assertIn("`write`", answer.json()["detail"])
 
 
 class Zzz(unittest.TestCase):

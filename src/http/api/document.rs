@@ -11,7 +11,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 use utoipa::{Modify, OpenApi};
 
 use super::refusal::Detail;
-use super::{actions, backend, changes, drift, jobs, marketplace, schedules, snapshots, tenants};
+use super::{actions, backend, changes, drift, jobs, lifetime, marketplace, schedules, snapshots, tenants};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,8 @@ use super::{actions, backend, changes, drift, jobs, marketplace, schedules, snap
         actions::unlink,
         actions::set_ok,
         actions::set_erred,
+        lifetime::create,
+        lifetime::destroy,
         changes::update,
         changes::partial_update,
         changes::change_password,

@@ -14,6 +14,7 @@ mod drift;
 mod filter;
 mod gate;
 mod jobs;
+mod lifetime;
 mod limits;
 mod links;
 mod marketplace;
@@ -83,10 +84,10 @@ pub(super) fn documents(api: &Arc<Api>) -> Router {
 
 fn records() -> Router<Arc<Api>> {
     Router::new()
-        .route("/api/openstack-tenants/", get(tenants::list))
+        .route("/api/openstack-tenants/", get(tenants::list).post(lifetime::create))
         .route(
             "/api/openstack-tenants/{uuid}/",
-            get(tenants::retrieve).put(changes::update).patch(changes::partial_update),
+            get(tenants::retrieve).put(changes::update).patch(changes::partial_update).delete(lifetime::destroy),
         )
         .route("/api/openstack-tenants/{uuid}/change_password/", post(changes::change_password))
         .route("/api/openstack-tenants/{uuid}/set_quotas/", post(changes::set_quotas))

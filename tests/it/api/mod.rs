@@ -4,6 +4,7 @@
 mod actions;
 mod changes;
 mod import;
+mod lifetime;
 mod others;
 mod places;
 mod tenants;
