@@ -1,7 +1,8 @@
 //! `change_password`: give a tenant's user another password. It is kept only until the job is over, and told nobody.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::{Call, Job, JobError, Journal, Report, States};
 use crate::model::Invalid;
@@ -45,10 +46,19 @@ const COMMON: [&str; 24] = [
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangePassword {
     /// The password.
+    #[serde(deserialize_with = "secret")]
     user_password: String,
     /// The user; default: the one that was made with the tenant.
     #[serde(default)]
     user_name: Option<String>,
+}
+
+/// A text, or that it is none: what is there instead may be the secret all the same, and is not told.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        _ => Err(serde::de::Error::custom("expected a text")),
+    }
 }
 
 impl Job for ChangePassword {

@@ -16,7 +16,7 @@ use super::update_tenant::{name_taken, wrong_texts};
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
 use crate::model::ids::named_id;
 use crate::model::job::Request;
-use crate::model::{Body, Invalid, ResourceType, Tenant};
+use crate::model::{Body, Invalid, ResourceType, Tenant, TenantState};
 use crate::openstack::{Which, Writer};
 use crate::store::in_time;
 use crate::store::states::{NewTenant, Traits};
@@ -92,7 +92,12 @@ impl Job for CreateTenant {
     }
 
     fn conflicts(&self, known: &Known) -> Invalid {
-        name_taken(known, &self.name, &self.domain)
+        match &known.tenant {
+            Some(tenant) if tenant.state == TenantState::Ok => {
+                Invalid::because(format!("{} is there already; a new tenant has no id yet", tenant.label()))
+            }
+            _ => name_taken(known, &self.name, &self.domain),
+        }
     }
 
     fn new_name(&self) -> Option<String> {
@@ -127,6 +132,7 @@ impl CreateTenant {
             return Err(JobError::give_up("invalid_params", "create_tenant: say in which cloud"));
         };
         let journal = Journal::open(call, Self::KIND, tenant).await?;
+        must_be_ours(&journal, tenant).await?;
         let external = self.external(&journal).await?;
         let project = journal.create(&parts::OfProject { tenant, domain: &self.domain }).await?;
         let tenant = record(call, tenant, (&project.id, &self.domain)).await?;
@@ -217,6 +223,17 @@ impl CreateTenant {
         }
         Ok(Report { effects, ..Report::default() })
     }
+}
+
+/// A project that is recorded already must be one that was made for this tenant.
+async fn must_be_ours(journal: &Journal, tenant: &Tenant) -> Result<(), JobError> {
+    let Some(id) = tenant.project() else { return Ok(()) };
+    let is_ours = |project: crate::openstack::Project| project.tags.contains(&tenant.marker());
+    if journal.cloud().project(id).await?.is_some_and(is_ours) {
+        return Ok(());
+    }
+    let message = format!("{} has the project {id}, which was not made for it", tenant.label());
+    Err(JobError::give_up("invalid_params", message))
 }
 
 /// Writes the project down as soon as there is one: a discovery must not take it for somebody else's.

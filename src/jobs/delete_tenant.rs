@@ -45,13 +45,12 @@ async fn delete(call: &Call) -> Result<Tenant, JobError> {
         return Err(JobError::give_up("invalid_params", "delete_tenant needs a tenant"));
     };
     let journal = Journal::open(call, DeleteTenant::KIND, &tenant).await?;
-    let made = match tenant.project() {
-        Some(project) => Some(project.to_owned()),
+    let made = if let Some(project) = tenant.project() {
+        Some(project.to_owned())
+    } else {
         // Its making may have come as far as a project, and not as far as writing that down.
-        None => {
-            let filter = ProjectFilter { tags: vec![tenant.marker()], ..ProjectFilter::default() };
-            journal.cloud().projects(&filter).await?.items.pop().map(|project| project.id)
-        }
+        let filter = ProjectFilter { tags: vec![tenant.marker()], ..ProjectFilter::default() };
+        journal.cloud().projects(&filter).await?.items.pop().map(|project| project.id)
     };
     let Some(project) = made else { return Ok(tenant) };
     if journal.cloud().project(&project).await?.is_some() {
@@ -90,6 +89,14 @@ impl Removal<'_> {
         self.journal.change(&format!("remove {what} {id}"), act).await
     }
 
+    /// The same for what takes its time to go, and may fail after it was accepted: each attempt asks for what is left.
+    async fn remove_slowly<F>(&self, what: &str, id: &str, act: impl FnOnce(Writer) -> F + Send) -> Result<(), JobError>
+    where
+        F: Future<Output = Result<(), crate::openstack::Error>> + Send,
+    {
+        self.journal.change(&format!("remove {what} {id}, attempt {}", self.call.request.attempt), act).await
+    }
+
     async fn remove_from_network(&self, what: NetworkObject, name: &str, id: &str) -> Result<(), JobError> {
         self.remove(name, id, async |writer: Writer| writer.remove_from_network(what, id).await).await
     }
@@ -108,7 +115,7 @@ impl Removal<'_> {
     async fn of_instances(&self) -> Result<(), JobError> {
         for server in self.journal.cloud().servers(self.which()).await?.items {
             let id = &server.id;
-            self.remove("instance", id, async |writer: Writer| writer.delete_server(id).await).await?;
+            self.remove_slowly("instance", id, async |writer: Writer| writer.delete_server(id).await).await?;
         }
         self.gone("instances", Left::Servers).await
     }
@@ -168,12 +175,12 @@ impl Removal<'_> {
         for snapshot in cloud.volume_snapshots(self.which()).await?.items {
             let id = &snapshot.id;
             let remove = async |writer: Writer| writer.delete_volume_snapshot(id).await;
-            self.remove("volume snapshot", id, remove).await?;
+            self.remove_slowly("volume snapshot", id, remove).await?;
         }
         self.gone("volume snapshots", Left::Snapshots).await?;
         for volume in cloud.volumes(self.which()).await?.items {
             let id = &volume.id;
-            self.remove("volume", id, async |writer: Writer| writer.delete_volume(id).await).await?;
+            self.remove_slowly("volume", id, async |writer: Writer| writer.delete_volume(id).await).await?;
         }
         self.gone("volumes", Left::Volumes).await
     }

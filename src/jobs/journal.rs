@@ -86,6 +86,10 @@ impl Journal {
         let Some(lease) = call.lease.clone() else {
             return Err(JobError::retry("no_lease", format!("{kind} runs without the right to change a tenant")));
         };
+        // It may have waited for its place for longer than the right lasts.
+        if !lease.renew().await? {
+            return Err(JobError::Interrupted);
+        }
         let (store, job) = (call.context.store(), call.request.id);
         let pending = in_time(store.steps_pending(tenant.uuid)).await?;
         let steps = in_time(store.steps(job)).await?;

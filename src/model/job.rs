@@ -168,8 +168,12 @@ impl Request {
 
     /// What may be kept of parameters that hold a secret, once nobody needs it any more; none where they hold none.
     pub fn without_secrets(&self) -> Option<Value> {
+        if !holds_secret(&self.params) {
+            return None;
+        }
         let mut left = self.params.clone();
-        scrub(&mut left).then_some(left)
+        scrub(&mut left);
+        Some(left)
     }
 
     /// The parameters as anybody may see them.
@@ -180,7 +184,8 @@ impl Request {
     /// SHA-256 of what is asked for: the same id with another digest is another job under a used id.
     pub fn digest(&self) -> String {
         // A digest of a secret would let it be guessed.
-        let asked = json!([self.kind, self.cloud, self.subject, self.shown_params()]);
+        let left = self.without_secrets();
+        let asked = json!([self.kind, self.cloud, self.subject, left.as_ref().unwrap_or(&self.params)]);
         hex_digest(asked.to_string())
     }
 
@@ -207,6 +212,16 @@ const SECRETS: [&str; 1] = ["user_password"];
 
 /// What stands in place of a secret.
 pub const REMOVED: &str = "(removed)";
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(entries) => {
+            entries.iter().any(|(key, entry)| SECRETS.contains(&key.as_str()) || holds_secret(entry))
+        }
+        Value::Array(items) => items.iter().any(holds_secret),
+        _ => false,
+    }
+}
 
 /// Takes the secrets out of a message, however deep they are in it; whether there were any.
 pub fn scrub(value: &mut Value) -> bool {

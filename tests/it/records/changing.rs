@@ -193,13 +193,13 @@ async fn steps_keep_what_there_was_before(database: Database) {
 async fn objects_are_kept_by_their_own_ids(database: Database) {
     let app = TestApp::start(&database).await;
     let (tenant, [job, _]) = tenant_and_jobs(&app).await;
-    let mut network = Object::asked_for(Uuid::from_u128(9), tenant.uuid, "networks", job.id, began());
-    network.name = "inner".to_owned();
+    let asked_for = Object::asked_for(Uuid::from_u128(9), tenant.uuid, "networks", job.id, began());
+    let network = Object { name: "inner".to_owned(), ..asked_for };
     let store = app.context.store();
     let mut tx = store.begin().await.unwrap();
     tx.save_object(&network).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(store.objects(tenant.uuid, Some("networks")).await.unwrap(), [network.clone()]);
+    assert_eq!(store.objects(tenant.uuid, Some("networks")).await.unwrap(), std::slice::from_ref(&network));
     assert!(store.objects(tenant.uuid, Some("floating_ips")).await.unwrap().is_empty());
     let mut tx = store.begin().await.unwrap();
     tx.settle_objects(job.id, "network: no", began()).await.unwrap();

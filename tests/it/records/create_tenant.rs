@@ -70,7 +70,18 @@ async fn a_tenant_is_made_with_all_that_belongs_to_it(database: Database) {
         (TenantState::Ok, Some(app.cloud().project("Genomics").await.as_str()))
     );
     assert!(tenant.user_name.starts_with("genomics-user-") && !tenant.internal_network.is_empty());
-    assert_snapshot!(app.cloud().changes().await.iter().map(|it| plain(it)).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!(app.cloud().changes().await.iter().map(|it| plain(it)).collect::<Vec<_>>().join("\n"), @"
+    POST /identity/v3/projects
+    POST /identity/v3/users
+    PUT /identity/v3/projects/<id>/users/<id>/roles/<id>
+    PUT /compute/v2.1/os-quota-sets/<id>
+    PUT /volume/v3/<id>/os-quota-sets/<id>
+    POST /network/v2.0/networks
+    POST /network/v2.0/subnets
+    POST /network/v2.0/routers
+    PUT /network/v2.0/routers/<id>/add_router_interface
+    PUT /network/v2.0/routers/<id>
+    ");
 }
 
 /// A request without ids.
@@ -146,6 +157,11 @@ async fn what_means_nothing_makes_nothing(database: Database) {
         let ended = app.deliver(order(&app, wish.clone())).await;
         assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "invalid_params"), "{wish}: {ended:?}");
     }
+    let subject = Some(app.tenant("tenant-001").await.uuid.to_string());
+    let existing = Request { subject, ..order(&app, json!({"name": "fresh"})) };
+    let ended = app.deliver(existing).await;
+    assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "invalid_params"), "{ended:?}");
+    assert_eq!(app.tenant("tenant-001").await.state, TenantState::Ok);
     let nowhere = app.deliver(Request { params: json!({"name": "fresh"}), ..app.request(KIND) }).await;
     assert!(matches!(&nowhere, Ended::Dead { reason, .. } if reason == "invalid_params"), "{nowhere:?}");
     assert_eq!(app.cloud().halted().await.1, 0);

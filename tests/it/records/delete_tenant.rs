@@ -50,7 +50,17 @@ async fn a_tenant_goes_with_all_that_is_in_it(database: Database) {
             order.push(kind);
         }
     }
-    assert_snapshot!(order.join("\n"), @"");
+    assert_snapshot!(order.join("\n"), @"
+    DELETE /compute/v2.1/servers
+    DELETE /network/v2.0/floatingips
+    DELETE /network/v2.0/routers
+    DELETE /network/v2.0/networks
+    DELETE /compute/v2.1/os-server-groups
+    DELETE /network/v2.0/security-groups
+    DELETE /volume/v3/snapshots
+    POST /volume/v3/volumes/action
+    DELETE /identity/v3/projects
+    ");
     assert!(app.context.store().tenants_by_name("tenant-001", None).await.unwrap().is_empty());
 }
 

@@ -97,7 +97,9 @@ async fn killed_everywhere<L: AsyncFn(&TestApp) -> Value>(engine: Engine, order:
     })
     .await;
     let Some(whole) = whole.into_inner().unwrap() else { return };
-    for when in ["before", "after", "late"] {
+    // What is different between the databases shows at one kind of edge; a database for each death takes its time.
+    let whens: &[&str] = if engine == Engine::Sqlite { &["before", "after", "late"] } else { &["after"] };
+    for when in whens.iter().copied() {
         let mut edges = 0;
         for at in 1..MOST {
             let left = std::sync::Mutex::new(None);

@@ -46,6 +46,10 @@ async fn a_refused_one_is_forgotten_too(database: Database) {
     let both = json!({"user_password": PASSWORD, "colour": "red"});
     let ended = app.run("change_password", "tenant-001", both).await;
     assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "invalid_params"), "{ended:?}");
+    let list = json!({"user_name": "tenant-001-user", "user_password": [PASSWORD]});
+    let ended = app.run("change_password", "tenant-001", list).await;
+    let Ended::Dead { error, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!(error, "params.user_password: expected a text");
     assert!(!is_told(&app).await);
 }
 
