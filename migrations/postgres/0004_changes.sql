@@ -46,5 +46,5 @@ CREATE TABLE objects (
     modified_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX objects_by_tenant ON objects (tenant, resource_type);
-CREATE UNIQUE INDEX objects_by_backend_id ON objects (tenant, resource_type, backend_id) WHERE backend_id IS NOT NULL;
+CREATE INDEX objects_by_backend_id ON objects (tenant, resource_type, backend_id) WHERE backend_id IS NOT NULL;
 CREATE INDEX objects_by_job ON objects (job) WHERE job IS NOT NULL;

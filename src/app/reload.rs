@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use super::build;
-use crate::config::{Config, Schedule};
+use crate::config::{self, Config, Schedule};
 use crate::jobs;
 use crate::jobs::context::{Context, Live};
 use crate::openstack::clouds_yaml;
@@ -43,7 +43,7 @@ impl Reloader {
         }
         let mut live = build::live(&config, context.clock());
         let accepted = live.unprepared.is_empty();
-        keep_what_worked(&mut live, &context.live());
+        keep_what_worked(&mut live, &context.live(), &config.clouds);
         for cloud in live.names() {
             metrics::zero(cloud, &jobs::kind_names());
         }
@@ -60,7 +60,7 @@ impl Reloader {
         let seen = credential_files(&self.config);
         if seen != self.seen && !context.live().unprepared.is_empty() {
             let mut live = build::live(&self.config, context.clock());
-            keep_what_worked(&mut live, &context.live());
+            keep_what_worked(&mut live, &context.live(), &self.config.clouds);
             context.replace_live(live);
         }
         if seen == self.seen {
@@ -84,15 +84,19 @@ impl Reloader {
     }
 }
 
-/// A cloud whose credentials cannot be read just now goes on with those that it has.
-fn keep_what_worked(live: &mut Live, before: &Live) {
+/// A cloud whose credentials cannot be read just now goes on with those that it has, unless it would let jobs write that
+/// may not any more.
+fn keep_what_worked(live: &mut Live, before: &Live, sections: &[config::Cloud]) {
     let Live { clouds, unprepared, .. } = live;
+    let may = |name: &str, kind: &str| {
+        sections.iter().any(|section| section.name == name && section.write.iter().any(|it| it == kind))
+    };
     unprepared.retain(|name, _| match before.clouds.get(name) {
-        Some(entry) => {
+        Some(entry) if jobs::kind_names().iter().all(|kind| may(name, kind) || !entry.api.may_write(kind)) => {
             clouds.insert(name.clone(), entry.clone());
             false
         }
-        None => true,
+        _ => true,
     });
 }
 
@@ -106,4 +110,51 @@ fn credential_files(config: &Config) -> BTreeMap<PathBuf, Option<SystemTime>> {
             (file, changed)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::jobs::context::{CloudEntry, Discovery};
+    use crate::openstack::profile::{Auth, Interface, Profile, Scope};
+    use crate::openstack::{Cloud, Options};
+
+    /// Clouds as they are, with kinds that may write.
+    fn before(write: &[&str]) -> Live {
+        let profile = Profile {
+            auth_url: "http://127.0.0.1:1".into(),
+            auth: Auth::Token { token: "t".into() },
+            scope: Scope::Unscoped,
+            region: None,
+            interface: Interface::Public,
+            cacert: None,
+            verify: true,
+            endpoint_overrides: BTreeMap::new(),
+            source_files: Vec::new(),
+        };
+        let write = write.iter().map(|kind| (*kind).to_owned()).collect();
+        let options = Options { name: "lab".into(), write, ..Options::default() };
+        let api = Cloud::new(profile, options, Arc::new(SystemClock)).unwrap();
+        let entry = CloudEntry { api, discovery: Discovery::default(), concurrency: 1 };
+        Live { clouds: [("lab".to_owned(), entry)].into(), ..Live::default() }
+    }
+
+    /// Whether the cloud goes on after a reload that allows `write` and cannot read its credentials.
+    fn goes_on(before: &Live, write: &[&str]) -> bool {
+        let section = serde_json::from_value(serde_json::json!({"name": "lab", "write": write})).unwrap();
+        let unprepared = [("lab".to_owned(), "no clouds.yaml".to_owned())].into();
+        let mut live = Live { unprepared, ..Live::default() };
+        keep_what_worked(&mut live, before, &[section]);
+        live.clouds.contains_key("lab")
+    }
+
+    #[test]
+    fn who_may_not_write_any_more_does_not_for_want_of_credentials() {
+        assert!(goes_on(&before(&["set_quotas"]), &["set_quotas"]));
+        assert!(goes_on(&before(&[]), &["set_quotas"]), "it only reads until they can be read");
+        assert!(!goes_on(&before(&["set_quotas", "delete_tenant"]), &["set_quotas"]));
+    }
 }

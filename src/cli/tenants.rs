@@ -129,10 +129,10 @@ fn row(tenant: &Tenant, ages: &Ages, now: DateTime<Utc>) -> Row {
     let by_type: Map<String, Value> = ResourceType::ALL.iter().map(|it| (it.to_string(), json!(seconds(it)))).collect();
     let mut cells = vec![tenant.cloud.clone(), tenant.name.clone(), state(tenant)];
     cells.extend(ResourceType::ALL.iter().map(|it| output::when(ages.get(it).copied(), now)));
-    cells.push(tenant.backend_id.clone());
+    cells.push(tenant.project().unwrap_or_default().to_owned());
     Row {
         json: json!({
-            "uuid": tenant.uuid, "cloud": tenant.cloud, "backend_id": tenant.backend_id, "name": tenant.name,
+            "uuid": tenant.uuid, "cloud": tenant.cloud, "backend_id": tenant.project().unwrap_or_default(), "name": tenant.name,
             "state": tenant.state, "error_message": tenant.error_message, "enabled": tenant.enabled,
             "vanished_at": tenant.vanished_at, "ages": by_type,
         }),
@@ -164,7 +164,7 @@ async fn show(records: &Records, tenant: &Tenant) -> anyhow::Result<()> {
         ("uuid", tenant.uuid.to_string()),
         ("cloud", tenant.cloud.clone()),
         ("name", tenant.name.clone()),
-        ("project id", tenant.backend_id.clone()),
+        ("project id", tenant.project().unwrap_or_default().to_owned()),
         ("domain", tenant.domain.clone()),
         ("description", tenant.description.clone()),
         ("state", state(tenant)),

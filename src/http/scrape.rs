@@ -52,8 +52,8 @@ async fn stored(view: &View) -> Result<String, StoreError> {
     let (outbox, dead) = tokio::try_join!(store.outgoing_count(), store.dead_letter_count())?;
     let clouds: Vec<String> = view.context.live().names().into_iter().map(str::to_owned).collect();
     let mut exposition = Exposition::default();
-    let here: BTreeMap<Uuid, &Tenant> =
-        tenants.iter().filter(|tenant| tenant.vanished_at.is_none()).map(|tenant| (tenant.uuid, tenant)).collect();
+    let is_here = |tenant: &&Tenant| tenant.vanished_at.is_none() && tenant.project().is_some();
+    let here: BTreeMap<Uuid, &Tenant> = tenants.iter().filter(is_here).map(|tenant| (tenant.uuid, tenant)).collect();
     for tenant in here.values() {
         let labels = [
             ("cloud", tenant.cloud.as_str()),

@@ -1,0 +1,213 @@
+"""kill -9 at each request by which a job changes a cloud; see `edges`."""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+# A killed daemon's job is taken over after 20 s, a request that may still run is waited out: what takes longer is stuck.
+PATIENCE = 120
+WHENS = ["before", "after", "late"]
+# What each kind is asked for; `cloud` in place of a tenant for what makes one.
+ORDERS = {
+    "set_quotas": ({"vcpu": 77, "floating_ip_count": 33, "storage": 5242880, "port_count": -1}, "tenant-001"),
+    "update_tenant": ({"name": "renamed", "description": "another one"}, "tenant-001"),
+    "change_password": ({"user_name": "tenant-001-user", "user_password": "correct horse"}, "tenant-001"),
+    "create_tenant": ({"name": "genomics", "quotas": {"vcpu": 7, "floating_ip_count": 5}}, None),
+    "delete_tenant": ({}, "tenant-001"),
+}
+# What is looked at afterwards: the listing, and what tells its objects apart without their ids.
+LISTINGS = {
+    "/identity/v3/projects": ("projects", ["name", "description", "enabled"]),
+    "/identity/v3/users": ("users", ["name"]),
+    "/network/v2.0/networks": ("networks", ["name"]),
+    "/network/v2.0/subnets": ("subnets", ["name", "cidr"]),
+    "/network/v2.0/routers": ("routers", ["name"]),
+    "/network/v2.0/ports": ("ports", ["name", "device_owner"]),
+    "/network/v2.0/floatingips": ("floatingips", ["description"]),
+    "/network/v2.0/security-groups": ("security_groups", ["name"]),
+    "/network/v2.0/quotas": ("quotas", ["port", "floatingip", "security_group"]),
+    "/compute/v2.1/servers/detail?all_tenants=1": ("servers", ["name"]),
+    "/compute/v2.1/os-server-groups?all_projects=true": ("server_groups", ["name"]),
+    "/volume/v3/volumes/detail?all_tenants=1": ("volumes", ["name"]),
+    "/volume/v3/snapshots/detail?all_tenants=1": ("snapshots", ["name"]),
+}
+
+
+def ask(method, url, body=None, token=None):
+    """An answer's headers and JSON."""
+    headers = {"Content-Type": "application/json"} | ({"X-Auth-Token": token} if token else {})
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text = answer.read()
+        return answer.headers, json.loads(text) if text else None
+
+
+def wait(what, look):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.2)
+    raise AssertionError(f"waited in vain: {what}")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Stage:
+    """A simulated cloud and a daemon that may change it."""
+
+    def __init__(self, binary, kind, folder):
+        self.binary, self.kind, self.folder, self.daemon = binary, kind, folder, None
+        port, self.page = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        clouds, self.config = folder / "clouds.yaml", folder / "tenantd.toml"
+        self.cloud = self.start("cloud", "simulate", "--listen", f"127.0.0.1:{port}", "--tenants", "2", "--latency",
+                                "0ms", "--clouds-yaml", clouds)
+        self.config.write_text(
+            f'[database]\nurl = "sqlite://{folder}/t.db"\n[jobs]\nretry_base = "200ms"\nretry_max = "2s"\n'
+            f'[[clouds]]\nname = "sim"\nfile = "{clouds}"\nwrite = ["{kind}"]\nrequest_timeout = "2s"\n'
+            f'[http]\nlisten = "127.0.0.1:{self.page}"\n')
+
+    def open(self):
+        wait("the cloud", self.answers)
+        self.run("pull", "--cloud", "sim")
+
+    def start(self, name, *arguments):
+        log = open(self.folder / f"{name}.log", "ab")
+        return subprocess.Popen([self.binary, *map(str, arguments)], stdout=log, stderr=log)
+
+    def run(self, *arguments):
+        command = [self.binary, "--config", self.config, *arguments]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return done.stdout
+
+    def answers(self):
+        try:
+            return ask("GET", f"{self.url}/simulator/")
+        except (urllib.error.URLError, ConnectionError):
+            return None
+
+    def start_daemon(self):
+        self.daemon = self.start("daemon", "--config", self.config, "run")
+
+    def kill_daemon(self):
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait()
+
+    def halt(self, rule):
+        ask("PUT", f"{self.url}/simulator/halt", rule)
+
+    def halted(self):
+        return ask("GET", f"{self.url}/simulator/halt")[1]
+
+    def enqueue(self):
+        params, tenant = ORDERS[self.kind]
+        whom = ["--tenant", f"sim/{tenant}"] if tenant else ["--cloud", "sim"]
+        said = self.run("enqueue", self.kind, *whom, "--params", json.dumps(params), "--output", "json")
+        return json.loads(said)[0]["id"]
+
+    def ended(self, job):
+        row = json.loads(self.run("jobs", "show", job, "--output", "json"))[0]
+        return row if row["state"] in ("succeeded", "failed", "cancelled") else None
+
+    def left(self):
+        """What the cloud holds, and how often each sort of thing was made."""
+        who = {"name": "admin", "domain": {"name": "Default"}, "password": "admin-secret"}
+        login = {"auth": {"identity": {"methods": ["password"], "password": {"user": who}},
+                          "scope": {"project": {"name": "admin", "domain": {"name": "Default"}}}}}
+        token = ask("POST", f"{self.url}/identity/v3/auth/tokens", login)[0]["X-Subject-Token"]
+        held = {}
+        for path, (key, fields) in LISTINGS.items():
+            objects = ask("GET", f"{self.url}{path}", token=token)[1][key]
+            # The end of a user's name comes from its order.
+            told = (json.dumps([it.get(field) for field in fields]) for it in objects)
+            held[path] = sorted(re.sub(r"-user-[0-9a-f]{8}\b", "-user", it) for it in told)
+        return held
+
+    def made(self):
+        log = ask("GET", f"{self.url}/simulator/requests")[1]["requests"]
+        made = [it["path"].split("?")[0] for it in log if it["method"] == "POST" and 200 <= it["status"] < 300]
+        return collections.Counter(path for path in made if not path.endswith("/auth/tokens"))
+
+    def close(self):
+        for process in (self.daemon, self.cloud):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def one(binary, kind, at, when, keep):
+    """One run; killed at the `at`-th change, if there is such a number."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tenantd-edge-{kind}-"))
+    stage = Stage(binary, kind, folder)
+    try:
+        stage.open()
+        stage.halt({"at": at, "when": when} if at else {})
+        stage.start_daemon()
+        job = stage.enqueue()
+        if at:
+            wait(f"change {at} of {kind}", lambda: stage.halted()["held"])
+            stage.kill_daemon()
+            ask("DELETE", f"{stage.url}/simulator/halt")
+            stage.start_daemon()
+        row = wait(f"the end of {kind} killed {when} change {at}", lambda: stage.ended(job))
+        assert row["state"] == "succeeded", f"{kind} killed {when} change {at}: {row['error']}"
+        changes = 0 if at else stage.halted()["seen"]
+        return changes, stage.left(), stage.made()
+    finally:
+        stage.close()
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/faults/edges", description=__doc__)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="default: all of them")
+    parser.add_argument("--binary", required=True, type=pathlib.Path)
+    parser.add_argument("--parallel", type=int, default=6, help="deaths at once; each waits for most of its time")
+    parser.add_argument("--keep", action="store_true", help="leave the folders with the logs")
+    options = parser.parse_args()
+    binary, failed, deaths = options.binary.resolve(), 0, 0
+    with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
+        for kind in options.kinds or ORDERS:
+            changes, left, made = one(binary, kind, None, "never", options.keep)
+            edges = [(at, when) for at in range(1, changes + 1) for when in WHENS]
+            print(f"{kind}: {changes} changes, {len(edges)} deaths", flush=True)
+            runs = {pool.submit(one, binary, kind, at, when, options.keep): (at, when) for at, when in edges}
+            for run in concurrent.futures.as_completed(runs):
+                at, when = runs[run]
+                deaths += 1
+                try:
+                    _, left_then, made_then = run.result()
+                    different = [path for path in left if left[path] != left_then[path]]
+                    assert not different, f"the cloud holds something else: {different}"
+                    doubled = {path: count for path, count in made_then.items() if count > made[path]}
+                    assert not doubled, f"made twice: {doubled}"
+                except Exception as error:  # whatever it is, the others are judged too
+                    failed += 1
+                    print(f"    FAILED killed {when} change {at}: {error}", flush=True)
+    print(f"{deaths - failed} deaths without a trace, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
