@@ -18,6 +18,7 @@ mod requests;
 mod schedules;
 mod schema;
 mod secrets;
+mod security_groups;
 mod set_quotas;
 mod tenants;
 mod unlink;
