@@ -11,6 +11,7 @@ pub mod object;
 pub mod observation;
 pub mod quota;
 pub mod resource_type;
+pub mod rule_wish;
 pub mod security_group;
 pub mod server_group;
 pub mod tenant;

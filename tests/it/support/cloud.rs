@@ -179,6 +179,16 @@ impl SimulatedCloud {
         self.admin(Method::PATCH, &path, Some(json!({ "project": change }))).await;
     }
 
+    /// Lets the daemon's login have a token for a tenant.
+    pub async fn grant_admin(&self, tenant: &str) {
+        let (_, user) = self.log_in().await;
+        let roles = self.admin(Method::GET, "/identity/v3/roles?name=admin", None).await;
+        let role = roles["roles"].as_array().unwrap().iter().find(|role| role["name"] == "admin").unwrap();
+        let (project, role) = (self.project(tenant).await, role["id"].as_str().unwrap());
+        let path = format!("/identity/v3/projects/{project}/users/{user}/roles/{role}");
+        self.admin(Method::PUT, &path, None).await;
+    }
+
     /// Sets Nova's limit of cores.
     pub async fn limit_cores(&self, tenant: &str, cores: i64) {
         let path = format!("/compute/v2.1/os-quota-sets/{}", self.project(tenant).await);
