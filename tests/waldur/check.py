@@ -11,11 +11,25 @@ import httpx
 from waldur_api_client.errors import UnexpectedStatus
 from waldur_api_client.models.core_states import CoreStates
 from waldur_api_client.models.open_stack_tenant_field_enum import OpenStackTenantFieldEnum
+from waldur_api_client.models.image_create_request import ImageCreateRequest
+from waldur_api_client.models.open_stack_floating_ip_request import OpenStackFloatingIPRequest
+from waldur_api_client.models.open_stack_network_request import OpenStackNetworkRequest
+from waldur_api_client.models.open_stack_security_group_request import OpenStackSecurityGroupRequest
+from waldur_api_client.models.open_stack_security_group_rule_create_request import (
+    OpenStackSecurityGroupRuleCreateRequest,
+)
+from waldur_api_client.models.open_stack_security_group_rule_update_by_name_request import (
+    OpenStackSecurityGroupRuleUpdateByNameRequest,
+)
+from waldur_api_client.models.open_stack_server_group_request import OpenStackServerGroupRequest
 from waldur_api_client.models.open_stack_tenant_change_password_request import OpenStackTenantChangePasswordRequest
 from waldur_api_client.models.open_stack_tenant_request import OpenStackTenantRequest
 from waldur_api_client.models.openstack_tenants_set_quotas_body import OpenstackTenantsSetQuotasBody
 from waldur_api_client.models.patched_open_stack_tenant_request import PatchedOpenStackTenantRequest
+from waldur_api_client.models.policy_enum import PolicyEnum
 from waldur_api_client.models.set_erred_request import SetErredRequest
+from waldur_api_client.models.tenant_security_group_update_request import TenantSecurityGroupUpdateRequest
+from waldur_api_client.types import File
 
 from stage import CALLED, TENANTS, Stage, call, functions
 
@@ -23,15 +37,7 @@ TENANT, NAME = "openstack_tenants", "openstack_marketplace_tenants"
 NOBODY = uuid.UUID(int=1)
 
 # Functions whose operation does not exist yet. Whoever brings one takes it out of here.
-MISSING = {
-    f"{TENANT}_create_floating_ip",
-    f"{TENANT}_create_network",
-    f"{TENANT}_create_security_group",
-    f"{TENANT}_create_server_group",
-    f"{TENANT}_push_security_groups",
-    f"{NAME}_create_image",
-    f"{NAME}_upload_image_data",
-}
+MISSING = set()
 # Not in the API documents that tenantd follows.
 FOREIGN = {f"{TENANT}_topology_retrieve"}
 
@@ -373,6 +379,150 @@ class Changing(WithClient):
         found = {self.raw("POST", path, json={"vcpu": 40}).status_code for _ in range(4)}
         self.assertTrue(found <= {202, 409} and 202 in found, found)
         self.settled(tenant)
+
+
+class Objects(WithClient):
+    """Each form of a function makes an object of another tenant."""
+
+    each_way, settled = Changing.each_way, Changing.settled
+
+    def recorded(self, tenant, resource_type):
+        """What was last seen of a resource type."""
+        path = f"/api/snapshots/?tenant={tenant}&resource_type={resource_type}&page_size=1"
+        found = self.raw("GET", path, "viewer").json()
+        return self.raw("GET", f"/api/snapshots/{found[0]['uuid']}/", "viewer").json()["body"] if found else []
+
+    def test_floating_ips(self):
+        for tenant, _, found in self.each_way("create_floating_ip", 31, lambda _: OpenStackFloatingIPRequest()):
+            self.assertEqual((found.state, found.address, found.tenant_uuid), (CoreStates.CREATION_SCHEDULED, None, tenant))
+            self.assertEqual(found.resource_type, "OpenStack.FloatingIP")
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+            self.assertEqual(len(self.recorded(tenant, "floating_ips")), 4)
+
+    def test_networks(self):
+        body = OpenStackNetworkRequest(name="backend-net", description="for databases")
+        for tenant, _, found in self.each_way("create_network", 35, lambda _: body):
+            self.assertEqual((found.state, found.name, found.subnets), (CoreStates.CREATION_SCHEDULED, "backend-net", []))
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+
+    def test_server_groups(self):
+        body = OpenStackServerGroupRequest(name="spread", policy=PolicyEnum.ANTI_AFFINITY)
+        for number in range(39, 43):
+            STAGE.administrate(self.tenant(number))
+        for tenant, _, found in self.each_way("create_server_group", 39, lambda _: body):
+            self.assertEqual(found.display_name, "Name: spread, Policy: anti-affinity")
+            self.assertEqual((found.state, found.policy), (CoreStates.CREATION_SCHEDULED, PolicyEnum.ANTI_AFFINITY))
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+            self.assertIn("spread", {it["name"] for it in self.recorded(tenant, "server_groups")})
+
+    def test_security_groups(self):
+        rule = OpenStackSecurityGroupRuleCreateRequest(protocol="tcp", from_port=1, to_port=10, cidr="10.0.0.0/8")
+        body = OpenStackSecurityGroupRequest(name="web", rules=[rule])
+        for tenant, _, found in self.each_way("create_security_group", 43, lambda _: body):
+            self.assertEqual((found.state, found.name), (CoreStates.CREATION_SCHEDULED, "web"))
+            self.assertEqual([it.to_port for it in found.rules], [10])
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+            self.assertIn("web", {it["name"] for it in self.recorded(tenant, "security_groups")})
+
+    def test_pushed_security_groups(self):
+        rule = OpenStackSecurityGroupRuleUpdateByNameRequest(
+            protocol="tcp", from_port=80, to_port=80, remote_group_name="db"
+        )
+        groups = [
+            TenantSecurityGroupUpdateRequest(name="web", rules=[rule]),
+            TenantSecurityGroupUpdateRequest(name="db", rules=[]),
+        ]
+
+        def body(number):
+            # Instances are in some of those that are there: they stay as they are.
+            tenant = self.tenant(number)
+            call(f"{TENANT}_pull_security_groups", "sync", tenant, client=self.operator)
+            held = STAGE.wait("groups", lambda: self.recorded(tenant, "security_groups"))
+            kept = [it for it in held if it["name"] != "default"]
+            return groups + [TenantSecurityGroupUpdateRequest(name=it["name"], uuid=it["id"]) for it in kept]
+
+        for tenant, number, found in self.each_way("push_security_groups", 47, body):
+            self.assertEqual(found.status, "Security groups update has been scheduled.")
+            shown = self.settled(tenant)
+            self.assertEqual((shown.state, shown.error_message), (CoreStates.OK, ""))
+            kept = {f"tenant-{number:03}-sg{it}" for it in range(3)}
+            names = {it["name"] for it in self.recorded(tenant, "security_groups")}
+            self.assertEqual(names, {"default", "db", "web"} | kept)
+
+    def test_bodies_that_make_no_sense(self):
+        path = f"/api/openstack-tenants/{self.tenant(51)}"
+        rules = {"rules": [{"protocol": "tcp", "from_port": 1, "to_port": 2}, {"protocol": "tcp", "from_port": 5, "to_port": 70000}]}
+        for action, sent, key in (
+            ("create_network", {}, "name"),
+            ("create_network", {"name": ""}, "name"),
+            ("create_server_group", {"name": "x", "policy": "odd"}, "policy"),
+            ("create_security_group", {"name": "x"}, "rules"),
+            ("create_security_group", {"name": "default", "rules": []}, "name"),
+            ("create_security_group", {"name": "x", **rules}, "rules"),
+        ):
+            answer = self.raw("POST", f"{path}/{action}/", "operator", json=sent)
+            self.assertEqual((answer.status_code, list(answer.json())), (400, [key]), answer.text)
+        self.assertEqual(list(answer.json()["rules"][1]), ["to_port"], answer.text)
+        self.assertEqual(answer.json()["rules"][0], {})
+        pushed = [{"name": "ok", "rules": []}, {"name": "default"}]
+        answer = self.raw("POST", f"{path}/push_security_groups/", "operator", json=pushed)
+        self.assertEqual((answer.status_code, answer.json()[0], list(answer.json()[1])), (400, {}, ["name"]), answer.text)
+        answer = self.raw("POST", f"{path}/push_security_groups/", "operator", json={})
+        self.assertEqual(answer.status_code, 400, "nothing sent is not no groups")
+        for action in ("create_network", "create_floating_ip", "create_security_group", "create_server_group"):
+            self.assertEqual(self.raw("POST", f"{path}/{action}/", "viewer", json={}).status_code, 403)
+
+
+class Images(WithClient):
+    def made(self, way="sync", **kwargs):
+        body = ImageCreateRequest(name="ubuntu", **kwargs)
+        found = call(f"{NAME}_create_image", way, self.tenant(52), client=self.operator, body=body)
+        return getattr(found, "parsed", found)
+
+    def test_images_are_made(self):
+        for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed"):
+            made = self.made(way)
+            self.assertEqual((made.name, made.status), ("ubuntu", "queued"))
+            self.assertTrue(made.upload_url.endswith(f"/upload_image_data/{made.image_id}/"))
+
+    def test_images_get_their_data(self):
+        made = self.made()
+
+        def pieces():
+            for number in range(64):
+                yield bytes([number]) * 65536
+
+        answer = self.raw("POST", made.upload_url, "operator", content=pieces())
+        self.assertEqual((answer.status_code, answer.json().get("status")), (200, "success"), answer.text)
+        self.assertEqual(set(answer.json()), {"status", "message", "response"})
+        again = self.raw("POST", made.upload_url, "operator", content=b"again")
+        self.assertEqual(again.status_code, 409, again.text)
+
+    def test_the_client_s_own_upload_sends_what_it_sends(self):
+        # The client writes a list of JSON where the data should be: they are data like any other.
+        for way in ("sync", "sync_detailed", "asyncio", "asyncio_detailed"):
+            made = self.made()
+            words = {"uuid": self.tenant(52), "image_id": str(made.image_id), "client": self.operator}
+            found = call(f"{NAME}_upload_image_data", way, **words, body=File(payload="abc"))
+            self.assertEqual(getattr(found, "parsed", found).status, "success")
+
+    def test_images_that_cannot_be(self):
+        path = f"/api/openstack-marketplace-tenants/{self.tenant(52)}"
+        for sent, key in (({}, "name"), ({"name": "x", "disk_format": "odd"}, "disk_format"),
+                          ({"name": "x", "min_ram": -1}, "min_ram"), ({"name": "x", "visibility": "public"}, "visibility")):
+            answer = self.raw("POST", f"{path}/create_image/", "operator", json=sent)
+            self.assertEqual((answer.status_code, list(answer.json())), (400, [key]), answer.text)
+        public = self.raw("POST", f"{path}/create_image/", "staff", json={"name": "x", "visibility": "public"})
+        self.assertEqual(public.status_code, 201, public.text)
+        self.assertEqual(self.raw("POST", f"{path}/create_image/", "viewer", json={"name": "x"}).status_code, 403)
+        answer = self.raw("POST", f"{path}/upload_image_data/{NOBODY}/", "operator", content=b"x")
+        self.assertEqual((answer.status_code, answer.json()), (404, {"detail": "Not found."}))
+        other = self.raw("POST", f"/api/openstack-marketplace-tenants/{NOBODY}/create_image/", "operator", json={"name": "x"})
+        self.assertEqual(other.status_code, 404)
 
 
 class Making(WithClient):

@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 
+import httpx
 from waldur_api_client.api import openstack_marketplace_tenants, openstack_tenants
 from waldur_api_client.client import AuthenticatedClient
 
@@ -140,6 +141,20 @@ class Stage:
     def command(self, *words):
         """What a command prints as JSON."""
         return json.loads(self.output("--config", self.folder / "tenantd.toml", *words, "--output", "json"))
+
+    def administrate(self, tenant):
+        """Gives the daemon's login a role in a tenant's project: Nova makes server groups only for a token's own."""
+        base = f"http://{self.cloud}/identity/v3"
+        user = {"name": "admin", "domain": {"name": "Default"}, "password": "admin-secret"}
+        scope = {"project": {"name": "admin", "domain": {"name": "Default"}}}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        answer = httpx.post(f"{base}/auth/tokens", json={"auth": {"identity": identity, "scope": scope}})
+        headers = {"X-Auth-Token": answer.headers["x-subject-token"]}
+        roles = httpx.get(f"{base}/roles?name=admin", headers=headers).json()["roles"]
+        role = next(it["id"] for it in roles if it["name"] == "admin")
+        project = next(it for it in self.command("tenants", "list") if it["uuid"] == str(tenant))["backend_id"]
+        place = f"{base}/projects/{project}/users/{answer.json()['token']['user']['id']}/roles/{role}"
+        httpx.put(place, headers=headers).raise_for_status()
 
     def token(self, role, name, *words):
         """A new token, as the command prints it: alone on stdout."""

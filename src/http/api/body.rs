@@ -76,6 +76,26 @@ impl Fields {
         self.text(name)
     }
 
+    /// A text, if one was sent; null stands for none.
+    pub fn text_or_null(&mut self, name: &str) -> Option<String> {
+        if self.sent.get(name).is_some_and(Value::is_null) {
+            return None;
+        }
+        self.text(name)
+    }
+
+    /// A list that must be sent.
+    pub fn needed_list(&mut self, name: &str) -> Option<Vec<Value>> {
+        let why = match self.sent.get(name) {
+            Some(Value::Array(items)) => return Some(items.clone()),
+            Some(Value::Null) => "This field may not be null.",
+            Some(_) => "Expected a list of items.",
+            None => "This field is required.",
+        };
+        self.wrong.field(name).add(why);
+        None
+    }
+
     /// A whole number of at least `least`, if it was sent.
     pub fn number(&mut self, name: &str, least: i64) -> Option<i64> {
         let number = match self.sent.get(name)? {

@@ -11,7 +11,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 use utoipa::{Modify, OpenApi};
 
 use super::refusal::Detail;
-use super::{actions, backend, changes, drift, jobs, lifetime, marketplace, schedules, snapshots, tenants};
+use super::{
+    actions, backend, changes, drift, groups, images, jobs, lifetime, marketplace, objects, schedules, snapshots,
+    tenants,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +30,13 @@ use super::{actions, backend, changes, drift, jobs, lifetime, marketplace, sched
         actions::unlink,
         actions::set_ok,
         actions::set_erred,
+        objects::create_floating_ip,
+        objects::create_network,
+        groups::create_security_group,
+        objects::create_server_group,
+        groups::push_security_groups,
+        images::create,
+        images::upload,
         lifetime::create,
         lifetime::destroy,
         changes::update,
@@ -71,6 +81,7 @@ impl Modify for Everywhere {
         let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", about)));
         document.components.get_or_insert_default().add_security_scheme("token", scheme);
         document.security = Some(vec![SecurityRequirement::new("token", [""; 0])]);
+        leave_out_at_will(document, "TenantView");
         for path in document.paths.paths.values_mut() {
             let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
             for operation in operations.into_iter().flatten() {
@@ -79,6 +90,18 @@ impl Modify for Everywhere {
                     responses.entry(status.to_owned()).or_insert_with(|| answer(about).into());
                 }
             }
+        }
+    }
+}
+
+/// Whoever asks for some fields of an object gets no others.
+fn leave_out_at_will(document: &mut utoipa::openapi::OpenApi, name: &str) {
+    use utoipa::openapi::{RefOr, Schema};
+    let schema = document.components.as_mut().and_then(|components| components.schemas.get_mut(name));
+    let Some(RefOr::T(Schema::AllOf(parts))) = schema else { return };
+    for part in &mut parts.items {
+        if let RefOr::T(Schema::Object(object)) = part {
+            object.required.clear();
         }
     }
 }

@@ -13,11 +13,14 @@ mod document;
 mod drift;
 mod filter;
 mod gate;
+mod groups;
+mod images;
 mod jobs;
 mod lifetime;
 mod limits;
 mod links;
 mod marketplace;
+mod objects;
 mod order;
 mod paging;
 mod query;
@@ -64,13 +67,17 @@ impl Api {
 const RECORDS: (usize, Duration) = (6, Duration::from_secs(20));
 /// The same for requests that wait for a cloud.
 const LIVE: (usize, Duration) = (4, Duration::from_secs(50));
+/// The same for data of images, which may be long.
+const UPLOADS: (usize, Duration) = (2, Duration::from_hours(6));
 
 /// The routes.
 pub(super) fn router(api: &Arc<Api>) -> Router {
     let records = records().layer(from_fn_with_state(Budget::new(RECORDS), limits::within));
     let live = live().layer(from_fn_with_state(Budget::new(LIVE), limits::within));
+    let uploads = uploads().layer(from_fn_with_state(Budget::new(UPLOADS), limits::within));
     records
         .merge(live)
+        .merge(uploads)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(Arc::clone(api), auth::authenticate))
         .with_state(Arc::clone(api))
@@ -91,6 +98,11 @@ fn records() -> Router<Arc<Api>> {
         )
         .route("/api/openstack-tenants/{uuid}/change_password/", post(changes::change_password))
         .route("/api/openstack-tenants/{uuid}/set_quotas/", post(changes::set_quotas))
+        .route("/api/openstack-tenants/{uuid}/create_floating_ip/", post(objects::create_floating_ip))
+        .route("/api/openstack-tenants/{uuid}/create_network/", post(objects::create_network))
+        .route("/api/openstack-tenants/{uuid}/create_security_group/", post(groups::create_security_group))
+        .route("/api/openstack-tenants/{uuid}/create_server_group/", post(objects::create_server_group))
+        .route("/api/openstack-tenants/{uuid}/push_security_groups/", post(groups::push_security_groups))
         .route("/api/openstack-tenants/{uuid}/pull/", post(actions::pull))
         .route("/api/openstack-tenants/{uuid}/pull_quotas/", post(actions::pull_quotas))
         .route("/api/openstack-tenants/{uuid}/pull_security_groups/", post(actions::pull_security_groups))
@@ -120,6 +132,12 @@ fn live() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/openstack-tenants/{uuid}/backend_instances/", get(backend::instances))
         .route("/api/openstack-tenants/{uuid}/backend_volumes/", get(backend::volumes))
+        .route("/api/openstack-marketplace-tenants/{uuid}/create_image/", post(images::create))
+}
+
+fn uploads() -> Router<Arc<Api>> {
+    let path = "/api/openstack-marketplace-tenants/{uuid}/upload_image_data/{image_id}/";
+    Router::new().route(path, post(images::upload))
 }
 
 /// Paths that mean nothing.

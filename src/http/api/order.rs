@@ -9,23 +9,27 @@ use super::refusal::Refusal;
 use super::tenants::entry;
 use crate::jobs::command::{Order, Refused, submit};
 use crate::jobs::{JobError, Kind, kind};
-use crate::model::Tenant;
-use crate::model::ids::new_id;
+use crate::model::ids::{named_id, new_id};
 use crate::model::job::{PRIORITY_PERSON, Request};
 use crate::model::token::Role;
+use crate::model::{Object, Tenant};
+use crate::store::directory::Entry;
 
 /// A job that somebody asks for, whose tenant is there and permits it; nothing is known of its parameters yet.
 pub(super) struct Asked<'a> {
     api: &'a Api,
+    entry: Entry,
     /// Whom it is for.
     pub tenant: Tenant,
     request: Request,
+    objects: Vec<Object>,
 }
 
 impl<'a> Asked<'a> {
     /// The tenant is looked for, then the caller's role, the cloud's permission, and the tenant's state.
     pub async fn of(api: &'a Api, caller: Caller, uuid: &str, name: &'static str, role: Role) -> Result<Self, Refusal> {
-        let tenant = entry(api, uuid).await?.tenant;
+        let entry = entry(api, uuid).await?;
+        let tenant = entry.tenant.clone();
         caller.must_be(role)?;
         let kind = kind(name).ok_or_else(Refusal::not_found)?;
         may_write(api, kind, &tenant.cloud)?;
@@ -35,14 +39,38 @@ impl<'a> Asked<'a> {
             return Err(Refusal::state(states.from));
         }
         let request = request(api, caller, name);
-        Ok(Self { api, tenant, request })
+        Ok(Self { api, entry, tenant, request, objects: Vec::new() })
+    }
+
+    /// Through what it is asked for.
+    pub const fn api(&self) -> &'a Api {
+        self.api
+    }
+
+    /// The tenant as the directory has it.
+    pub const fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// An object that the job is to make, as it is recorded when the job is accepted.
+    pub fn new_object(&self, resource_type: &str) -> Object {
+        let job = self.request.id;
+        let uuid = named_id(&job.to_string(), resource_type);
+        Object::asked_for(uuid, self.tenant.uuid, resource_type, job, self.api.view.context.clock().now())
+    }
+
+    /// Lets the object be recorded with the job.
+    #[must_use]
+    pub fn making(mut self, object: Object) -> Self {
+        self.objects.push(object);
+        self
     }
 
     /// Makes the job; the tenant as it is then.
     pub async fn submit(self, params: Value) -> Result<Tenant, Refusal> {
         let request = Request { params, ..self.request };
         let before = self.tenant.clone();
-        let order = Order { request, tenant: Some(self.tenant), objects: Vec::new() };
+        let order = Order { request, tenant: Some(self.tenant), objects: self.objects };
         Ok(submit(&self.api.view.context, order).await?.unwrap_or(before))
     }
 }

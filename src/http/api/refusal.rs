@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::model::{Invalid, TenantState};
@@ -26,6 +27,8 @@ pub(super) enum Refusal {
     Unauthenticated(&'static str),
     /// Something is wrong with what was sent.
     Invalid(Invalid),
+    /// The same, as it is told.
+    Told(Value),
     /// Not now, but so many seconds later.
     Later(StatusCode, String, i64),
 }
@@ -55,6 +58,17 @@ impl Refusal {
     pub fn state(allowed: &[TenantState]) -> Self {
         let allowed: Vec<&str> = allowed.iter().map(|state| state.as_str()).collect();
         Self::conflict(format!("Valid states for operation: {}.", allowed.join(", ")))
+    }
+
+    /// What is wrong with what was sent, where all of it was one parameter of the job.
+    #[must_use]
+    pub fn within(self, parameter: &str) -> Self {
+        let Self::Invalid(invalid) = &self else { return self };
+        let mut told = serde_json::to_value(invalid).unwrap_or_default();
+        match told.as_object_mut() {
+            Some(fields) if fields.len() == 1 => fields.remove(parameter).map_or(self, Self::Told),
+            _ => self,
+        }
     }
 
     /// It takes too long, or too much is going on.
@@ -95,6 +109,7 @@ impl IntoResponse for Refusal {
                 with(StatusCode::UNAUTHORIZED, why.to_owned(), [scheme])
             }
             Self::Invalid(invalid) => (StatusCode::BAD_REQUEST, Json(invalid)).into_response(),
+            Self::Told(body) => (StatusCode::BAD_REQUEST, Json(body)).into_response(),
             Self::Later(status, detail, seconds) => {
                 with(status, detail, [(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))])
             }

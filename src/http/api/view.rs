@@ -63,7 +63,7 @@ pub(super) struct TenantView {
     service_settings_state: &'static str,
     service_settings_error_message: String,
     #[serde(flatten)]
-    owner: Option<OwnerView>,
+    owner: OwnerView,
     error_message: String,
     error_traceback: String,
     resource_type: &'static str,
@@ -84,12 +84,13 @@ pub(super) struct TenantView {
     sold: MarketplaceView,
 }
 
-/// Whose a tenant is, where a portal was asked.
-#[derive(Debug, Serialize, ToSchema)]
+/// Whose a tenant is, where a portal was asked; left out where none was.
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct OwnerView {
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
-    project_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{32}$")]
     project_uuid: Option<String>,
@@ -98,9 +99,12 @@ struct OwnerView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{32}$")]
     customer_uuid: Option<String>,
-    customer_name: String,
-    customer_native_name: String,
-    customer_abbreviation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_native_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_abbreviation: Option<String>,
 }
 
 /// What was sold, as the portal has it; null where it was not asked.
@@ -123,13 +127,13 @@ impl OwnerView {
     fn of(portal: &Portal, links: &Links) -> Self {
         Self {
             project: portal.project.map(|id| links.to("projects", &hex(id))),
-            project_name: portal.project_name.clone(),
+            project_name: Some(portal.project_name.clone()),
             project_uuid: portal.project.map(hex),
             customer: portal.customer.map(|id| links.to("customers", &hex(id))),
             customer_uuid: portal.customer.map(hex),
-            customer_name: portal.customer_name.clone(),
-            customer_native_name: portal.customer_native_name.clone(),
-            customer_abbreviation: portal.customer_abbreviation.clone(),
+            customer_name: Some(portal.customer_name.clone()),
+            customer_native_name: Some(portal.customer_native_name.clone()),
+            customer_abbreviation: Some(portal.customer_abbreviation.clone()),
         }
     }
 }
@@ -152,7 +156,7 @@ impl TenantView {
             service_settings_uuid: hex(settings),
             service_settings_state: if unprepared.is_some() { "ERRED" } else { "OK" },
             service_settings_error_message: unprepared.cloned().unwrap_or_default(),
-            owner: portal.as_ref().map(|portal| OwnerView::of(portal, links)),
+            owner: portal.as_ref().map(|portal| OwnerView::of(portal, links)).unwrap_or_default(),
             error_message: gone.map_or(tenant.error_message, |at| {
                 format!("The project is gone from the cloud, as seen first at {}.", at.format("%Y-%m-%d %H:%M UTC"))
             }),
