@@ -118,13 +118,11 @@ impl Fields {
 
     /// A truth, if it was sent.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
-        match self.sent.get(name)? {
-            Value::Bool(flag) => Some(*flag),
-            _ => {
-                self.wrong.field(name).add("Must be a valid boolean.");
-                None
-            }
+        let flag = self.sent.get(name)?.as_bool();
+        if flag.is_none() {
+            self.wrong.field(name).add("Must be a valid boolean.");
         }
+        flag
     }
 
     /// Whether something was sent that is not empty.

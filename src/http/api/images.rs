@@ -97,7 +97,7 @@ pub(super) async fn create(
     let (cloud, tenant) = writable(&api, &caller, &uuid, "create_image").await?;
     let wish = wish(Fields::read(content).await?, &caller)?;
     let id = new_id(api.view.context.clock().now());
-    let image = create_image::create(&cloud, &tenant, &wish, id).await.map_err(refused)?;
+    let image = create_image::create(&cloud, &tenant, &wish, id).await.map_err(|error| refused(&error))?;
     let base = format!("/api/openstack-marketplace-tenants/{}", hex(tenant.uuid));
     let upload_url = format!("{base}/upload_image_data/{}/", image.id);
     let name = wish.name.unwrap_or_default();
@@ -158,7 +158,9 @@ pub(super) async fn upload(
     let (cloud, tenant) = writable(&api, &caller, &uuid, "upload_image_data").await?;
     let id = Uuid::parse_str(&image).map_err(|_| Refusal::not_found())?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let image = upload_image_data::upload(&cloud, &tenant, id, pieces(content), length).await.map_err(refused)?;
+    let image = upload_image_data::upload(&cloud, &tenant, id, pieces(content), length)
+        .await
+        .map_err(|error| refused(&error))?;
     let message = format!("The image has its data and is {}.", image.status);
     Ok(Json(Uploaded { status: "success", message, response: "" }))
 }
@@ -189,7 +191,7 @@ async fn writable(api: &Api, caller: &Caller, uuid: &str, name: &str) -> Result<
 }
 
 /// What the cloud refused, in its own words.
-fn refused(error: JobError) -> Refusal {
+fn refused(error: &JobError) -> Refusal {
     match error.reason() {
         "not_found" => Refusal::not_found(),
         "conflict" => Refusal::conflict(error.to_string()),

@@ -68,10 +68,10 @@ pub(super) async fn create(
     State(api): State<Arc<Api>>,
     caller: Caller,
     links: Links,
-    content: Body,
+    sent: Body,
 ) -> Result<(StatusCode, Json<TenantView>), Refusal> {
     caller.must_be(Role::Operator)?;
-    let mut fields = Fields::read(content).await?;
+    let mut fields = Fields::read(sent).await?;
     let settings = fields.needed_text("service_settings").map(|url| id_of(&url));
     let project = fields.text("project").map(|url| id_of(&url));
     let params = params(&mut fields);
