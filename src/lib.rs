@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod model;
 pub mod openstack;
+pub mod portal;
 pub mod retry;
 pub mod simulator;
 pub mod store;

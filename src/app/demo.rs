@@ -96,8 +96,8 @@ async fn over(duration: Option<Duration>) {
 
 fn greet(print: Print<'_>, options: &DemoOptions, simulator: &Simulator, daemon: &Daemon) {
     print(&format!("a simulated cloud with {} tenants answers at {}", options.tenants, simulator.auth_url()));
-    print(&format!("status page  http://{}/", daemon.address));
-    print(&format!("metrics      http://{}/metrics", daemon.address));
+    print(&format!("status page  {}/", daemon.address));
+    print(&format!("metrics      {}/metrics", daemon.address));
     print("");
 }
 

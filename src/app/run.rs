@@ -37,7 +37,7 @@ pub struct Daemon {
     /// What jobs and intake share.
     pub context: Context,
     /// Where metrics and the page are.
-    pub address: std::net::SocketAddr,
+    pub address: String,
     config: Config,
     lifecycle: Lifecycle,
     heartbeat: watch::Sender<DateTime<Utc>>,
@@ -68,7 +68,7 @@ async fn serve(config: Config, path: &Path, recorder: PrometheusHandle) -> anyho
             wake = signals.next() => if wake != Wake::Reload { return Ok(()) },
         }
     };
-    systemd::ready(&format!("serving http://{}", daemon.address));
+    systemd::ready(&format!("serving {}", daemon.address));
     daemon.main_loop(path, &mut signals).await;
     systemd::stopping();
     let lifecycle = daemon.lifecycle.clone();
@@ -88,10 +88,10 @@ impl Daemon {
         let instance = config.instance_name();
         let alone = Alone::take(config.database.url.expose())?;
         let (store, (clock, shared)) = open_store(&config).await.context("the database cannot be used")?;
-        let listener = http::bind(config.http.listen).await?;
-        let address = listener.local_addr()?;
+        let listener = http::bind(&config.http).await?;
+        let address = listener.place()?;
         let live = build::live(&config, &clock);
-        tell_what_to_do(&config, address);
+        tell_what_to_do(&config, &address);
         zero_counters(&live.names());
         let now = clock.now();
         let context = Context::new(store, clock, instance, live, build::exchanges(&config));
@@ -111,7 +111,9 @@ impl Daemon {
             leads: leading.clone(),
             schedules: timetable.clone(),
             max_series: config.telemetry.max_series,
-            loopback: config.http.listen.ip().is_loopback(),
+            loopback: config.http.listen.is_local(),
+            secure: config.http.tls_certificate.is_some(),
+            public_url: config.http.public_url.clone(),
             heartbeat: heard,
         };
         lifecycle.spawn_service(http::serve(listener, Arc::new(view), lifecycle.interrupt.clone()));
@@ -152,7 +154,7 @@ impl Daemon {
                     Wake::Reload => {
                         systemd::reloading();
                         reloader.reload(&self.context, &self.schedules);
-                        systemd::ready(&format!("serving http://{}", self.address));
+                        systemd::ready(&format!("serving {}", self.address));
                     }
                     Wake::Stop | Wake::Leave => break,
                 },
@@ -221,8 +223,8 @@ async fn open_store(config: &Config) -> anyhow::Result<(Store, Shared)> {
     }
 }
 
-fn tell_what_to_do(config: &Config, address: std::net::SocketAddr) {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "tenantd runs");
+fn tell_what_to_do(config: &Config, address: &str) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), address, "tenantd runs");
     if config.clouds.is_empty() {
         tracing::warn!("no cloud is configured, so there is nothing to do; add a [[clouds]] section and reload");
     } else if config.schedules.is_empty() && config.broker.is_none() {

@@ -13,6 +13,7 @@ mod documented;
 mod drift;
 mod enqueue;
 mod expectations;
+mod import;
 mod jobs;
 pub mod output;
 mod pull;
@@ -21,6 +22,7 @@ mod schedules;
 mod schema;
 mod snapshots;
 mod tenants;
+mod tokens;
 mod unlink;
 mod values;
 mod why;
@@ -119,6 +121,9 @@ pub enum Command {
     /// Expectations: what a tenant should look like
     #[command(subcommand)]
     Expectations(expectations::Command),
+    /// Tokens: who may use the API
+    #[command(subcommand)]
+    Tokens(tokens::Command),
     /// JSON schemas of what others write
     #[command(subcommand)]
     Schema(schema::Command),
@@ -167,6 +172,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Backup(backup) => return backup.run(&config).await,
         Command::Pull(pull) => return pull.run(&config, output).await,
         Command::Tenants(tenants::Command::Add(add)) => return add.run(&config, output).await,
+        Command::Tenants(tenants::Command::Import(import)) => return import.run(&config, output).await,
         _ => {}
     }
     let records = Records::open(&config, output).await?;
@@ -179,6 +185,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Snapshots(command) => command.run(&records).await,
         Command::Drift(command) => command.run(&records).await,
         Command::Expectations(command) => command.run(&records).await,
+        Command::Tokens(command) => command.run(&records).await,
         _ => Ok(DONE),
     };
     records.store().close().await;

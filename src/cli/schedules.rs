@@ -2,14 +2,13 @@
 
 use chrono::Utc;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::output::{self, Columns, Row};
 use super::records::Records;
 use super::{DONE, usage};
 use crate::config::Schedule;
-use crate::intake::schedule::ticks;
-use crate::model::job::Request;
+use crate::intake::schedule::{now_request, ticks};
 
 /// Schedules.
 #[derive(Debug, Subcommand)]
@@ -94,12 +93,7 @@ async fn run(records: &Records, name: &str) -> anyhow::Result<u8> {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(usage(format!("no schedule `{name}`; there is {known}")));
     };
-    let request = Request {
-        cloud: schedule.cloud.clone(),
-        subject: schedule.tenant().map(str::to_owned),
-        params: Value::Object(schedule.params.clone()),
-        ..records.request(&schedule.job)
-    };
+    let request = now_request(schedule, "cli", records.now());
     let mut tx = records.store().begin().await?;
     tx.insert_job(&request, None).await?;
     tx.commit().await?;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::import::Import;
 use super::output::{self, Columns, Format, Row};
 use super::records::{Records, known_cloud};
 use super::unlink::{self, Unlink};
@@ -35,6 +36,8 @@ pub enum Command {
     Why(Which),
     /// Record a project now, without waiting for discovery
     Add(Add),
+    /// Take over what a portal says of its tenants: whose they are, and what was sold
+    Import(Import),
     /// Forget one with all that is recorded of it; its project stays in the cloud, and discovery leaves it alone
     Unlink(Unlink),
 }
@@ -93,8 +96,8 @@ impl Command {
             Self::Show(which) => show(records, &which.tenant(records).await?).await?,
             Self::Why(which) => why::run(records, &which.tenant(records).await?).await?,
             Self::Unlink(unlink) => return unlink.run(records).await,
-            // Runs without `Records`, for it talks to a cloud.
-            Self::Add(_) => {}
+            // Run without `Records`, for they talk to a cloud.
+            Self::Add(_) | Self::Import(_) => {}
         }
         Ok(DONE)
     }

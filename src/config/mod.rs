@@ -25,7 +25,7 @@ pub use broker::{Broker, Celery, Producer};
 pub use clouds::{Cloud, Discover};
 pub use database::Database;
 pub use drift::{Drift, ExpectationRule, Mode};
-pub use http::Http;
+pub use http::{Http, Listen};
 pub use jobs::Jobs;
 pub use load::{LoadError, load};
 pub use problems::{Problem, Problems};
@@ -41,7 +41,7 @@ pub struct Config {
     /// The file that it was read from.
     #[serde(skip)]
     pub file: Option<PathBuf>,
-    /// This instance's name in leases and events; default: host name and HTTP port.
+    /// This instance's name in leases and events; default: host name and where HTTP listens.
     pub instance: Option<String>,
     /// Where the records are.
     pub database: Database,
@@ -92,7 +92,7 @@ impl Config {
     pub fn instance_name(&self) -> String {
         self.instance.clone().unwrap_or_else(|| {
             let host = gethostname::gethostname().to_string_lossy().into_owned();
-            format!("{host}:{}", self.http.listen.port())
+            format!("{host}:{}", self.http.listen.place())
         })
     }
 

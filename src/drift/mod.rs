@@ -7,6 +7,7 @@
 pub mod adopt;
 pub mod facts;
 mod floating_ips;
+pub mod least_change;
 pub mod lifecycle;
 mod quotas;
 pub mod rules;

@@ -1,24 +1,27 @@
-//! What a person or a program reads over HTTP: metrics, health, and the status page. All of it shows stored state and
-//! never waits for OpenStack.
+//! What a person or a program reads over HTTP: metrics, health, the status page, and the API. All of it shows stored state
+//! and waits for no cloud, but where the API's documents ask for what is there right now.
 
+mod api;
 mod health;
+mod listen;
 mod page;
 mod scrape;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Schedule;
 use crate::intake::amqp::BrokerState;
 use crate::jobs::context::Context;
+use api::{Api, Peer};
+pub use listen::{Bound, bind};
 
 /// What the routes read.
 #[derive(Debug)]
@@ -35,8 +38,12 @@ pub struct View {
     pub schedules: watch::Receiver<Vec<Schedule>>,
     /// Series that a scrape has at most.
     pub max_series: usize,
-    /// Whether the page is only for this machine.
+    /// Whether only this machine can reach the page.
     pub loopback: bool,
+    /// Whether the server speaks TLS.
+    pub secure: bool,
+    /// What the API's links begin with; else what the client used.
+    pub public_url: Option<String>,
     /// When the main loop last said that it lives.
     pub heartbeat: watch::Receiver<chrono::DateTime<chrono::Utc>>,
 }
@@ -46,26 +53,26 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// The routes.
 pub fn router(view: Arc<View>) -> Router {
-    Router::new()
-        .route("/", get(page::show))
-        .route("/metrics", get(scrape::show))
+    let api = Api::new(Arc::clone(&view));
+    let page = Router::new().route("/", get(page::show)).layer(from_fn_with_state(Arc::clone(&api), api::gate));
+    page.route("/metrics", get(scrape::show))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(view)
-}
-
-/// Takes the address.
-///
-/// # Errors
-/// When it is taken already.
-pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!("http.listen = \"{address}\": {error}"))
+        .merge(api::documents(&api))
+        .merge(api::router(&api))
 }
 
 /// Serves until the daemon stops.
-pub async fn serve(listener: TcpListener, view: Arc<View>, stop: CancellationToken) {
-    let served = axum::serve(listener, router(view)).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = served.await {
+pub async fn serve(bound: Bound, view: Arc<View>, stop: CancellationToken) {
+    let service = router(view).into_make_service_with_connect_info::<Peer>();
+    let stop = stop.cancelled_owned();
+    let served = match bound {
+        Bound::Plain(listener) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+        Bound::Secure(listener) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+        Bound::Socket(listener, _file) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+    };
+    if let Err(error) = served {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

@@ -14,8 +14,8 @@ use super::ticks::Ticks;
 use crate::config::Schedule;
 use crate::jobs::context::Context;
 use crate::lifecycle::Lifecycle;
-use crate::model::ids::named_id;
-use crate::model::job::{JobState, Outcome, PRIORITY_SCHEDULE, Request};
+use crate::model::ids::{named_id, new_id};
+use crate::model::job::{JobState, Outcome, PRIORITY_PERSON, PRIORITY_SCHEDULE, Request};
 use crate::store::jobs::Ending;
 use crate::store::{StoreError, in_time};
 
@@ -52,6 +52,17 @@ fn jitter(schedule: &Schedule, tick: DateTime<Utc>) -> chrono::Duration {
     let most = u64::try_from(schedule.jitter.0.as_millis()).unwrap_or(u64::MAX);
     let delay = if most == 0 { 0 } else { hasher.finish() % most };
     chrono::Duration::milliseconds(i64::try_from(delay).unwrap_or(0))
+}
+
+/// The job of a schedule, asked for by a person beside its times.
+pub fn now_request(schedule: &Schedule, source: &str, now: DateTime<Utc>) -> Request {
+    Request {
+        cloud: schedule.cloud.clone(),
+        subject: schedule.tenant().map(str::to_owned),
+        params: Value::Object(schedule.params.clone()),
+        priority: PRIORITY_PERSON,
+        ..Request::new(new_id(now), schedule.job.clone(), source, now)
+    }
 }
 
 /// The job of a tick.

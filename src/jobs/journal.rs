@@ -108,6 +108,11 @@ impl Journal {
         self.known(step).is_some()
     }
 
+    /// Whether the job has asked for any change yet: what it collides with now may be its own doing.
+    pub fn is_begun(&self) -> bool {
+        !self.steps.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// A change that may be asked for again without harm: a value that is set, something that is removed.
     pub async fn change<T, F>(&self, step: &str, act: impl FnOnce(Writer) -> F + Send) -> Result<T, JobError>
     where

@@ -11,6 +11,11 @@ mod change_password;
 pub mod command;
 mod commanded;
 pub mod context;
+mod create_floating_ip;
+pub mod create_image;
+mod create_network;
+mod create_security_group;
+mod create_server_group;
 mod create_tenant;
 mod delete_tenant;
 mod detect_drift;
@@ -19,6 +24,7 @@ pub mod error;
 pub mod events;
 mod journal;
 pub mod known;
+mod made;
 mod normalise;
 mod observe;
 mod prune;
@@ -28,15 +34,19 @@ mod pull_quotas;
 mod pull_security_groups;
 mod pull_server_groups;
 mod pull_tenants;
+mod push_security_groups;
+mod pushing;
 mod record;
 pub mod reply;
 pub mod resolve;
 pub mod runner;
+mod security_groups;
 mod set_quotas;
 mod settled;
 pub mod states;
 mod unlink_tenant;
 mod update_tenant;
+pub mod upload_image_data;
 pub mod verdict;
 
 use std::future::Future;
@@ -257,6 +267,11 @@ fn read<J: Job>(params: &Value) -> Result<J, String> {
 /// Every job kind.
 pub const KINDS: &[Kind] = &[
     Kind::of::<change_password::ChangePassword>(),
+    Kind::of::<create_floating_ip::CreateFloatingIp>(),
+    Kind::of::<create_image::CreateImage>(),
+    Kind::of::<create_network::CreateNetwork>(),
+    Kind::of::<create_security_group::CreateSecurityGroup>(),
+    Kind::of::<create_server_group::CreateServerGroup>(),
     Kind::of::<create_tenant::CreateTenant>(),
     Kind::of::<delete_tenant::DeleteTenant>(),
     Kind::of::<detect_drift::DetectDrift>(),
@@ -267,9 +282,11 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<pull_security_groups::PullSecurityGroups>(),
     Kind::of::<pull_server_groups::PullServerGroups>(),
     Kind::of::<pull_tenants::PullTenants>(),
+    Kind::of::<push_security_groups::PushSecurityGroups>(),
     Kind::of::<set_quotas::SetQuotas>(),
     Kind::of::<unlink_tenant::UnlinkTenant>(),
     Kind::of::<update_tenant::UpdateTenant>(),
+    Kind::of::<upload_image_data::UploadImageData>(),
 ];
 
 /// The kind called `name`.

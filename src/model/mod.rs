@@ -11,9 +11,11 @@ pub mod object;
 pub mod observation;
 pub mod quota;
 pub mod resource_type;
+pub mod rule_wish;
 pub mod security_group;
 pub mod server_group;
 pub mod tenant;
+pub mod token;
 mod words;
 
 pub use body::Body;

@@ -125,6 +125,7 @@ pub(crate) fn versioned(service: Service, mut url: Url, project: Option<&str>) -
         (Service::Identity, None) => segments.push("v3".to_owned()),
         (Service::Network, None) => segments.push("v2.0".to_owned()),
         (Service::Compute, None) => segments.push("v2.1".to_owned()),
+        (Service::Image, None) => segments.push("v2".to_owned()),
         // With the project in its path Cinder answers in every release.
         (Service::Volume, None) => {
             segments.push("v3".to_owned());

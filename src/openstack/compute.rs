@@ -56,6 +56,11 @@ pub struct Server {
     pub availability_zone: Option<String>,
     #[serde(rename = "OS-EXT-SRV-ATTR:host")]
     pub host: Option<String>,
+    #[serde(rename = "OS-EXT-SRV-ATTR:hypervisor_hostname")]
+    pub hypervisor_hostname: Option<String>,
+    #[serde(rename = "OS-SRV-USG:launched_at")]
+    pub launched_at: Option<String>,
+    pub key_name: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub flavor: ServerFlavor,
     #[serde(default, rename = "os-extended-volumes:volumes_attached", deserialize_with = "or_default")]

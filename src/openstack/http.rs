@@ -20,11 +20,22 @@ use crate::telemetry::metrics;
 use super::error::Error;
 use super::profile::Profile;
 use super::request::Request;
+use super::upload::{Progress, Upload};
 
 /// An answer longer than this is not one of ours: a thousand security groups with their rules are about 15 MiB.
 const LARGEST_ANSWER: usize = 64 << 20;
 const EXCERPT: usize = 200;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// No upload takes longer, however steadily it goes on.
+const LONGEST_UPLOAD: Duration = Duration::from_hours(24);
+
+/// The body of a request.
+enum Outgoing {
+    Nothing,
+    Json(String),
+    Pieces(Upload),
+}
 
 /// A pool of connections with the certificates of one profile.
 #[derive(Debug, Clone)]
@@ -88,6 +99,45 @@ impl Wire {
         url: Url,
         headers: HeaderMap,
     ) -> Result<Incoming, Error> {
+        let body = request.body.as_ref().map_or(Outgoing::Nothing, |body| Outgoing::Json(body.to_string()));
+        self.exchange_with(request, url, headers, body).await
+    }
+
+    /// The same with a body that is sent piece by piece. It may take as long as pieces leave.
+    pub(crate) async fn upload(
+        &self,
+        request: &Request<'_>,
+        url: Url,
+        headers: HeaderMap,
+        upload: Upload,
+    ) -> Result<Incoming, Error> {
+        let (progress, host) = (upload.progress(), host(&url));
+        let sent = self.exchange_with(request, url, headers, Outgoing::Pieces(upload));
+        tokio::select! {
+            sent = sent => sent,
+            () = self.stalled(&progress) => {
+                let (service, operation, limit) = (request.service, request.operation, self.limit);
+                Err(Error::Timeout { service, operation, host, limit })
+            }
+        }
+    }
+
+    /// Completes when nothing has left for as long as a request may take.
+    async fn stalled(&self, progress: &Progress) {
+        let mut before = None;
+        while before != Some(progress.bytes()) {
+            before = Some(progress.bytes());
+            self.clock.sleep(self.limit).await;
+        }
+    }
+
+    async fn exchange_with(
+        &self,
+        request: &Request<'_>,
+        url: Url,
+        headers: HeaderMap,
+        body: Outgoing,
+    ) -> Result<Incoming, Error> {
         if !request.is_read() {
             self.must_be_permitted(request)?;
         }
@@ -101,7 +151,7 @@ impl Wire {
             openstack.request_id = field::Empty,
         );
         let started = Instant::now();
-        let result = self.transfer(request, url, headers).instrument(span.clone()).await;
+        let result = self.transfer(request, url, headers, body).instrument(span.clone()).await;
         let took = started.elapsed();
         let status = match &result {
             Ok(answer) => answer.status.as_str().to_owned(),
@@ -122,17 +172,29 @@ impl Wire {
         }
     }
 
-    async fn transfer(&self, request: &Request<'_>, url: Url, headers: HeaderMap) -> Result<Incoming, Error> {
+    async fn transfer(
+        &self,
+        request: &Request<'_>,
+        url: Url,
+        headers: HeaderMap,
+        body: Outgoing,
+    ) -> Result<Incoming, Error> {
         let host = host(&url);
         let mut outgoing = self
             .client
             .request(request.method.clone(), url)
             .headers(headers)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(body) = &request.body {
-            outgoing =
-                outgoing.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.to_string());
-        }
+        outgoing = match body {
+            Outgoing::Nothing => outgoing,
+            Outgoing::Json(json) => {
+                outgoing.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json)
+            }
+            Outgoing::Pieces(upload) => {
+                let media = HeaderValue::from_static("application/octet-stream");
+                outgoing.header(CONTENT_TYPE, media).timeout(LONGEST_UPLOAD).body(reqwest::Body::wrap(upload))
+            }
+        };
         let failed = |error: reqwest::Error, unsent: bool| self.failure(request, &host, error, unsent);
         let left_at = self.clock.now();
         let mut response = outgoing.send().await.map_err(|error| {

@@ -46,7 +46,7 @@ async fn discover(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {
     Ok(offered.map(|offered| offered.min(NEWEST)).map(|(major, minor)| format!("{major}.{minor}")))
 }
 
-fn parse(version: &str) -> Option<(u32, u32)> {
+pub(crate) fn parse(version: &str) -> Option<(u32, u32)> {
     let (major, minor) = version.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

@@ -1,4 +1,4 @@
-//! A thin typed client of Keystone, Nova, Neutron and Cinder.
+//! A thin typed client of Keystone, Nova, Neutron, Cinder and Glance.
 //!
 //! It promises three things that general clients do not: a listing is whole or an error, an error says by its type
 //! what to do about it, and nothing that could change the cloud leaves a client that was not made for writing.
@@ -14,6 +14,7 @@ mod compute;
 mod error;
 mod http;
 mod identity;
+mod image;
 mod login;
 mod microversion;
 mod network;
@@ -30,6 +31,7 @@ mod session;
 mod sight;
 mod text;
 mod token;
+mod upload;
 mod volume;
 mod write;
 mod writer;
@@ -52,6 +54,7 @@ pub use catalog::{Catalog, CatalogService, Endpoint};
 pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
 pub use error::{Error, Refusal};
 pub use identity::{KeystoneDomain, Project, ProjectFilter, Role, User};
+pub use image::Image;
 pub use network::{
     AllocationPool, FixedIp, FloatingIp, Gateway, Network, Port, PortDetails, Router, SecurityGroup, SecurityGroupRule,
     Subnet,
@@ -62,8 +65,9 @@ pub use quota::{ComputeQuota, NetworkQuota, QuotaDefaults, QuotaValue, Quotas, V
 pub use service::Service;
 pub use session::Reload;
 pub use token::{Identity, TokenScope};
+pub use upload::{Pieces, Receipt, Upload};
 pub use volume::{Attachment, Volume, VolumeSnapshot};
-pub use write::{NetworkObject, NewProject, NewSubnet};
+pub use write::{NetworkObject, NewImage, NewProject, NewRule, NewSubnet};
 pub use writer::{Warrant, Writer};
 
 use collection::Collection;
@@ -130,7 +134,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     session: Session,
     /// A place per request that a service gets at once.
-    places: [Semaphore; Service::ALL.len()],
+    places: Arc<[Semaphore; Service::ALL.len()]>,
 }
 
 impl fmt::Debug for Cloud {
@@ -147,8 +151,46 @@ impl Cloud {
     pub fn new(profile: Profile, options: Options, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let options = Arc::new(options);
         let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
-        let places = std::array::from_fn(|_| Semaphore::new(options.concurrency.max(1)));
+        let places = Arc::new(std::array::from_fn(|_| Semaphore::new(options.concurrency.max(1))));
         Ok(Self { inner: Arc::new(Inner { options, clock, session, places }) })
+    }
+
+    /// The same cloud with a token for another project, for what a service makes only where the token is for.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorised`] where the login has no role there; an application credential has only its own project.
+    pub(crate) async fn within(&self, project: &str) -> Result<Self, Error> {
+        if self.identity().await?.project_id() == Some(project) {
+            return Ok(self.clone());
+        }
+        let mut profile = self.inner.session.connection().profile.clone();
+        profile.scope = profile::Scope::Project(profile::Named::Id(project.to_owned()));
+        // What is read again would be for the project of the configuration.
+        let options = Arc::new(Options { reload: None, ..Options::clone(&self.inner.options) });
+        let clock = Arc::clone(&self.inner.clock);
+        let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
+        let places = Arc::clone(&self.inner.places);
+        let scoped = Self { inner: Arc::new(Inner { options, clock, session, places }) };
+        let identity = scoped.identity().await?;
+        if identity.project_id() == Some(project) {
+            return Ok(scoped);
+        }
+        let who = identity.user_name;
+        Err(Error::Unauthorised {
+            auth_url: scoped.inner.session.connection().profile.auth_url.clone(),
+            who,
+            message: format!("the token is for another project than {project}"),
+            check: "an application credential has only its own project",
+        })
+    }
+
+    /// The version of the compute API that is asked for; none where the service knows no microversions.
+    pub(crate) async fn compute_version(&self) -> Result<Option<(u32, u32)>, Error> {
+        let grant = self.inner.session.grant().await?;
+        let identity = &grant.identity;
+        let base = identity.catalog.base(Service::Compute, &grant.connection.profile, identity.project_id())?;
+        let version = microversion::negotiated(&grant, &base).await?;
+        Ok(version.as_deref().and_then(microversion::parse))
     }
 
     /// The cloud's name.

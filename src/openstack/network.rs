@@ -107,6 +107,7 @@ pub struct Network {
     pub network_type: Option<String>,
     #[serde(rename = "provider:segmentation_id")]
     pub segmentation_id: Option<i64>,
+    pub created_at: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub tags: Vec<String>,
     pub revision_number: Option<i64>,
@@ -222,6 +223,14 @@ impl Cloud {
     /// Routers.
     pub async fn routers(&self, which: Which<'_>) -> Result<Listing<Router>, Error> {
         self.objects(&ROUTERS, which).await
+    }
+
+    /// Networks that lead out of the cloud, whosever they are: everybody sees them.
+    pub async fn external_networks(&self) -> Result<Vec<Network>, Error> {
+        let request = NETWORKS.request(Which::All, None).query("router:external", "true");
+        let mut networks = self.list::<Network>(&NETWORKS, &request).await?.items;
+        networks.retain(|network| network.external);
+        Ok(networks)
     }
 
     /// Ports.

@@ -17,6 +17,7 @@ use super::refusal::classify;
 use super::request::Request;
 use super::service::Service;
 use super::session::{Grant, LONGEST_WAIT};
+use super::upload::Upload;
 
 const API_VERSION: HeaderName = HeaderName::from_static("openstack-api-version");
 const OLD_API_VERSION: HeaderName = HeaderName::from_static("x-openstack-nova-api-version");
@@ -50,7 +51,25 @@ impl Cloud {
         }
     }
 
+    /// Sends a body piece by piece, once: what has left cannot be sent again.
+    pub(crate) async fn send_upload(&self, request: &Request<'_>, upload: Upload) -> Result<Incoming, Error> {
+        let grant = self.inner.session.grant().await?;
+        let (base, headers) = self.place_of(&grant, request).await?;
+        let wire = &grant.connection.wire;
+        // It holds none of the places of other requests: they would wait for as long as it takes.
+        let answer = wire.upload(request, address(&base, request), headers, upload).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(classify(request, &answer)) }
+    }
+
     async fn attempt(&self, grant: &Grant, request: &Request<'_>) -> Result<Incoming, Error> {
+        let (base, headers) = self.place_of(grant, request).await?;
+        let _place = self.inner.places[request.service.index()].acquire().await;
+        let answer = grant.connection.wire.exchange(request, address(&base, request), headers).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(classify(request, &answer)) }
+    }
+
+    /// Where a service is, and the headers that it wants.
+    async fn place_of(&self, grant: &Grant, request: &Request<'_>) -> Result<(Url, HeaderMap), Error> {
         let identity = &grant.identity;
         let project = identity.project_id();
         if request.service != Service::Identity && project.is_none() {
@@ -68,9 +87,7 @@ impl Cloud {
                 headers.insert(OLD_API_VERSION, value);
             }
         }
-        let _place = self.inner.places[request.service.index()].acquire().await;
-        let answer = grant.connection.wire.exchange(request, address(&base, request), headers).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(classify(request, &answer)) }
+        Ok((base, headers))
     }
 }
 

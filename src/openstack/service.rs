@@ -13,11 +13,13 @@ pub enum Service {
     Network,
     /// Cinder: volumes, snapshots, storage quotas.
     Volume,
+    /// Glance: images.
+    Image,
 }
 
 impl Service {
     /// Every service, in the order in which a person reads them.
-    pub const ALL: [Self; 4] = [Self::Identity, Self::Compute, Self::Network, Self::Volume];
+    pub const ALL: [Self; 5] = [Self::Identity, Self::Compute, Self::Network, Self::Volume, Self::Image];
 
     /// The label of this service in metrics, logs and errors.
     pub const fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Service {
             Self::Compute => "compute",
             Self::Network => "network",
             Self::Volume => "volume",
+            Self::Image => "image",
         }
     }
 
@@ -37,6 +40,7 @@ impl Service {
             Self::Compute => &["compute"],
             Self::Network => &["network"],
             Self::Volume => &["block-storage", "volumev3", "volume", "block-store"],
+            Self::Image => &["image"],
         }
     }
 
@@ -46,6 +50,7 @@ impl Service {
             Self::Compute => 1,
             Self::Network => 2,
             Self::Volume => 3,
+            Self::Image => 4,
         }
     }
 }

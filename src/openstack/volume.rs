@@ -17,6 +17,7 @@ pub struct Volume {
     pub id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
+    pub description: Option<String>,
     /// Whose it is; some policies hide it.
     #[serde(rename = "os-vol-tenant-attr:tenant_id")]
     pub tenant_id: Option<String>,

@@ -11,6 +11,7 @@ use super::Cloud;
 use super::error::Error;
 use super::http::Incoming;
 use super::request::Request;
+use super::upload::{Receipt, Upload};
 
 /// Vouches that a change may begin.
 pub trait Warrant: fmt::Debug + Send + Sync {
@@ -72,10 +73,33 @@ impl Writer {
         &self.cloud
     }
 
+    /// The same right, used with another token of the same cloud: see [`Cloud::within`].
+    ///
+    /// # Errors
+    /// [`Error::WriteRefused`] for another cloud.
+    pub(crate) fn with_token_of(&self, cloud: &Cloud) -> Result<Self, Error> {
+        if cloud.name() != self.cloud.name() {
+            return Err(Error::WriteRefused { cloud: cloud.name().to_owned(), operation: "token" });
+        }
+        Ok(Self { cloud: cloud.clone(), permit: self.permit.clone() })
+    }
+
     /// Sends a request that changes something. It is repeated only where it certainly took no effect.
     pub(crate) async fn send(&self, mut request: Request<'_>) -> Result<Incoming, Error> {
         request.permit = Some(self.permit.clone());
         self.cloud.send(&request).await
+    }
+
+    /// Sends a body piece by piece; what was sent. Where no more pieces came, that is the error and not the service's.
+    pub(crate) async fn send_upload(&self, mut request: Request<'_>, upload: Upload) -> Result<Receipt, Error> {
+        request.permit = Some(self.permit.clone());
+        let progress = upload.progress();
+        let sent = self.cloud.send_upload(&request, upload).await;
+        if let Some(trouble) = progress.trouble() {
+            let what = format!("the data ended after {} bytes: {trouble}", progress.bytes());
+            return Err(Error::Incomplete { service: request.service, operation: request.operation, what });
+        }
+        sent.map(|_| progress.receipt())
     }
 
     /// The same for what is to be gone: what is gone already is as good.

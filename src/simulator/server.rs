@@ -21,6 +21,7 @@ use super::control::halt::{Stroke, When};
 use super::control::log::Entry;
 use super::control::{self, Control};
 use super::identity::model::Scope;
+use super::image;
 use super::reply::Reply;
 use super::wire::Wire;
 use super::world::World;
@@ -234,20 +235,16 @@ async fn take_apart(shared: &Shared, request: Request) -> Result<Call, Reply> {
     let query = url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
     let host = head.headers.get("host").and_then(|value| value.to_str().ok());
     let base = host.map_or_else(|| shared.address.clone(), |host| format!("http://{host}"));
-    let bytes = axum::body::to_bytes(body, LARGEST_REQUEST)
-        .await
-        .map_err(|_| Reply::html(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large."))?;
-    Ok(Call {
-        service,
-        method: head.method,
-        path,
-        segments,
-        query,
-        raw_query,
-        headers: head.headers,
-        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        base,
-    })
+    let body = if service == Service::Image && head.method == Method::PUT && path.ends_with("/file") {
+        let cut_short = |_| Reply::html(StatusCode::BAD_REQUEST, "The data ended early.");
+        image::measure(body.into_data_stream()).await.map_err(cut_short)?
+    } else {
+        let bytes = axum::body::to_bytes(body, LARGEST_REQUEST)
+            .await
+            .map_err(|_| Reply::html(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large."))?;
+        serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+    };
+    Ok(Call { service, method: head.method, path, segments, query, raw_query, headers: head.headers, body, base })
 }
 
 fn decoded(segment: &str) -> String {

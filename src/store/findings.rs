@@ -23,7 +23,7 @@ struct StandingRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     #[sqlx(flatten)]
     standing: StandingRow,
     tenant: Uuid,

@@ -3,6 +3,7 @@
 //! Reads go through [`Store`], writes through a [`Tx`], so that what belongs together is committed together.
 
 pub mod dead_letters;
+pub mod directory;
 pub mod error;
 pub mod expectations;
 mod file;
@@ -13,6 +14,7 @@ pub mod leases;
 pub mod objects;
 mod open;
 pub mod outbox;
+pub mod pages;
 pub mod prune;
 pub mod resources;
 pub mod schedules;
@@ -22,6 +24,7 @@ pub mod states;
 pub mod steps;
 pub mod suspicions;
 pub mod tenants;
+pub mod tokens;
 
 use std::future::Future;
 use std::path::Path;

@@ -9,7 +9,7 @@ use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::model::{Body, ResourceType};
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     cloud: String,
     tenant: Uuid,

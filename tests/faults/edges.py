@@ -26,6 +26,17 @@ ORDERS = {
     "change_password": ({"user_name": "tenant-001-user", "user_password": "correct horse"}, "tenant-001"),
     "create_tenant": ({"name": "genomics", "quotas": {"vcpu": 7, "floating_ip_count": 5}}, None),
     "delete_tenant": ({}, "tenant-001"),
+    "create_security_group": ({"name": "web", "default_egress_rules": False, "rules": [
+        {"protocol": "tcp", "from_port": 80, "to_port": 80, "cidr": "10.0.0.0/8"},
+        {"protocol": "tcp", "from_port": 1, "to_port": 2, "remote_group_name": "web"}]}, "tenant-001"),
+    # One of the tenant's own groups has instances in it and stays, so the outcome is partial.
+    "push_security_groups": ({"security_groups": [
+        {"name": "front", "rules": [{"protocol": "tcp", "from_port": 80, "to_port": 80, "remote_group_name": "back"}]},
+        {"name": "back", "default_egress_rules": False,
+         "rules": [{"protocol": "", "from_port": -1, "to_port": -1, "remote_group_name": "front"}]}]}, "tenant-001"),
+    "create_floating_ip": ({"description": "another"}, "tenant-001"),
+    "create_network": ({"name": "inner", "description": "another"}, "tenant-001"),
+    "create_image": ({"name": "debian"}, "tenant-001"),
 }
 # What is looked at afterwards: the listing, and what tells its objects apart without their ids.
 LISTINGS = {
@@ -36,7 +47,10 @@ LISTINGS = {
     "/network/v2.0/routers": ("routers", ["name"]),
     "/network/v2.0/ports": ("ports", ["name", "device_owner"]),
     "/network/v2.0/floatingips": ("floatingips", ["description"]),
-    "/network/v2.0/security-groups": ("security_groups", ["name"]),
+    "/network/v2.0/security-groups": ("security_groups", ["name", "description"]),
+    "/network/v2.0/security-group-rules": (
+        "security_group_rules", ["direction", "ethertype", "protocol", "port_range_min", "normalized_cidr"]),
+    "/image/v2/images?limit=1000": ("images", ["name", "status"]),
     "/network/v2.0/quotas": ("quotas", ["port", "floatingip", "security_group"]),
     "/compute/v2.1/servers/detail?all_tenants=1": ("servers", ["name"]),
     "/compute/v2.1/os-server-groups?all_projects=true": ("server_groups", ["name"]),

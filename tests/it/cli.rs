@@ -8,6 +8,7 @@ mod contract;
 mod full;
 mod migrating;
 mod records;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

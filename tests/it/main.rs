@@ -1,5 +1,6 @@
 //! The one integration binary: every module here talks to tenantd from the outside.
 
+mod api;
 mod architecture;
 mod broker;
 mod cli;

@@ -1,8 +1,13 @@
 //! Glance v2: images to boot from. Its errors are pages, never JSON.
 
+use std::fmt::Write;
+
+use axum::body::BodyDataStream;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha512};
 use uuid::Uuid;
 
 use super::call::{Call, hex, id};
@@ -18,10 +23,35 @@ pub struct Image {
     pub id: Uuid,
     pub owner: Uuid,
     pub name: String,
-    pub public: bool,
-    pub size: Option<u64>,
+    pub visibility: String,
+    /// How much data it has, and their SHA-512; the data themselves are nobody's.
+    pub data: Option<(u64, String)>,
     pub disk_format: String,
+    pub container_format: String,
+    pub min_ram: i64,
+    pub min_disk: i64,
     pub at: DateTime<Utc>,
+}
+
+impl Image {
+    fn public(&self) -> bool {
+        self.visibility == "public"
+    }
+}
+
+/// What is left of an image's data when they have gone by: how much it was, and its SHA-512.
+pub async fn measure(mut data: BodyDataStream) -> Result<Value, axum::Error> {
+    let (mut size, mut hash) = (0, Sha512::new());
+    while let Some(piece) = data.next().await {
+        let piece = piece?;
+        size += piece.len() as u64;
+        hash.update(&piece);
+    }
+    let hash = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    Ok(json!({"size": size, "sha512": hash}))
 }
 
 /// Glance's state.
@@ -63,13 +93,14 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
         ("POST", ["v2", "images"]) => create(world, call, &caller),
         ("PUT", ["v2", "images", one, "file"]) => {
             let found = find(world, &caller, one)?;
-            if found.size.is_some() {
+            if found.data.is_some() {
                 let message = "Image status transition from active to saving is not allowed";
                 return Err(Reply::html(StatusCode::CONFLICT, message));
             }
             let found = found.id;
             if let Some(row) = world.images.get_mut(found) {
-                row.size = Some(0);
+                let size = call.body["size"].as_u64().unwrap_or_default();
+                row.data = Some((size, call.body["sha512"].as_str().unwrap_or_default().to_owned()));
             }
             Ok(Reply::empty(StatusCode::NO_CONTENT).labelled_html())
         }
@@ -96,7 +127,7 @@ fn not_found(message: &str) -> Reply {
 }
 
 fn find<'a>(world: &'a World, caller: &Caller, text: &str) -> Result<&'a Image, Reply> {
-    let row = world.images.get(id(text)).filter(|row| row.public || caller.reads(row.owner));
+    let row = world.images.get(id(text)).filter(|row| row.public() || caller.reads(row.owner));
     row.ok_or_else(|| not_found(&format!("No image found with ID {text}")))
 }
 
@@ -106,7 +137,7 @@ fn list(world: &World, call: &Call, caller: &Caller) -> Reply {
     let rows: Vec<&Image> = world
         .images
         .iter()
-        .filter(|row| row.public || caller.reads(row.owner))
+        .filter(|row| row.public() || caller.reads(row.owner))
         .filter(|row| call.query("name").is_none_or(|name| name == row.name))
         .filter(|row| marker.is_none_or(|marker| row.id > marker))
         .take(limit)
@@ -123,13 +154,35 @@ fn create(world: &mut World, call: &Call, caller: &Caller) -> Answer {
     let owner = caller.project().filter(|_| caller.member || caller.admin());
     let owner = owner
         .ok_or_else(|| Reply::html(StatusCode::FORBIDDEN, "You are not authorized to complete add_image action."))?;
+    let owner = match call.body["owner"].as_str().map(id) {
+        None => owner,
+        Some(other) if caller.admin() || other == owner => other,
+        Some(_) => {
+            let message = "You are not permitted to create images owned by another project.";
+            return Err(Reply::html(StatusCode::FORBIDDEN, message));
+        }
+    };
+    let asked = &call.body;
+    let text = |key: &str, other: &str| asked[key].as_str().unwrap_or(other).to_owned();
+    let visibility = text("visibility", "shared");
+    if visibility == "public" && !caller.admin() {
+        let message = "You are not authorized to complete publicize_image action.";
+        return Err(Reply::html(StatusCode::FORBIDDEN, message));
+    }
+    let chosen = asked["id"].as_str().map(id);
+    if let Some(taken) = chosen.filter(|id| world.images.get(*id).is_some()) {
+        return Err(Reply::html(StatusCode::CONFLICT, &format!("Image ID {taken} already exists!")));
+    }
     let row = Image {
-        id: world.random.id(),
+        id: chosen.unwrap_or_else(|| world.random.id()),
         owner,
-        name: call.body["name"].as_str().unwrap_or_default().to_owned(),
-        public: call.body["visibility"].as_str() == Some("public") && caller.admin(),
-        size: None,
-        disk_format: call.body["disk_format"].as_str().unwrap_or("raw").to_owned(),
+        name: text("name", ""),
+        visibility,
+        data: None,
+        disk_format: text("disk_format", "raw"),
+        container_format: text("container_format", "bare"),
+        min_ram: asked["min_ram"].as_i64().unwrap_or_default(),
+        min_disk: asked["min_disk"].as_i64().unwrap_or_default(),
         at: clock::now(),
     };
     let reply = Reply::json(StatusCode::CREATED, &view(&row))
@@ -139,18 +192,19 @@ fn create(world: &mut World, call: &Call, caller: &Caller) -> Answer {
 }
 
 fn view(row: &Image) -> Value {
-    let stored = row.size.map(|_| hex(row.id));
+    let size = row.data.as_ref().map(|(size, _)| *size);
+    let checksum = size.map(|_| hex(row.id));
     let mut view = json!({
-        "name": row.name, "disk_format": row.disk_format, "container_format": "bare",
-        "visibility": if row.public { "public" } else { "shared" }, "size": row.size, "virtual_size": row.size,
-        "status": if row.size.is_some() { "active" } else { "queued" }, "checksum": stored, "protected": false,
-        "min_ram": 0, "min_disk": 0, "owner": hex(row.owner), "os_hidden": false,
-        "os_hash_algo": row.size.map(|_| "sha512"), "os_hash_value": stored, "id": row.id,
+        "name": row.name, "disk_format": row.disk_format, "container_format": row.container_format,
+        "visibility": row.visibility, "size": size, "virtual_size": size,
+        "status": if size.is_some() { "active" } else { "queued" }, "checksum": checksum, "protected": false,
+        "min_ram": row.min_ram, "min_disk": row.min_disk, "owner": hex(row.owner), "os_hidden": false,
+        "os_hash_algo": size.map(|_| "sha512"), "os_hash_value": row.data.as_ref().map(|(_, hash)| hash), "id": row.id,
         "created_at": seconds(row.at), "updated_at": seconds(row.at), "tags": [],
         "self": format!("/v2/images/{}", row.id), "file": format!("/v2/images/{}/file", row.id),
         "schema": "/v2/schemas/image",
     });
-    if row.size.is_some() {
+    if size.is_some() {
         view["stores"] = json!("fs");
     }
     view

@@ -127,9 +127,12 @@ fn sow_shared(world: &mut World, admin: Uuid, at: DateTime<Utc>) {
         id: world.compute.image,
         owner: admin,
         name: "cirros".to_owned(),
-        public: true,
-        size: Some(5120),
+        visibility: "public".to_owned(),
+        data: Some((5120, "0".repeat(128))),
         disk_format: "raw".to_owned(),
+        container_format: "bare".to_owned(),
+        min_ram: 0,
+        min_disk: 0,
         at,
     });
     world.volume.kind = random.id();

@@ -41,12 +41,15 @@ async fn run<L: AsyncFn(&TestApp) -> Value>(
     for tenant in ["tenant-001", "tenant-002"] {
         app.run("pull", tenant, json!({})).await;
     }
+    if order.kind == "create_server_group" {
+        app.cloud().grant_admin("tenant-001").await;
+    }
     let subject = match order.tenant {
         Some(tenant) => Some(app.tenant(tenant).await.uuid.to_string()),
         None => None,
     };
     let cloud = Some("sim".to_owned());
-    let request = Request { subject, cloud, params: order.params.clone(), ..app.request(order.kind) };
+    let request = Request { subject, cloud, params: with_ids(&app, &order.params).await, ..app.request(order.kind) };
     let (at, when) = halt.unwrap_or((MOST, "before"));
     app.cloud().halt(at, when).await;
     let ended = {
@@ -181,6 +184,45 @@ async fn left(app: &TestApp) -> Value {
     Value::Object(left)
 }
 
+/// Parameters in which `<name>` stands for the id of the security group of that name.
+async fn with_ids(app: &TestApp, params: &Value) -> Value {
+    let mut text = params.to_string();
+    for group in listing(app, "/network/v2.0/security-groups", "security_groups").await {
+        text = text.replace(&format!("<{}>", group["name"].as_str().unwrap()), group["id"].as_str().unwrap());
+    }
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The security groups of a tenant, without the ids of anything.
+async fn groups(app: &TestApp, tenant: &str) -> Value {
+    let path = format!("/network/v2.0/security-groups?project_id={}", app.cloud().project(tenant).await);
+    let groups = listing(app, &path, "security_groups").await;
+    let name = |id: &Value| groups.iter().find(|it| it["id"] == *id).map(|it| it["name"].clone());
+    let rule = |rule: &Value| {
+        let fields = ["direction", "ethertype", "protocol", "port_range_min", "port_range_max", "normalized_cidr"];
+        let fields: Vec<String> = fields.iter().map(|field| rule[*field].to_string()).collect();
+        format!("{} {:?}", fields.join(" "), name(&rule["remote_group_id"]))
+    };
+    let shown = |group: &Value| {
+        let mut rules: Vec<String> = group["security_group_rules"].as_array().unwrap().iter().map(rule).collect();
+        rules.sort();
+        json!([group["name"], group["description"], rules])
+    };
+    let mut shown: Vec<Value> = groups.iter().map(shown).collect();
+    shown.sort_by_key(Value::to_string);
+    Value::Array(shown)
+}
+
+/// The objects of one sort that a tenant has, as far as these fields tell.
+async fn fields(app: &TestApp, path: &str, key: &str, fields: &[&str]) -> Value {
+    let project = app.cloud().project("tenant-001").await;
+    let objects = listing(app, &path.replace("{project}", &project), key).await;
+    let own = objects.iter().filter(|it| ["project_id", "owner"].iter().any(|key| it[*key] == json!(project)));
+    let mut own: Vec<Value> = own.map(|it| fields.iter().map(|field| it[*field].clone()).collect()).collect();
+    own.sort_by_key(Value::to_string);
+    Value::Array(own)
+}
+
 macro_rules! killed {
     ($($test:ident: $order:expr),+ $(,)?) => {
         mod sqlite {
@@ -230,5 +272,59 @@ killed!(
         tenant: Some("tenant-001"),
         params: json!({"user_name": "tenant-001-user", "user_password": "correct horse"}),
         look: async |app: &TestApp| json!(app.cloud().try_password("tenant-001-user", "correct horse").await),
+    },
+    create_floating_ip: Order {
+        kind: "create_floating_ip",
+        tenant: Some("tenant-001"),
+        params: json!({"description": "another"}),
+        look: async |app: &TestApp| {
+            fields(app, "/network/v2.0/floatingips?project_id={project}", "floatingips", &["description", "status"]).await
+        },
+    },
+    create_network: Order {
+        kind: "create_network",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "inner", "description": "another"}),
+        look: async |app: &TestApp| {
+            fields(app, "/network/v2.0/networks?project_id={project}", "networks", &["name", "description"]).await
+        },
+    },
+    create_security_group: Order {
+        kind: "create_security_group",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "web", "description": "another", "default_egress_rules": false, "rules": [
+            {"protocol": "tcp", "from_port": 80, "to_port": 80, "cidr": "10.0.0.0/8"},
+            {"protocol": "tcp", "from_port": 1, "to_port": 2, "remote_group_name": "web"},
+        ]}),
+        look: async |app: &TestApp| groups(app, "tenant-001").await,
+    },
+    create_server_group: Order {
+        kind: "create_server_group",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "spread", "policy": "soft-anti-affinity"}),
+        look: async |app: &TestApp| {
+            fields(app, "/compute/v2.1/os-server-groups?all_projects=true", "server_groups", &["name"]).await
+        },
+    },
+    create_image: Order {
+        kind: "create_image",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "debian"}),
+        look: async |app: &TestApp| fields(app, "/image/v2/images?limit=1000", "images", &["name", "status"]).await,
+    },
+    push_security_groups: Order {
+        kind: "push_security_groups",
+        tenant: Some("tenant-001"),
+        params: json!({"security_groups": [
+            {"uuid": "<tenant-001-sg0>", "name": "front", "rules": [
+                {"protocol": "tcp", "from_port": 443, "to_port": 443},
+                {"protocol": "tcp", "from_port": 80, "to_port": 80, "remote_group_name": "back"},
+            ]},
+            {"name": "back", "description": "new", "default_egress_rules": false, "rules": [
+                {"protocol": "tcp", "from_port": 5432, "to_port": 5432, "remote_group_name": "front"},
+                {"protocol": "", "from_port": -1, "to_port": -1, "remote_group_name": "back"},
+            ]},
+        ]}),
+        look: async |app: &TestApp| groups(app, "tenant-001").await,
     },
 );

@@ -4,6 +4,7 @@
 mod absence;
 mod changing;
 mod create_tenant;
+mod creations;
 mod delete_tenant;
 mod drift;
 mod failures;
@@ -18,6 +19,7 @@ mod requests;
 mod schedules;
 mod schema;
 mod secrets;
+mod security_groups;
 mod set_quotas;
 mod tenants;
 mod unlink;

@@ -162,6 +162,11 @@ impl SimulatedCloud {
         self.send(method, path, Some(&token), body).await
     }
 
+    /// How clients find it.
+    pub fn clouds_yaml(&self) -> String {
+        self.simulator.clouds_yaml()
+    }
+
     /// The id of the project of that name.
     pub async fn project(&self, name: &str) -> String {
         let listing = self.admin(Method::GET, &format!("/identity/v3/projects?name={name}"), None).await;
@@ -172,6 +177,16 @@ impl SimulatedCloud {
     pub async fn change_project(&self, name: &str, change: Value) {
         let path = format!("/identity/v3/projects/{}", self.project(name).await);
         self.admin(Method::PATCH, &path, Some(json!({ "project": change }))).await;
+    }
+
+    /// Lets the daemon's login have a token for a tenant.
+    pub async fn grant_admin(&self, tenant: &str) {
+        let (_, user) = self.log_in().await;
+        let roles = self.admin(Method::GET, "/identity/v3/roles?name=admin", None).await;
+        let role = roles["roles"].as_array().unwrap().iter().find(|role| role["name"] == "admin").unwrap();
+        let (project, role) = (self.project(tenant).await, role["id"].as_str().unwrap());
+        let path = format!("/identity/v3/projects/{project}/users/{user}/roles/{role}");
+        self.admin(Method::PUT, &path, None).await;
     }
 
     /// Sets Nova's limit of cores.

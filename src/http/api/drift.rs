@@ -1,0 +1,202 @@
+//! `/api/drift/`: what differs from what is expected.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::Api;
+use super::auth::Caller;
+use super::links::{Links, hex};
+use super::paging::{Page, PageQuery};
+use super::query::Query;
+use super::refusal::{Detail, Refusal};
+use super::view::{stamp, stamp_if};
+use crate::jobs::accept::{self, AcceptError};
+use crate::model::token::Role;
+use crate::model::{FindingState, Invalid, ResourceType, Severity};
+use crate::store::findings::Listed;
+use crate::store::pages::Findings;
+
+/// Which findings.
+#[expect(dead_code, reason = "the document is made from it; the query is read by `list`")]
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DriftQuery {
+    /// `open`, `acknowledged`, `resolved` or `accepted`; default: those that last.
+    state: Option<Vec<String>>,
+    /// Of this cloud.
+    cloud: Option<String>,
+    /// Of this tenant, by tenantd's id.
+    tenant: Option<Uuid>,
+    /// `quotas`, `security_groups`, `floating_ips` or `server_groups`.
+    resource_type: Option<String>,
+    /// `info`, `warning` or `critical`.
+    severity: Option<String>,
+    /// Opened since then.
+    since: Option<DateTime<Utc>>,
+}
+
+/// A finding.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FindingView {
+    url: String,
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    uuid: String,
+    cloud: String,
+    /// The tenant's address.
+    tenant: String,
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    tenant_uuid: String,
+    tenant_name: String,
+    /// The project's id in the cloud.
+    backend_id: String,
+    resource_type: &'static str,
+    /// A quota's name, or an id in the cloud.
+    object: String,
+    object_name: String,
+    field: String,
+    /// `limit`, `usage`, `over_limit`, `added`, `removed`, `changed` or `policy`.
+    change: &'static str,
+    /// What should be there; null: nothing.
+    expected: Value,
+    /// What is there; null: nothing.
+    observed: Value,
+    severity: &'static str,
+    state: &'static str,
+    /// Where the expectation came from.
+    source: String,
+    #[serde(serialize_with = "stamp")]
+    opened_at: DateTime<Utc>,
+    #[serde(serialize_with = "stamp")]
+    last_seen_at: DateTime<Utc>,
+    #[serde(serialize_with = "stamp_if")]
+    resolved_at: Option<DateTime<Utc>>,
+}
+
+impl FindingView {
+    fn of(listed: Listed, links: &Links) -> Self {
+        let finding = listed.finding;
+        Self {
+            url: links.to("drift", &hex(finding.id)),
+            uuid: hex(finding.id),
+            cloud: listed.cloud,
+            tenant: links.to("openstack-tenants", &hex(finding.tenant)),
+            tenant_uuid: hex(finding.tenant),
+            tenant_name: listed.tenant_name,
+            backend_id: listed.backend_id,
+            resource_type: finding.resource_type.as_str(),
+            object: finding.object,
+            object_name: finding.object_name,
+            field: finding.field,
+            change: finding.change.as_str(),
+            expected: finding.expected,
+            observed: finding.observed,
+            severity: finding.severity.as_str(),
+            state: finding.state.as_str(),
+            source: finding.source,
+            opened_at: finding.opened_at,
+            last_seen_at: finding.last_seen_at,
+            resolved_at: finding.resolved_at,
+        }
+    }
+}
+
+/// Findings, the newest first
+#[utoipa::path(
+    get,
+    path = "/api/drift/",
+    operation_id = "drift_list",
+    tag = "drift",
+    params(DriftQuery, PageQuery),
+    responses(
+        (status = 200, body = [FindingView], headers(
+            ("X-Result-Count" = i64, description = "How many there are on all pages"),
+            ("Link" = String, description = "The other pages")
+        )),
+        (status = 400, description = "A filter makes no sense", body = Value),
+        (status = 404, description = "There is no such page", body = Detail)
+    )
+)]
+pub(super) async fn list(State(api): State<Arc<Api>>, links: Links, query: Query) -> Result<Response, Refusal> {
+    let page = Page::of(&query)?;
+    let mut wrong = Invalid::default();
+    let mut states: Vec<FindingState> = query.words("state", &mut wrong);
+    if states.is_empty() {
+        states = vec![FindingState::Open, FindingState::Acknowledged];
+    }
+    let wanted = Findings {
+        cloud: query.last("cloud"),
+        tenant: query.uuid("tenant", &mut wrong),
+        resource_type: query.words::<ResourceType>("resource_type", &mut wrong).pop(),
+        severity: query.words::<Severity>("severity", &mut wrong).pop(),
+        states,
+        since: query.read("since", &mut wrong),
+    };
+    let part = api.view.context.store().finding_page(&wrong.or(wanted)?, page.window()).await?;
+    let views: Vec<FindingView> = part.items.into_iter().map(|it| FindingView::of(it, &links)).collect();
+    page.show(&views, part.total, &links)
+}
+
+/// A finding
+#[utoipa::path(
+    get,
+    path = "/api/drift/{uuid}/",
+    operation_id = "drift_retrieve",
+    tag = "drift",
+    params(("uuid" = Uuid, Path, description = "The finding")),
+    responses((status = 200, body = FindingView), (status = 404, body = Detail))
+)]
+pub(super) async fn retrieve(
+    State(api): State<Arc<Api>>,
+    Path(uuid): Path<String>,
+    links: Links,
+) -> Result<Json<FindingView>, Refusal> {
+    Ok(Json(finding(&api, &uuid, &links).await?))
+}
+
+/// Accept a finding
+///
+/// What is there becomes what is expected.
+#[utoipa::path(
+    post,
+    path = "/api/drift/{uuid}/accept/",
+    operation_id = "drift_accept",
+    tag = "drift",
+    params(("uuid" = Uuid, Path, description = "The finding")),
+    responses(
+        (status = 200, body = FindingView),
+        (status = 403, body = Detail),
+        (status = 404, body = Detail),
+        (status = 409, description = "It has ended, or cannot be accepted", body = Detail)
+    )
+)]
+pub(super) async fn accept(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+    links: Links,
+) -> Result<Json<FindingView>, Refusal> {
+    caller.must_be(Role::Operator)?;
+    let id = Uuid::parse_str(&uuid).map_err(|_| Refusal::not_found())?;
+    match accept::accept(&api.view.context, id, &caller.name).await {
+        Ok(_) => Ok(Json(finding(&api, &uuid, &links).await?)),
+        Err(AcceptError::Store(error)) => Err(error.into()),
+        Err(AcceptError::Unknown(_)) => Err(Refusal::not_found()),
+        Err(error @ (AcceptError::Ended(..) | AcceptError::Refused { .. })) => {
+            Err(Refusal::conflict(error.to_string()))
+        }
+    }
+}
+
+async fn finding(api: &Api, uuid: &str, links: &Links) -> Result<FindingView, Refusal> {
+    let id = Uuid::parse_str(uuid).map_err(|_| Refusal::not_found())?;
+    let listed = api.view.context.store().finding(id).await?.ok_or_else(Refusal::not_found)?;
+    Ok(FindingView::of(listed, links))
+}

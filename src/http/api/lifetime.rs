@@ -1,0 +1,210 @@
+//! The beginning and the end of a tenant.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Fields;
+use super::links::Links;
+use super::order::{Asked, may_write, request};
+use super::refusal::{Detail, Refusal};
+use super::tenants::entry;
+use super::view::{TenantView, cloud_id};
+use crate::jobs::command::{Order, submit};
+use crate::jobs::kind;
+use crate::model::job::Request;
+use crate::model::token::Role;
+use crate::store::directory::{Portal, Wanted, Window};
+
+/// A tenant to be.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the document is made from it; the body is read by `create`")]
+pub(super) struct NewTenant {
+    /// Unique among tenants.
+    #[schema(max_length = 64)]
+    name: String,
+    /// The address of the cloud, as tenants have it.
+    service_settings: String,
+    /// The address of the portal's project that it belongs to.
+    project: Option<String>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    #[schema(max_length = 100)]
+    availability_zone: Option<String>,
+    #[schema(max_length = 100)]
+    default_volume_type_name: Option<String>,
+    /// Private, and of the size /24.
+    #[schema(default = "192.168.42.0/24")]
+    subnet_cidr: Option<String>,
+    #[schema(default = false)]
+    skip_creation_of_default_subnet: Option<bool>,
+    #[schema(default = false)]
+    skip_creation_of_default_router: Option<bool>,
+}
+
+/// Make a tenant
+///
+/// Its project, user, network and router. The names of the user and its password are not taken from whoever asks.
+#[utoipa::path(
+    post,
+    path = "/api/openstack-tenants/",
+    operation_id = "openstack_tenants_create",
+    tag = "openstack-tenants",
+    request_body = NewTenant,
+    responses(
+        (status = 201, body = TenantView),
+        (status = 400, description = "Something is wrong with the body", body = Value)
+    )
+)]
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    links: Links,
+    sent: Body,
+) -> Result<(StatusCode, Json<TenantView>), Refusal> {
+    caller.must_be(Role::Operator)?;
+    let mut fields = Fields::read(sent).await?;
+    let settings = fields.needed_text("service_settings").map(|url| id_of(&url));
+    let project = fields.text("project").map(|url| id_of(&url));
+    let params = params(&mut fields);
+    let cloud = match settings {
+        Some(Some(id)) => cloud(&api, id).await?,
+        _ => None,
+    };
+    if settings.is_some() && cloud.is_none() {
+        fields.refuse("service_settings", "Invalid hyperlink - Object does not exist.");
+    }
+    if project == Some(None) {
+        fields.refuse("project", "Invalid hyperlink - No URL match.");
+    }
+    let params = fields.or(params)?;
+    let cloud = cloud.unwrap_or_default();
+    let kind = kind("create_tenant").ok_or_else(Refusal::not_found)?;
+    may_write(&api, kind, &cloud)?;
+    let request = Request { params: params.into(), cloud: Some(cloud), ..request(&api, caller, kind.name) };
+    let context = &api.view.context;
+    let made = submit(context, Order { request, tenant: None, objects: Vec::new() }).await?;
+    let made = made.ok_or_else(Refusal::not_found)?;
+    if let Some(project) = project.flatten() {
+        let owner = owner(&api, project).await?;
+        let mut tx = context.store().begin().await?;
+        tx.save_portal(made.uuid, &owner).await?;
+        tx.commit().await?;
+    }
+    let entry = entry(&api, &made.uuid.to_string()).await?;
+    Ok((StatusCode::CREATED, Json(TenantView::of(entry, &links, &context.live()))))
+}
+
+/// The kind's parameters among the fields.
+fn params(fields: &mut Fields) -> Map<String, Value> {
+    let mut params = Map::new();
+    for name in ["name", "description", "availability_zone", "default_volume_type_name", "subnet_cidr"] {
+        let text = if name == "name" { fields.needed_text(name) } else { fields.text(name) };
+        if let Some(text) = text {
+            params.insert(name.to_owned(), text.into());
+        }
+    }
+    for name in ["skip_creation_of_default_subnet", "skip_creation_of_default_router"] {
+        if let Some(flag) = fields.flag(name) {
+            params.insert(name.to_owned(), flag.into());
+        }
+    }
+    // Whoever is told that a tenant was made with its groups relies on them.
+    if fields.is_more_than_nothing("security_groups") {
+        fields.refuse("security_groups", "Not made together with a tenant: push them when it is there.");
+    }
+    params
+}
+
+/// The id at the end of an address.
+fn id_of(url: &str) -> Option<Uuid> {
+    Uuid::parse_str(url.trim_end_matches('/').rsplit('/').next()?).ok()
+}
+
+/// The cloud that goes by an id: its own, or the portal's.
+async fn cloud(api: &Api, id: Uuid) -> Result<Option<String>, Refusal> {
+    let live = api.view.context.live();
+    if let Some(name) = live.names().into_iter().find(|name| cloud_id(name) == id) {
+        return Ok(Some(name.to_owned()));
+    }
+    let wanted = Wanted { service_settings: Some(id), ..Wanted::default() };
+    let found = api.view.context.store().directory(&wanted, Window { limit: 1, offset: 0 }).await?;
+    Ok(found.items.into_iter().next().map(|entry| entry.tenant.cloud))
+}
+
+/// What is known of the portal's project, from other tenants of it.
+async fn owner(api: &Api, project: Uuid) -> Result<Portal, Refusal> {
+    let context = &api.view.context;
+    let wanted = Wanted { project: Some(project), ..Wanted::default() };
+    let found = context.store().directory(&wanted, Window { limit: 1, offset: 0 }).await?;
+    let known = found.items.into_iter().next().and_then(|entry| entry.portal);
+    Ok(Portal {
+        project: Some(project),
+        // What was sold was sold with another tenant.
+        marketplace: json!({}),
+        imported_at: context.clock().now(),
+        ..known.unwrap_or_default()
+    })
+}
+
+/// Remove a tenant
+///
+/// Its project with all that is in it. The tenant is forgotten when the cloud says that the project is gone.
+#[utoipa::path(
+    delete,
+    path = "/api/openstack-tenants/{uuid}/",
+    operation_id = "openstack_tenants_destroy",
+    tag = "openstack-tenants",
+    params(("uuid" = Uuid, Path, description = "The tenant")),
+    responses(
+        (status = 204, description = "It will be done"),
+        (status = 404, body = Detail),
+        (status = 409, description = "Its state does not permit it", body = Detail)
+    )
+)]
+pub(super) async fn destroy(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    Asked::of(&api, caller, &uuid, "delete_tenant", Role::Operator).await?.submit(json!({})).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Invalid;
+
+    #[test]
+    fn an_address_ends_in_an_id() {
+        let id = Uuid::from_u128(7);
+        for url in [format!("https://w/api/projects/{}/", id.simple()), format!("/api/projects/{id}"), id.to_string()] {
+            assert_eq!(id_of(&url), Some(id), "{url}");
+        }
+        assert_eq!((id_of(""), id_of("https://w/api/projects/seven/")), (None, None));
+    }
+
+    #[test]
+    fn groups_are_not_passed_over_in_silence() {
+        let sent = json!({"name": "x", "security_groups": [{"name": "web"}], "skip_creation_of_default_router": "yes"});
+        let mut fields = Fields::from(sent.as_object().unwrap().clone());
+        params(&mut fields);
+        let wrong: Invalid = fields.or(()).unwrap_err();
+        let wrong = serde_json::to_value(wrong).unwrap();
+        assert!(wrong["security_groups"][0].is_string());
+        assert_eq!(wrong["skip_creation_of_default_router"], json!(["Must be a valid boolean."]));
+        let nothing = json!({"name": "x", "security_groups": []});
+        let mut fields = Fields::from(nothing.as_object().unwrap().clone());
+        params(&mut fields);
+        assert!(fields.or(()).is_ok());
+    }
+}

@@ -1,0 +1,109 @@
+//! Jobs, drift, snapshots and schedules.
+
+use serde_json::{Value, json};
+use tenantd::model::token::Role;
+
+use super::Rig;
+use crate::support::app::none;
+use crate::support::{Database, on_both_databases};
+
+on_both_databases!(
+    jobs_are_listed_and_cancelled,
+    a_finding_is_accepted_once,
+    snapshots_show_what_was_seen,
+    a_schedule_is_run_now,
+);
+
+async fn jobs_are_listed_and_cancelled(database: Database) {
+    let rig = Rig::start(&database).await;
+    rig.app.run("pull_quotas", "tenant-001", json!({"sizes": true})).await;
+    rig.app.run("pull_floating_ips", "tenant-002", none()).await;
+    let (viewer, operator) =
+        (rig.token("viewer", Role::Viewer, None).await, rig.token("olga", Role::Operator, None).await);
+    let all = rig.get("/api/jobs/", &viewer).await;
+    assert_eq!((all.column("kind"), all.header("x-result-count")), (vec!["pull_floating_ips", "pull_quotas"], "2"));
+    let second = rig.get("/api/jobs/?page_size=1&page=2", &viewer).await;
+    assert_eq!((second.column("kind"), second.header("x-result-count")), (vec!["pull_quotas"], "2"));
+    assert_eq!(rig.get("/api/jobs/?page=2", &viewer).await.status, 404);
+    let tenant = rig.app.tenant("tenant-001").await.uuid;
+    for query in ["kind=pull_quotas&state=succeeded".to_owned(), format!("tenant={tenant}&since=2026-01-01T00:00:00Z")]
+    {
+        assert_eq!(rig.get(&format!("/api/jobs/?{query}"), &viewer).await.column("kind"), ["pull_quotas"], "{query}");
+    }
+    assert_eq!(rig.get("/api/jobs/?cloud=nowhere", &viewer).await.body, json!([]));
+    let wrong = rig.get("/api/jobs/?state=asleep&since=now&tenant=7", &viewer).await;
+    assert_eq!((wrong.status, wrong.body.as_object().unwrap().len()), (400, 3), "{wrong:?}");
+    let path = all.body[1]["url"].as_str().unwrap().trim_start_matches(rig.base.as_str()).to_owned();
+    let shown = rig.get(&path, &viewer).await;
+    assert_eq!((&shown.body["params"], &shown.body["outcome"]), (&json!({"sizes": true}), &json!("succeeded")));
+    let over = rig.post(&format!("{path}cancel/"), &operator, None).await;
+    assert_eq!(over.status, 409, "{over:?}");
+
+    let made = rig.post("/api/schedules/nightly/run/", &operator, None).await;
+    let path = made.body["job"].as_str().unwrap().trim_start_matches(rig.base.as_str()).to_owned();
+    let cancelled = rig.post(&format!("{path}cancel/"), &operator, None).await;
+    assert_eq!((cancelled.status, &cancelled.body["detail"]), (202, &json!("The job was cancelled.")));
+    let shown = rig.get(&path, &viewer).await;
+    assert_eq!((&shown.body["state"], &shown.body["error"]), (&json!("cancelled"), &json!("cancelled by olga")));
+}
+
+async fn a_finding_is_accepted_once(database: Database) {
+    let rig = Rig::start(&database).await;
+    rig.app.run("pull_quotas", "tenant-001", none()).await;
+    rig.app.cloud().limit_cores("tenant-001", 50).await;
+    rig.app.run("pull_quotas", "tenant-001", none()).await;
+    let (viewer, operator) =
+        (rig.token("viewer", Role::Viewer, None).await, rig.token("olga", Role::Operator, None).await);
+    let open = rig.get("/api/drift/?resource_type=quotas&severity=warning&cloud=sim", &viewer).await;
+    assert_eq!((open.column("field"), open.column("tenant_name")), (vec!["limit"], vec!["tenant-001"]), "{open:?}");
+    assert_eq!((&open.body[0]["expected"], &open.body[0]["observed"]), (&json!(46), &json!(50)));
+    assert_eq!(rig.get("/api/drift/?state=resolved", &viewer).await.body, json!([]));
+    assert_eq!(rig.get("/api/drift/?state=odd&resource_type=x&severity=y", &viewer).await.status, 400);
+    let path = open.body[0]["url"].as_str().unwrap().trim_start_matches(rig.base.as_str()).to_owned();
+    assert_eq!(rig.get(&path, &viewer).await.body, open.body[0]);
+    assert_eq!(rig.post(&format!("{path}accept/"), &viewer, None).await.status, 403);
+    let accepted = rig.post(&format!("{path}accept/"), &operator, None).await;
+    assert_eq!((accepted.status, &accepted.body["state"]), (200, &json!("accepted")), "{accepted:?}");
+    assert_eq!(rig.post(&format!("{path}accept/"), &operator, None).await.status, 409);
+    assert_eq!(rig.post("/api/drift/7/accept/", &operator, None).await.status, 404);
+    let tenant = rig.app.tenant("tenant-001").await.uuid;
+    let expectations = rig.app.context.store().expectations(tenant).await.unwrap();
+    assert_eq!(expectations[0].author, "olga");
+}
+
+async fn snapshots_show_what_was_seen(database: Database) {
+    let rig = Rig::start(&database).await;
+    rig.app.run("pull", "tenant-001", none()).await;
+    let viewer = rig.token("viewer", Role::Viewer, None).await;
+    let tenant = rig.app.tenant("tenant-001").await.uuid;
+    let listed = rig.get(&format!("/api/snapshots/?tenant={tenant}&resource_type=quotas&cloud=sim"), &viewer).await;
+    assert_eq!((listed.column("resource_type"), listed.header("x-result-count")), (vec!["quotas"], "1"));
+    assert!(listed.body[0].get("body").is_none());
+    let path = listed.body[0]["url"].as_str().unwrap().trim_start_matches(rig.base.as_str()).to_owned();
+    assert_eq!(rig.get(&path, &viewer).await.body["body"]["vcpu"]["limit"], 46);
+    assert_eq!(rig.get("/api/snapshots/?page_size=3", &viewer).await.header("x-result-count"), "4");
+    assert_eq!(rig.get("/api/snapshots/7/", &viewer).await.status, 404);
+    assert_eq!(rig.get("/api/snapshots/?resource_type=x", &viewer).await.status, 400);
+}
+
+async fn a_schedule_is_run_now(database: Database) {
+    database.expect_leftovers();
+    let rig = Rig::start(&database).await;
+    let (viewer, operator) =
+        (rig.token("viewer", Role::Viewer, None).await, rig.token("olga", Role::Operator, None).await);
+    let listed = rig.get("/api/schedules/?job=prune", &viewer).await;
+    assert_eq!((listed.column("name"), listed.header("x-result-count")), (vec!["nightly"], "1"));
+    assert_eq!(rig.get("/api/schedules/?job=pull", &viewer).await.body, json!([]));
+    let shown = rig.get("/api/schedules/nightly/", &viewer).await;
+    assert_eq!(
+        (&shown.body["next_tick"], &shown.body["last_tick"]),
+        (&json!("2026-01-01T03:20:00.000000Z"), &Value::Null)
+    );
+    assert_eq!(rig.get("/api/schedules/weekly/", &viewer).await.status, 404);
+    assert_eq!(rig.post("/api/schedules/nightly/run/", &viewer, None).await.status, 403);
+    assert_eq!(rig.post("/api/schedules/weekly/run/", &operator, None).await.status, 404);
+    let made = rig.post("/api/schedules/nightly/run/", &operator, None).await;
+    assert_eq!(made.status, 202, "{made:?}");
+    let job = rig.get("/api/jobs/?state=queued", &viewer).await.body[0].clone();
+    assert_eq!((&job["kind"], &job["source"], &job["producer"]), (&json!("prune"), &json!("http"), &json!("olga")));
+}
