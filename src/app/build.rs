@@ -79,7 +79,8 @@ pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> Live {
         dead_letters: keep.dead_letters.0,
     };
     let retries = Retries { attempts: jobs.attempts, backoff };
-    Live { clouds, unprepared, rules: rules(&config.drift), retries, retention }
+    let image_folder = jobs.image_folder.clone();
+    Live { clouds, unprepared, rules: rules(&config.drift), retries, retention, image_folder }
 }
 
 /// Where the credentials of a cloud are looked for.

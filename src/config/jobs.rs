@@ -1,5 +1,7 @@
 //! `[jobs]`: how jobs are run.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ pub struct Jobs {
     pub hold: HumanDuration,
     /// At a stop, running jobs may take so long to end.
     pub grace: HumanDuration,
+    /// The folder whose files `upload_image_data` may send to Glance; not set: none.
+    pub image_folder: Option<PathBuf>,
 }
 
 impl Default for Jobs {
@@ -32,6 +36,7 @@ impl Default for Jobs {
             retry_max: HumanDuration::seconds(600),
             hold: HumanDuration::seconds(30),
             grace: HumanDuration::seconds(20),
+            image_folder: None,
         }
     }
 }
@@ -46,6 +51,9 @@ impl Jobs {
         }
         if self.retry_max < self.retry_base {
             problems.add("jobs.retry_max", "must not be shorter than jobs.retry_base");
+        }
+        if self.image_folder.as_deref().is_some_and(|folder| !folder.is_absolute()) {
+            problems.add("jobs.image_folder", "must be an absolute path");
         }
         if self.hold.0.is_zero() {
             problems.add("jobs.hold", "must be longer than nothing");

@@ -1,6 +1,7 @@
 //! What jobs and intake share: the records, the clock, and the clouds and rules as they are now.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -44,6 +45,8 @@ pub struct Live {
     pub retries: Retries,
     /// How long what is over is kept.
     pub retention: Retention,
+    /// The folder whose files may be sent to Glance, where there is one.
+    pub image_folder: Option<PathBuf>,
 }
 
 impl Live {

@@ -11,7 +11,11 @@ mod change_password;
 pub mod command;
 mod commanded;
 pub mod context;
+mod create_floating_ip;
+pub mod create_image;
+mod create_network;
 mod create_security_group;
+mod create_server_group;
 mod create_tenant;
 mod delete_tenant;
 mod detect_drift;
@@ -42,6 +46,7 @@ mod settled;
 pub mod states;
 mod unlink_tenant;
 mod update_tenant;
+pub mod upload_image_data;
 pub mod verdict;
 
 use std::future::Future;
@@ -262,7 +267,11 @@ fn read<J: Job>(params: &Value) -> Result<J, String> {
 /// Every job kind.
 pub const KINDS: &[Kind] = &[
     Kind::of::<change_password::ChangePassword>(),
+    Kind::of::<create_floating_ip::CreateFloatingIp>(),
+    Kind::of::<create_image::CreateImage>(),
+    Kind::of::<create_network::CreateNetwork>(),
     Kind::of::<create_security_group::CreateSecurityGroup>(),
+    Kind::of::<create_server_group::CreateServerGroup>(),
     Kind::of::<create_tenant::CreateTenant>(),
     Kind::of::<delete_tenant::DeleteTenant>(),
     Kind::of::<detect_drift::DetectDrift>(),
@@ -277,6 +286,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<set_quotas::SetQuotas>(),
     Kind::of::<unlink_tenant::UnlinkTenant>(),
     Kind::of::<update_tenant::UpdateTenant>(),
+    Kind::of::<upload_image_data::UploadImageData>(),
 ];
 
 /// The kind called `name`.

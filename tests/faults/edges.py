@@ -34,6 +34,9 @@ ORDERS = {
         {"name": "front", "rules": [{"protocol": "tcp", "from_port": 80, "to_port": 80, "remote_group_name": "back"}]},
         {"name": "back", "default_egress_rules": False,
          "rules": [{"protocol": "", "from_port": -1, "to_port": -1, "remote_group_name": "front"}]}]}, "tenant-001"),
+    "create_floating_ip": ({"description": "another"}, "tenant-001"),
+    "create_network": ({"name": "inner", "description": "another"}, "tenant-001"),
+    "create_image": ({"name": "debian"}, "tenant-001"),
 }
 # What is looked at afterwards: the listing, and what tells its objects apart without their ids.
 LISTINGS = {

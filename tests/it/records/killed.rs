@@ -41,6 +41,9 @@ async fn run<L: AsyncFn(&TestApp) -> Value>(
     for tenant in ["tenant-001", "tenant-002"] {
         app.run("pull", tenant, json!({})).await;
     }
+    if order.kind == "create_server_group" {
+        app.cloud().grant_admin("tenant-001").await;
+    }
     let subject = match order.tenant {
         Some(tenant) => Some(app.tenant(tenant).await.uuid.to_string()),
         None => None,
@@ -210,6 +213,16 @@ async fn groups(app: &TestApp, tenant: &str) -> Value {
     Value::Array(shown)
 }
 
+/// The objects of one sort that a tenant has, as far as these fields tell.
+async fn fields(app: &TestApp, path: &str, key: &str, fields: &[&str]) -> Value {
+    let project = app.cloud().project("tenant-001").await;
+    let objects = listing(app, &path.replace("{project}", &project), key).await;
+    let own = objects.iter().filter(|it| ["project_id", "owner"].iter().any(|key| it[*key] == json!(project)));
+    let mut own: Vec<Value> = own.map(|it| fields.iter().map(|field| it[*field].clone()).collect()).collect();
+    own.sort_by_key(Value::to_string);
+    Value::Array(own)
+}
+
 macro_rules! killed {
     ($($test:ident: $order:expr),+ $(,)?) => {
         mod sqlite {
@@ -260,6 +273,22 @@ killed!(
         params: json!({"user_name": "tenant-001-user", "user_password": "correct horse"}),
         look: async |app: &TestApp| json!(app.cloud().try_password("tenant-001-user", "correct horse").await),
     },
+    create_floating_ip: Order {
+        kind: "create_floating_ip",
+        tenant: Some("tenant-001"),
+        params: json!({"description": "another"}),
+        look: async |app: &TestApp| {
+            fields(app, "/network/v2.0/floatingips?project_id={project}", "floatingips", &["description", "status"]).await
+        },
+    },
+    create_network: Order {
+        kind: "create_network",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "inner", "description": "another"}),
+        look: async |app: &TestApp| {
+            fields(app, "/network/v2.0/networks?project_id={project}", "networks", &["name", "description"]).await
+        },
+    },
     create_security_group: Order {
         kind: "create_security_group",
         tenant: Some("tenant-001"),
@@ -268,6 +297,20 @@ killed!(
             {"protocol": "tcp", "from_port": 1, "to_port": 2, "remote_group_name": "web"},
         ]}),
         look: async |app: &TestApp| groups(app, "tenant-001").await,
+    },
+    create_server_group: Order {
+        kind: "create_server_group",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "spread", "policy": "soft-anti-affinity"}),
+        look: async |app: &TestApp| {
+            fields(app, "/compute/v2.1/os-server-groups?all_projects=true", "server_groups", &["name"]).await
+        },
+    },
+    create_image: Order {
+        kind: "create_image",
+        tenant: Some("tenant-001"),
+        params: json!({"name": "debian"}),
+        look: async |app: &TestApp| fields(app, "/image/v2/images?limit=1000", "images", &["name", "status"]).await,
     },
     push_security_groups: Order {
         kind: "push_security_groups",

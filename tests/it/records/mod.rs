@@ -4,6 +4,7 @@
 mod absence;
 mod changing;
 mod create_tenant;
+mod creations;
 mod delete_tenant;
 mod drift;
 mod failures;
