@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::context::CloudEntry;
 use super::journal::{Creation, Journal};
-use super::made::wrong_name;
-use super::{Call, Job, JobError, Report};
+use super::made::{self, wrong_name};
+use super::{Call, Effect, Job, JobError, Report};
 use crate::model::ids::named_id;
-use crate::model::{Invalid, Tenant};
+use crate::model::{Invalid, Object, Tenant};
 use crate::openstack::{self, Cloud, Image, NewImage, Warrant, Writer};
 
 /// The longest name, in characters.
@@ -80,14 +80,15 @@ impl Job for CreateImage {
         let made = async {
             let (tenant, project) = call.project()?;
             let journal = Journal::open(&call, Self::KIND, tenant).await?;
+            let record = made::record(&call, tenant, "images").await?;
             let id = image_id(call.request.id).to_string();
-            journal.create(&Asked { wish: &self, id: &id, project }).await
+            let image = journal.create(&Asked { wish: &self, id: &id, project }).await?;
+            let record = Object { name: image.name.clone(), ..record };
+            let body = serde_json::to_value(&image).unwrap_or_default();
+            Ok::<_, JobError>(Effect::Object(made::as_made(&call, record, &image.id, Some(body))))
         };
         match made.await {
-            Ok(image) => {
-                tracing::info!(job.id = %call.request.id, image = image.id, "an image was made");
-                Report { did: true, ..Report::default() }
-            }
+            Ok(made) => Report { effects: vec![made], ..Report::default() },
             Err(error) => Report::failed(error),
         }
     }

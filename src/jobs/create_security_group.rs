@@ -7,7 +7,7 @@ use super::known::Known;
 use super::made::{self, wrong_name, wrong_text};
 use super::security_groups::{BORN_WITH, DEFAULT, Groups, NAME, Neighbours, meanings, wrong_rules};
 use super::{Call, Job, JobError, Journal, Report, States};
-use crate::drift::least_change::{Wanted, changes, missing};
+use crate::drift::least_change::{Wanted, changes, is_default_egress, missing};
 use crate::model::rule_wish::{DESCRIPTION, RuleWish};
 use crate::model::security_group::SecurityGroup;
 use crate::model::{Body, Invalid, Object};
@@ -58,7 +58,10 @@ impl Job for CreateSecurityGroup {
 
     fn conflicts(&self, known: &Known) -> Invalid {
         let mut invalid = Invalid::default();
-        let rules = u64::try_from(self.rules.len()).unwrap_or(u64::MAX).saturating_add(BORN_WITH);
+        // What every group begins with is there already.
+        let is_more = |rule: &&RuleWish| rule.peer().is_some() || !is_default_egress(&rule.meaning(None));
+        let more = self.rules.iter().filter(is_more).count();
+        let rules = u64::try_from(more).unwrap_or(u64::MAX).saturating_add(BORN_WITH);
         if let Some(why) = known.exceeded(&[("security_group_count", 1), ("security_group_rule_count", rules)]) {
             invalid.add(why);
         }

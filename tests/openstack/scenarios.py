@@ -9,9 +9,11 @@ import sys
 import time
 import traceback
 
+from objects import WRITE, Objects
 from stage import Stage, wait_for
 
 stage = Stage()
+stage.write = WRITE
 
 
 def standing(project, **like):
@@ -182,6 +184,7 @@ SCENARIOS = [
     quota("--gigabytes", "1000", "1500", "storage", 1_024_000, 1_536_000),
     group_added, rule_added, rule_removed, group_renamed, group_deleted,
     address_added, server_group_added, new_project, project_deleted, unknown_project,
+    *Objects(stage).all(),
 ]
 
 

@@ -45,6 +45,10 @@ class Stage:
         self.client = os.environ.get("TENANTD_TEST_OPENSTACK_CLIENT", "openstack")
         self.folder = Path(tempfile.mkdtemp(prefix="tenantd-scenarios-"))
         self.config = self.folder / "tenantd.toml"
+        self.images = self.folder / "images"
+        self.images.mkdir()
+        # The kinds of jobs that may change the cloud.
+        self.write = []
         self.database = f"tenantd_{self.name.replace('-', '_')}"
         self.events = []
         self.undo = []
@@ -119,14 +123,14 @@ url = "{base}/{self.database}"
 [broker]
 url = "{self.amqp}"
 prefix = "{self.name}"
+[jobs]
+image_folder = "{self.images}"
 [[clouds]]
 name = "lab"
 entry = "{self.cloud}"
 {file}
 discover = {{ tags = ["{self.name}"] }}
 write = {json.dumps(self.write)}
-[jobs]
-{self.jobs}
 [drift]
 mode = {{ quotas = "guard", security_groups = "guard", floating_ips = "guard", server_groups = "guard" }}
 confirm_spacing = "2s"

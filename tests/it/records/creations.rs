@@ -143,6 +143,8 @@ async fn an_image_is_made_and_filled_from_a_file(database: Database) {
     let made = image(&app, id).await;
     assert_eq!((&made["status"], &made["owner"]), (&json!("queued"), &json!(tenant.backend_id)));
     assert_eq!((&made["visibility"], &made["min_disk"]), (&json!("private"), &json!(3)));
+    let objects = app.context.store().objects(tenant.uuid, Some("images")).await.unwrap();
+    assert_eq!((objects.len(), objects[0].backend_id.clone()), (1, Some(id.to_string())));
 
     let wish = json!({"image_id": id, "file": "debian.raw"});
     let (reason, _) = dead(app.run("upload_image_data", "tenant-001", wish.clone()).await);
