@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
 use crate::model::Tenant;
-use crate::openstack::{NetworkObject, Port, ProjectFilter, Which, Writer};
+use crate::openstack::{Listing, NetworkObject, Port, ProjectFilter, Which, Writer};
 
 /// How long to wait before looking again whether something is gone.
 const POLL: Duration = Duration::from_secs(5);
@@ -113,7 +113,7 @@ impl Removal<'_> {
     }
 
     async fn of_instances(&self) -> Result<(), JobError> {
-        for server in self.journal.cloud().servers(self.which()).await?.items {
+        for server in whole("an instance", self.journal.cloud().servers(self.which()).await?)? {
             let id = &server.id;
             self.remove_slowly("instance", id, async |writer: Writer| writer.delete_server(id).await).await?;
         }
@@ -123,15 +123,15 @@ impl Removal<'_> {
     /// What stands on something goes before it.
     async fn of_networks(&self) -> Result<(), JobError> {
         let cloud = self.journal.cloud();
-        for address in cloud.floating_ips(self.which()).await?.items {
+        for address in whole("a floating IP", cloud.floating_ips(self.which()).await?)? {
             self.remove_from_network(NetworkObject::FloatingIp, "floating IP", &address.id).await?;
         }
-        let routers = cloud.routers(self.which()).await?.items;
+        let routers = whole("a router", cloud.routers(self.which()).await?)?;
         for router in routers.iter().filter(|router| !router.routes.is_empty()) {
             let id = &router.id;
             self.remove("routes of", id, async |writer: Writer| writer.clear_routes(id).await).await?;
         }
-        let ports = cloud.ports(self.which()).await?.items;
+        let ports = whole("a port", cloud.ports(self.which()).await?)?;
         let (joined, other): (Vec<Port>, Vec<Port>) =
             ports.into_iter().partition(|port| INTERFACES.contains(&port.device_owner.as_str()));
         for port in joined {
@@ -145,13 +145,15 @@ impl Removal<'_> {
         for router in routers {
             self.remove_from_network(NetworkObject::Router, "router", &router.id).await?;
         }
-        let networks = cloud.networks(self.which()).await?.items;
+        let networks = whole("a network", cloud.networks(self.which()).await?)?;
         let own = |it: &&crate::openstack::Network| it.project_id == self.project && !it.external;
         for network in networks.iter().filter(own) {
             self.remove_from_network(NetworkObject::Network, "network", &network.id).await?;
         }
         // A subnet of a network that somebody else owns.
-        for subnet in cloud.subnets(self.which()).await?.items.iter().filter(|it| it.project_id == self.project) {
+        for subnet in
+            whole("a subnet", cloud.subnets(self.which()).await?)?.iter().filter(|it| it.project_id == self.project)
+        {
             self.remove_from_network(NetworkObject::Subnet, "subnet", &subnet.id).await?;
         }
         Ok(())
@@ -160,11 +162,11 @@ impl Removal<'_> {
     /// Looking for groups makes Neutron give a project its default one, so there is only one look.
     async fn of_groups(&self) -> Result<(), JobError> {
         let cloud = self.journal.cloud();
-        for group in cloud.server_groups(self.which()).await?.items {
+        for group in whole("a server group", cloud.server_groups(self.which()).await?)? {
             let id = &group.id;
             self.remove("server group", id, async |writer: Writer| writer.delete_server_group(id).await).await?;
         }
-        for group in cloud.security_groups(self.which()).await?.items {
+        for group in whole("a security group", cloud.security_groups(self.which()).await?)? {
             self.remove_from_network(NetworkObject::SecurityGroup, "security group", &group.id).await?;
         }
         Ok(())
@@ -172,13 +174,13 @@ impl Removal<'_> {
 
     async fn of_volumes(&self) -> Result<(), JobError> {
         let cloud = self.journal.cloud();
-        for snapshot in cloud.volume_snapshots(self.which()).await?.items {
+        for snapshot in whole("a volume snapshot", cloud.volume_snapshots(self.which()).await?)? {
             let id = &snapshot.id;
             let remove = async |writer: Writer| writer.delete_volume_snapshot(id).await;
             self.remove_slowly("volume snapshot", id, remove).await?;
         }
         self.gone("volume snapshots", Left::Snapshots).await?;
-        for volume in cloud.volumes(self.which()).await?.items {
+        for volume in whole("a volume", cloud.volumes(self.which()).await?)? {
             let id = &volume.id;
             self.remove_slowly("volume", id, async |writer: Writer| writer.delete_volume(id).await).await?;
         }
@@ -198,6 +200,14 @@ impl Removal<'_> {
     }
 }
 
+/// What a listing shows, if all of it can be read: what cannot would stay behind in a project that is gone.
+fn whole<T>(what: &str, listing: Listing<T>) -> Result<Vec<T>, JobError> {
+    let Some(broken) = listing.broken.first() else { return Ok(listing.items) };
+    let id = broken.id.as_deref().unwrap_or("without an id");
+    let message = format!("the cloud lists {what} that cannot be read ({id}); remove it by hand, then ask again");
+    Err(JobError::retry("unreadable", message))
+}
+
 /// What takes its time to go.
 #[derive(Debug, Clone, Copy)]
 enum Left {
@@ -211,9 +221,27 @@ impl Left {
     async fn count(self, removal: &Removal<'_>) -> Result<usize, JobError> {
         let (cloud, which) = (removal.journal.cloud(), removal.which());
         Ok(match self {
-            Self::Servers => cloud.servers(which).await?.items.len(),
-            Self::Snapshots => cloud.volume_snapshots(which).await?.items.len(),
-            Self::Volumes => cloud.volumes(which).await?.items.len(),
+            Self::Servers => whole("an instance", cloud.servers(which).await?)?.len(),
+            Self::Snapshots => whole("a volume snapshot", cloud.volume_snapshots(which).await?)?.len(),
+            Self::Volumes => whole("a volume", cloud.volumes(which).await?)?.len(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openstack::Broken;
+    use chrono::DateTime;
+
+    #[test]
+    fn an_object_that_cannot_be_read_keeps_its_project() {
+        let (at, pages) = (DateTime::UNIX_EPOCH, 1);
+        let listing = |broken| Listing { asked_at: at, answered_at: at, items: vec![1], broken, pages };
+        assert_eq!(whole("a port", listing(Vec::new())).unwrap(), [1]);
+        let odd = Broken { id: Some("p1".into()), project: None, error: "status: expected a string".into() };
+        let said = whole("a port", listing(vec![odd])).unwrap_err();
+        let expected = "the cloud lists a port that cannot be read (p1); remove it by hand, then ask again";
+        assert_eq!((said.reason(), said.to_string().as_str()), ("unreadable", expected));
     }
 }
