@@ -12,8 +12,7 @@ import traceback
 from objects import WRITE, Objects
 from stage import Stage, wait_for
 
-stage = Stage()
-stage.write = WRITE
+stage = Stage(WRITE)
 
 
 def standing(project, **like):

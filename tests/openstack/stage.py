@@ -33,10 +33,10 @@ def wait_for(what, look, patience=PATIENCE):
 
 
 class Stage:
-    """`write` names the kinds that may change the cloud; `jobs` are more lines of that section."""
+    """`write` names the kinds of jobs that may change the cloud."""
 
-    def __init__(self, write=(), jobs=""):
-        self.write, self.jobs = list(write), jobs
+    def __init__(self, write=()):
+        self.write = list(write)
         self.name = f"scenario-{secrets.token_hex(3)}"
         self.cloud = os.environ["TENANTD_TEST_OPENSTACK_CLOUD"]
         self.binary = os.environ["TENANTD_TEST_BINARY"]
@@ -47,8 +47,6 @@ class Stage:
         self.config = self.folder / "tenantd.toml"
         self.images = self.folder / "images"
         self.images.mkdir()
-        # The kinds of jobs that may change the cloud.
-        self.write = []
         self.database = f"tenantd_{self.name.replace('-', '_')}"
         self.events = []
         self.undo = []

@@ -41,13 +41,13 @@ async fn a_tenant_is_made_shown_and_removed(database: Database) {
     assert_eq!((&shown["state"], &shown["description"]), (&json!("OK"), &json!("sequences")), "{shown}");
     assert_eq!(shown["backend_id"], rig.app.cloud().project("Genomics").await);
     assert!(!shown["internal_network_id"].as_str().unwrap().is_empty());
-    let send = async |method| rig.ask(method, &path, Some(&format!("Token {operator}")), None).await;
-    let gone = send(Method::DELETE).await;
+    let ask_for = async |method| rig.ask(method, &path, Some(&format!("Token {operator}")), None).await;
+    let gone = ask_for(Method::DELETE).await;
     assert_eq!((gone.status, gone.text.as_str()), (204, ""));
-    assert_eq!(send(Method::GET).await.body["state"], "DELETION_SCHEDULED");
-    assert_eq!(send(Method::DELETE).await.status, 409);
+    assert_eq!(ask_for(Method::GET).await.body["state"], "DELETION_SCHEDULED");
+    assert_eq!(ask_for(Method::DELETE).await.status, 409);
     rig.app.run_waiting().await;
-    assert_eq!((send(Method::GET).await.status, send(Method::DELETE).await.status), (404, 404));
+    assert_eq!((ask_for(Method::GET).await.status, ask_for(Method::DELETE).await.status), (404, 404));
 }
 
 async fn what_a_project_says_is_taken_over_from_other_tenants(database: Database) {
