@@ -149,7 +149,9 @@ impl Machine {
         let snapshot = snapshots[0].id.to_string();
         let copy = self.data.join(format!("copy-{round}.db")).display().to_string();
         let elsewhere = self.data.parent().unwrap().join(format!("man-{round}")).display().to_string();
-        let quotas = r#"{"vcpu": 40}"#;
+        let token = self.data.parent().unwrap().join("portal.token").display().to_string();
+        std::fs::write(&token, "secret").unwrap();
+        let (quotas, name) = (r#"{"vcpu": 40}"#, format!("portal-{round}"));
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let with = |text: &str, more: &[&str]| [words(text), more.iter().map(|it| (*it).to_owned()).collect()].concat();
         vec![
@@ -166,6 +168,7 @@ impl Machine {
             ("tenants show", words("tenants show tenant-001")),
             ("tenants why", words("tenants why tenant-001")),
             ("tenants add", with("tenants add --cloud sim", &[&tenant.backend_id])),
+            ("tenants import", with("tenants import --waldur http://127.0.0.1:1 --token-file", &[&token])),
             ("tenants unlink", words("tenants unlink tenant-002")),
             ("backup", with("backup", &[&copy])),
             ("jobs list", words("jobs list")),
@@ -186,6 +189,9 @@ impl Machine {
             ("expectations show", words("expectations show --tenant tenant-001")),
             ("expectations set", with("expectations set --tenant tenant-001 quotas --values", &[quotas])),
             ("expectations clear", words("expectations clear --tenant tenant-001 quotas")),
+            ("tokens create", with("tokens create --role viewer", &[&name])),
+            ("tokens list", words("tokens list")),
+            ("tokens revoke", with("tokens revoke", &[&name])),
             ("schema job", words("schema job")),
             ("completions", words("completions bash")),
             ("man", with("man", &[&elsewhere])),
@@ -208,6 +214,8 @@ impl Machine {
                 "run" => said.code == 1 && said.err.contains("is in use by another `tenantd run`"),
                 "tenants unlink" if round > 1 => said.code <= 1,
                 "drift accept" => said.code <= 1,
+                // Nobody is there to be asked.
+                "tenants import" => said.code == 1 && said.err.contains("127.0.0.1:1"),
                 _ => said.code == 0,
             };
             assert!(fine, "{words:?}: {said:?}");
