@@ -311,6 +311,11 @@ async fn again(records: &Records, letter: &DeadLetter) -> anyhow::Result<Uuid> {
         output::note(&format!("dead letter {}: its deadline has passed and is left out", letter.id));
     }
     let id = new_id(now);
+    // What a job makes bears the mark of the first of those that ask for the same.
+    let dead = match letter.job {
+        Some(job) => records.store().job(job).await?.and_then(|job| job.request.retry_of),
+        None => None,
+    };
     let request = Request {
         id,
         source: "cli".to_owned(),
@@ -318,7 +323,7 @@ async fn again(records: &Records, letter: &DeadLetter) -> anyhow::Result<Uuid> {
         attempt: 0,
         reply: None,
         deadline,
-        retry_of: letter.job.or(Some(asked.id)),
+        retry_of: dead.or(letter.job).or(Some(asked.id)),
         ..asked
     };
     let mut tx = records.store().begin().await?;

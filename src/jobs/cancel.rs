@@ -30,6 +30,9 @@ pub async fn cancel(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Resu
     let now = context.clock().now();
     if tx.cancel_job(id, why, now).await? {
         if let Some(job) = tx.job(id).await? {
+            if let Some(left) = job.request.without_secrets() {
+                tx.forget_params(id, &left).await?;
+            }
             if super::kind(&job.request.kind).is_some_and(super::Kind::walks) {
                 runner::walk::release(tx, &job.request, why, now).await?;
             }

@@ -105,7 +105,7 @@ impl Job for ChangePassword {
 
 impl ChangePassword {
     async fn change(&self, call: &Call) -> Result<(), JobError> {
-        let (tenant, _) = call.project()?;
+        let (tenant, project) = call.project()?;
         let name = self.user_name.as_deref().unwrap_or(&tenant.user_name);
         if name.is_empty() {
             let message = format!("no user is recorded for {}; say which with `user_name`", tenant.label());
@@ -117,6 +117,12 @@ impl ChangePassword {
             let message = format!("there is no user `{name}` in the domain {}", tenant.domain);
             return Err(JobError::give_up("no_user", message));
         };
+        // Whoever may change a tenant may not take over anybody else, and least of all whom tenantd logs in as.
+        let is_own = journal.cloud().identity().await?.user_id == user.id;
+        if is_own || user.default_project_id.as_deref() != Some(project) {
+            let message = format!("the user `{name}` is not one of {}", tenant.label());
+            return Err(JobError::give_up("no_user", message));
+        }
         let change = async |writer: Writer| writer.change_password(&user.id, &self.user_password).await;
         journal.change("password", change).await
     }

@@ -62,7 +62,7 @@ impl CreateFloatingIp {
         let journal = Journal::open(call, Self::KIND, tenant).await?;
         let record = made::record(call, tenant, "floating_ips").await?;
         let network = self.network(journal.cloud(), tenant, project).await?;
-        let mark = format!("tenantd {}", call.request.id);
+        let mark = format!("tenantd {}", call.request.order());
         let address = Address { project, network: &network, mark: &mark };
         let made = journal.create(&address).await.map_err(|error| exhausted(error, &network))?;
         // The mark has told that it is ours; from here on its id does.

@@ -81,7 +81,7 @@ impl Job for CreateImage {
             let (tenant, project) = call.project()?;
             let journal = Journal::open(&call, Self::KIND, tenant).await?;
             let record = made::record(&call, tenant, "images").await?;
-            let id = image_id(call.request.id).to_string();
+            let id = image_id(call.request.order()).to_string();
             let image = journal.create(&Asked { wish: &self, id: &id, project }).await?;
             let record = Object { name: image.name.clone(), ..record };
             let body = serde_json::to_value(&image).unwrap_or_default();

@@ -2,6 +2,8 @@
 
 mod parts;
 
+pub(super) use parts::user_name;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -107,7 +109,7 @@ impl Job for CreateTenant {
     fn new_tenant(&self, request: &Request) -> Option<NewTenant> {
         Some(NewTenant {
             // The same order makes the same tenant, also when a dead one is asked for again.
-            uuid: named_id("tenant", &request.retry_of.unwrap_or(request.id).to_string()),
+            uuid: named_id("tenant", &request.order().to_string()),
             cloud: request.cloud.clone()?,
             name: self.name.clone(),
             domain: self.domain.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::create_tenant::user_name;
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
 use crate::model::Tenant;
 use crate::openstack::{Listing, NetworkObject, Port, ProjectFilter, Which, Writer};
@@ -53,6 +54,9 @@ async fn delete(call: &Call) -> Result<Tenant, JobError> {
         journal.cloud().projects(&filter).await?.items.pop().map(|project| project.id)
     };
     let Some(project) = made else { return Ok(tenant) };
+    must_not_be_our_own(&journal, &project, &tenant).await?;
+    // What another job asked for last may still come, and nobody would look for it again.
+    journal.wait_out().await;
     if journal.cloud().project(&project).await?.is_some() {
         let removal = Removal { call, journal: &journal, project: &project };
         removal.of_instances().await?;
@@ -67,6 +71,15 @@ async fn delete(call: &Call) -> Result<Tenant, JobError> {
         None => Ok(tenant),
         Some(_) => Err(JobError::retry("not_confirmed", format!("keystone still has the project {project}"))),
     }
+}
+
+/// The project in which tenantd itself logs in is the way to every other one.
+pub(super) async fn must_not_be_our_own(journal: &Journal, project: &str, tenant: &Tenant) -> Result<(), JobError> {
+    if journal.cloud().identity().await?.project_id() != Some(project) {
+        return Ok(());
+    }
+    let message = format!("{} is the project of tenantd's own login", tenant.label());
+    Err(JobError::give_up("invalid_params", message))
 }
 
 /// What is left of a project, and how to remove it.
@@ -187,12 +200,12 @@ impl Removal<'_> {
         self.gone("volumes", Left::Volumes).await
     }
 
-    /// The user that was made with the tenant, if there is one.
+    /// The user that was made with the tenant, if there is one; also where its making ended before that was recorded.
     async fn of_user(&self, tenant: &Tenant) -> Result<(), JobError> {
-        if tenant.user_name.is_empty() {
-            return Ok(());
-        }
-        for user in self.journal.cloud().users(&tenant.user_name, &tenant.domain).await? {
+        let recorded = tenant.user_name.clone();
+        let name = if recorded.is_empty() { user_name(tenant) } else { recorded };
+        let users = self.journal.cloud().users(&name, &tenant.domain).await?;
+        for user in users.into_iter().filter(|user| user.default_project_id.as_deref() == Some(self.project)) {
             let id = &user.id;
             self.remove("user", id, async |writer: Writer| writer.delete_user(id).await).await?;
         }

@@ -76,6 +76,23 @@ impl Warrant for Vouched {
     }
 }
 
+/// A right that a reload of the configuration takes away at once.
+#[derive(Debug)]
+struct Permitted {
+    context: Context,
+    cloud: String,
+    kind: &'static str,
+    warrant: Vouched,
+}
+
+impl Warrant for Permitted {
+    fn allows(&self, limit: Duration) -> bool {
+        let live = self.context.live();
+        let may_write = live.clouds.get(&self.cloud).is_some_and(|cloud| cloud.api.may_write(self.kind));
+        may_write && self.warrant.allows(limit)
+    }
+}
+
 impl Journal {
     /// What the job did so far.
     pub async fn open(call: &Call, kind: &'static str, tenant: &Tenant) -> Result<Self, JobError> {
@@ -152,7 +169,7 @@ impl Journal {
             Ok(made) => made,
             Err(error) => return self.failed(&step, error).await,
         };
-        if earlier.is_some() {
+        if earlier.is_some() && C::MARKED {
             // A request that took longer than anybody waited for it would have made another one.
             let there = creation.look(&self.cloud).await?;
             made = self.only_the_oldest(creation, there, &existing).await?.unwrap_or(made);
@@ -160,7 +177,8 @@ impl Journal {
         self.done(&step, made).await
     }
 
-    /// Of what is new, the oldest; what was made twice goes.
+    /// Of what is new, the oldest; what was made twice goes, where its marks prove that it is this order's. What has
+    /// only the same name may be somebody else's, and nobody but its maker removes it.
     async fn only_the_oldest<C: Creation>(
         &self,
         creation: &C,
@@ -169,7 +187,7 @@ impl Journal {
     ) -> Result<Option<C::Made>, JobError> {
         let mut new = there.into_iter().filter(|made| !existing.iter().any(|id| id == C::id(made)));
         let Some(oldest) = new.next() else { return Ok(None) };
-        for younger in new {
+        for younger in new.filter(|_| C::MARKED) {
             let id = C::id(&younger);
             tracing::warn!(job.id = %self.job, object = id, "{} was made twice; the younger one goes", creation.step());
             self.change(&format!("{}: remove {id}", creation.step()), async |writer: Writer| {
@@ -191,8 +209,8 @@ impl Journal {
         serde_json::from_value(result).map(Some).map_err(unreadable)
     }
 
-    /// Waits until nothing that was asked for before can take effect any more.
-    async fn wait_out(&self) {
+    /// Waits until nothing that was asked for before, by this job or another one, can take effect any more.
+    pub async fn wait_out(&self) {
         let now = self.context.clock().now();
         if let Some(until) = self.pending.filter(|until| *until > now) {
             tracing::info!(job.id = %self.job, %until, "waits out a request that may still take effect");
@@ -202,6 +220,10 @@ impl Journal {
 
     /// Notes a change that is about to be asked for; the right to do it.
     async fn intend(&self, name: &str, existing: Vec<String>) -> Result<Writer, JobError> {
+        let (live, cloud) = (self.context.live(), self.cloud.name());
+        if !live.clouds.get(cloud).is_some_and(|entry| entry.api.may_write(self.kind)) {
+            return Err(openstack::Error::WriteRefused { cloud: cloud.to_owned(), operation: self.kind }.into());
+        }
         let clock = self.context.clock();
         let intended_at = clock.now();
         let until = intended_at + SLACK + self.cloud.request_timeout();
@@ -209,7 +231,9 @@ impl Journal {
         self.note(Note::Intended(&step)).await?;
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), step);
         let warrant = Vouched { lease: Arc::clone(&self.lease), clock: Arc::clone(clock), until };
-        Ok(self.cloud.writer(self.kind, Arc::new(warrant))?)
+        let still =
+            Permitted { context: self.context.clone(), cloud: self.cloud.name().to_owned(), kind: self.kind, warrant };
+        Ok(self.cloud.writer(self.kind, Arc::new(still))?)
     }
 
     async fn done<T: Serialize>(&self, step: &str, result: T) -> Result<T, JobError> {
@@ -452,14 +476,37 @@ mod tests {
     async fn of_what_was_made_twice_the_younger_goes() {
         let rig = Rig::new(&[KIND]).await;
         rig.next("n1", Answer::Lost);
-        rig.journal().await.create(&Marked::<false>(&rig.shelf)).await.unwrap_err();
+        rig.journal().await.create(&Marked::<true>(&rig.shelf)).await.unwrap_err();
         // It takes effect while the second one is asked for, against all expectation.
         rig.shelf.there.lock().unwrap().clear();
         rig.next("n2", Answer::Lost);
-        Box::pin(rig.again::<false>()).await.unwrap_err();
+        Box::pin(rig.again::<true>()).await.unwrap_err();
         *rig.shelf.there.lock().unwrap() = vec!["n1".to_owned(), "n2".to_owned()];
-        assert_eq!(Box::pin(rig.again::<false>()).await.unwrap(), "n1");
+        assert_eq!(Box::pin(rig.again::<true>()).await.unwrap(), "n1");
         assert_eq!(*rig.shelf.removed.lock().unwrap(), ["n2"]);
+    }
+
+    #[tokio::test]
+    async fn what_only_has_the_same_name_may_be_somebody_elses_and_stays() {
+        let rig = Rig::new(&[KIND]).await;
+        rig.next("n1", Answer::Lost);
+        rig.journal().await.create(&Marked::<false>(&rig.shelf)).await.unwrap_err();
+        rig.shelf.there.lock().unwrap().push("theirs".to_owned());
+        assert_eq!(Box::pin(rig.again::<false>()).await.unwrap(), "n1");
+        assert!(rig.shelf.removed.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_forbids_the_kind_stops_a_job_at_its_next_change() {
+        let rig = Rig::new(&[KIND]).await;
+        let journal = rig.journal().await;
+        rig.next("n1", Answer::Given);
+        let writer = journal.intend("network", Vec::new()).await.unwrap();
+        assert!(writer.is_allowed(Duration::from_secs(1)));
+        rig.call.context.replace_live(Live::default());
+        assert!(!writer.is_allowed(Duration::from_secs(1)));
+        let refused = journal.create(&Marked::<false>(&rig.shelf)).await.unwrap_err();
+        assert_eq!((refused.reason(), rig.asked()), ("write_refused", 0));
     }
 
     #[tokio::test]

@@ -152,6 +152,11 @@ impl Request {
         }
     }
 
+    /// The first of the jobs that ask for the same: a dead one that is asked for again is the same order.
+    pub fn order(&self) -> Uuid {
+        self.retry_of.unwrap_or(self.id)
+    }
+
     /// Whom it concerns.
     pub const fn scope(&self) -> Scope {
         match (&self.subject, &self.cloud) {

@@ -68,6 +68,12 @@ impl Cloud {
 }
 
 impl Writer {
+    /// Whether a request that may take so long could leave now.
+    #[cfg(test)]
+    pub fn is_allowed(&self, limit: Duration) -> bool {
+        self.permit.allows(limit)
+    }
+
     /// The cloud, for questions.
     pub const fn cloud(&self) -> &Cloud {
         &self.cloud

@@ -23,7 +23,7 @@ pub(super) fn slug(name: &str) -> String {
 }
 
 /// The name of a tenant's user: the same each time, and nobody else's.
-pub(super) fn user_name(tenant: &Tenant) -> String {
+pub(in crate::jobs) fn user_name(tenant: &Tenant) -> String {
     let uuid = tenant.uuid.simple().to_string();
     format!("{}-user-{}", slug(&tenant.name), &uuid[uuid.len() - 8..])
 }
