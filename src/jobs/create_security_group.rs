@@ -19,13 +19,13 @@ use crate::store::in_time;
 pub(super) struct CreateSecurityGroup {
     /// Its name, which no other group of the tenant has.
     #[schemars(required, with = "String")]
-    name: Option<String>,
+    pub name: Option<String>,
     /// Free text.
-    description: String,
+    pub description: String,
     /// What it lets through.
-    rules: Vec<RuleWish>,
+    pub rules: Vec<RuleWish>,
     /// Whether the two rules that let everything out, with which every group begins, stay beside `rules`.
-    default_egress_rules: bool,
+    pub default_egress_rules: bool,
 }
 
 impl Default for CreateSecurityGroup {
@@ -77,7 +77,7 @@ impl Job for CreateSecurityGroup {
 }
 
 impl CreateSecurityGroup {
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 

@@ -1,5 +1,7 @@
-//! `create_tenant`: a project with its user, limits, network and router, each made once however often it is begun.
+//! `create_tenant`: a project with its user, limits, network, router and security groups, each made once however often it
+//! is begun.
 
+mod groups;
 mod parts;
 
 pub(super) use parts::user_name;
@@ -11,11 +13,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::create_security_group::CreateSecurityGroup;
 use super::known::Known;
 use super::observe::{self, Extent};
+use super::security_groups::Groups;
 use super::set_quotas::SetQuotas;
 use super::update_tenant::{name_taken, wrong_texts};
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
+use crate::drift::least_change::Wanted;
 use crate::model::ids::named_id;
 use crate::model::job::Request;
 use crate::model::{Body, Invalid, ResourceType, Tenant, TenantState};
@@ -63,6 +68,9 @@ pub(super) struct CreateTenant {
     /// Its limits, as `set_quotas` takes them.
     #[serde(default)]
     quotas: BTreeMap<String, Value>,
+    /// Its security groups besides `default`, whose rules may name each other.
+    #[serde(default)]
+    security_groups: Vec<CreateSecurityGroup>,
 }
 
 fn domain() -> String {
@@ -75,7 +83,7 @@ fn cidr() -> String {
 
 impl Job for CreateTenant {
     const KIND: &'static str = "create_tenant";
-    const ABOUT: &'static str = "make a tenant: its project, user, limits, network and router";
+    const ABOUT: &'static str = "make a tenant: its project, user, limits, network, router and security groups";
     const WRITES: bool = true;
     const STATES: Option<States> = Some(States::CREATION);
 
@@ -90,6 +98,7 @@ impl Job for CreateTenant {
             invalid.field("subnet_cidr").add(why);
         }
         invalid.field("quotas").merge(SetQuotas::of(self.quotas.clone()).problems());
+        invalid.field("security_groups").merge(groups::problems(&self.security_groups));
         invalid
     }
 
@@ -156,7 +165,15 @@ impl CreateTenant {
         if !self.skip_creation_of_default_subnet {
             self.connect(&journal, &project.id, (&network, &slug), external.as_deref()).await?;
         }
-        self.report(call, tenant, (user, network, external)).await
+        let groups = Groups { call, tenant: &tenant, project: &project.id, journal: &journal };
+        let groups = groups::make(&groups, &self.security_groups).await?;
+        let traits = Traits {
+            internal_network: Some(network),
+            external_network: external,
+            user_name: Some(user),
+            ..Traits::default()
+        };
+        self.report(call, tenant, traits, &groups).await
     }
 
     /// The network outside: the one that is named, or the only one there is.
@@ -201,25 +218,18 @@ impl CreateTenant {
     }
 
     /// What there is now, read back.
-    async fn report(
-        &self,
-        call: &Call,
-        tenant: Tenant,
-        (user, network, external): (String, String, Option<String>),
-    ) -> Result<Report, JobError> {
+    async fn report(&self, call: &Call, tenant: Tenant, traits: Traits, groups: &[Wanted]) -> Result<Report, JobError> {
         let cloud = call.live.cloud(&tenant.cloud)?;
-        let traits = Traits {
-            internal_network: Some(network),
-            external_network: external,
-            user_name: Some(user),
-            ..Traits::default()
-        };
         let mut effects = vec![Effect::Described { tenant: tenant.clone(), traits }];
         for resource_type in ResourceType::ALL {
             let observation = observe::tenant(cloud, &tenant, resource_type, Extent::default()).await?;
-            if let Body::Quotas(quotas) = &observation.body {
-                let wishes = SetQuotas::of(self.quotas.clone());
-                effects.extend(wishes.commanded(call, &tenant, quotas)?);
+            match &observation.body {
+                Body::Quotas(quotas) => {
+                    let wishes = SetQuotas::of(self.quotas.clone());
+                    effects.extend(wishes.commanded(call, &tenant, quotas)?);
+                }
+                Body::SecurityGroups(seen) => effects.extend(groups::commanded(call, &tenant, seen, groups)?),
+                Body::FloatingIps(_) | Body::ServerGroups(_) => {}
             }
             effects.push(Effect::Observed { tenant: tenant.clone(), observation });
         }

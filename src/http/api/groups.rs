@@ -62,6 +62,17 @@ pub(super) struct NewSecurityGroup {
     rules: Vec<NewRule>,
 }
 
+/// A security group that a tenant is made with.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the document is made from it; the body is read by `of_new_tenant`")]
+pub(super) struct TenantGroup {
+    #[schema(max_length = 150)]
+    name: String,
+    description: Option<String>,
+    /// They name other groups of the list by `remote_group_name`.
+    rules: Option<Vec<NewRule>>,
+}
+
 /// A security group as it is to be.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the document is made from it; the body is read by `push_security_groups`")]
@@ -170,7 +181,16 @@ fn rule(sent: &Value) -> Value {
 }
 
 fn group(sent: &Value) -> Value {
-    let mut group = only(sent, &["uuid", "name", "description", "rules"]);
+    group_of(sent, &["uuid", "name", "description", "rules"])
+}
+
+/// A group that is made with its tenant, and has no id yet.
+pub(super) fn of_new_tenant(sent: &Value) -> Value {
+    group_of(sent, &["name", "description", "rules"])
+}
+
+fn group_of(sent: &Value, names: &[&str]) -> Value {
+    let mut group = only(sent, names);
     if let Some(Value::Array(rules)) = group.get_mut("rules") {
         *rules = rules.iter().map(rule).collect();
     }
@@ -216,5 +236,6 @@ mod tests {
     fn groups_keep_their_ids() {
         let sent = json!({"uuid": "8b1c", "name": "web", "rules": [{"protocol": "udp", "x": 1}], "y": 2});
         assert_eq!(group(&sent), json!({"uuid": "8b1c", "name": "web", "rules": [{"protocol": "udp"}]}));
+        assert_eq!(of_new_tenant(&sent), json!({"name": "web", "rules": [{"protocol": "udp"}]}));
     }
 }

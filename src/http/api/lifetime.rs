@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::Api;
 use super::auth::Caller;
 use super::body::Fields;
+use super::groups::{TenantGroup, of_new_tenant};
 use super::links::Links;
 use super::order::{Asked, may_write, request};
 use super::refusal::{Detail, Refusal};
@@ -48,11 +49,13 @@ pub(super) struct NewTenant {
     skip_creation_of_default_subnet: Option<bool>,
     #[schema(default = false)]
     skip_creation_of_default_router: Option<bool>,
+    /// Its groups besides `default`.
+    security_groups: Option<Vec<TenantGroup>>,
 }
 
 /// Make a tenant
 ///
-/// Its project, user, network and router. The names of the user and its password are not taken from whoever asks.
+/// Its project, user, network, router and security groups. The names of the user and its password are not taken from whoever asks.
 #[utoipa::path(
     post,
     path = "/api/openstack-tenants/",
@@ -117,9 +120,10 @@ fn params(fields: &mut Fields) -> Map<String, Value> {
             params.insert(name.to_owned(), flag.into());
         }
     }
-    // Whoever is told that a tenant was made with its groups relies on them.
-    if fields.is_more_than_nothing("security_groups") {
-        fields.refuse("security_groups", "Not made together with a tenant: push them when it is there.");
+    if fields.is_more_than_nothing("security_groups")
+        && let Some(groups) = fields.needed_list("security_groups")
+    {
+        params.insert("security_groups".to_owned(), groups.iter().map(of_new_tenant).collect());
     }
     params
 }
@@ -194,17 +198,26 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_not_passed_over_in_silence() {
-        let sent = json!({"name": "x", "security_groups": [{"name": "web"}], "skip_creation_of_default_router": "yes"});
+    fn groups_are_taken_over_and_nothing_is_no_group() {
+        let read = |groups: Value| {
+            let sent = json!({"name": "x", "security_groups": groups});
+            let mut fields = Fields::from(sent.as_object().unwrap().clone());
+            let params = params(&mut fields);
+            fields.or(params.get("security_groups").cloned())
+        };
+        let web = json!({"name": "web", "rules": [{"protocol": "udp", "colour": "blue"}], "url": ""});
+        let expected = json!([{"name": "web", "rules": [{"protocol": "udp"}]}]);
+        assert_eq!(read(json!([web])).unwrap(), Some(expected));
+        assert_eq!((read(json!([])).unwrap(), read(json!(null)).unwrap()), (None, None));
+        assert_eq!(read(json!("web")).unwrap_err(), Invalid::in_field("security_groups", "Expected a list of items."));
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false() {
+        let sent = json!({"name": "x", "skip_creation_of_default_router": "yes"});
         let mut fields = Fields::from(sent.as_object().unwrap().clone());
         params(&mut fields);
-        let wrong: Invalid = fields.or(()).unwrap_err();
-        let wrong = serde_json::to_value(wrong).unwrap();
-        assert!(wrong["security_groups"][0].is_string());
+        let wrong = serde_json::to_value(fields.or(()).unwrap_err()).unwrap();
         assert_eq!(wrong["skip_creation_of_default_router"], json!(["Must be a valid boolean."]));
-        let nothing = json!({"name": "x", "security_groups": []});
-        let mut fields = Fields::from(nothing.as_object().unwrap().clone());
-        params(&mut fields);
-        assert!(fields.or(()).is_ok());
     }
 }

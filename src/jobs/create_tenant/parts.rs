@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use crate::jobs::Creation;
+use crate::jobs::security_groups::Groups;
 use crate::model::Tenant;
 use crate::openstack::{
     Cloud, Error, NetworkObject, NewProject, NewSubnet, Project, ProjectFilter, User, Which, Writer,
@@ -129,6 +130,41 @@ impl Creation for OfNetwork<'_> {
 
     async fn remove(&self, writer: &Writer, id: &str) -> Result<(), Error> {
         writer.remove_from_network(NetworkObject::Network, id).await
+    }
+}
+
+/// A security group, known by its name in the project.
+pub(super) struct OfGroup<'a> {
+    pub project: &'a str,
+    pub name: &'a str,
+    pub description: &'a str,
+}
+
+impl Creation for OfGroup<'_> {
+    type Made = String;
+    const MARKED: bool = true;
+
+    fn step(&self) -> String {
+        Groups::step(self.name)
+    }
+
+    async fn look(&self, cloud: &Cloud) -> Result<Vec<String>, Error> {
+        let mut groups = cloud.security_groups(Which::Project(self.project)).await?.items;
+        groups.retain(|group| group.name == self.name);
+        groups.sort_by(|one, other| (&one.created_at, &one.id).cmp(&(&other.created_at, &other.id)));
+        Ok(groups.into_iter().map(|group| group.id).collect())
+    }
+
+    fn id(made: &String) -> &str {
+        made
+    }
+
+    async fn make(&self, writer: &Writer) -> Result<String, Error> {
+        Ok(writer.create_security_group(self.project, self.name, self.description).await?.id)
+    }
+
+    async fn remove(&self, writer: &Writer, id: &str) -> Result<(), Error> {
+        writer.remove_from_network(NetworkObject::SecurityGroup, id).await
     }
 }
 

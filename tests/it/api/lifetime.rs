@@ -12,6 +12,7 @@ on_both_databases!(
     a_tenant_is_made_shown_and_removed,
     what_a_project_says_is_taken_over_from_other_tenants,
     a_tenant_that_cannot_be_made_is_refused,
+    a_tenant_is_made_with_its_groups,
 );
 
 const PATH: &str = "/api/openstack-tenants/";
@@ -93,7 +94,7 @@ async fn a_tenant_that_cannot_be_made_is_refused(database: Database) {
         ("project", json!("seven")),
         ("subnet_cidr", json!("192.0.2.0/24")),
         ("skip_creation_of_default_subnet", json!("yes")),
-        ("security_groups", json!([{"name": "web", "rules": []}])),
+        ("security_groups", json!({"name": "web"})),
     ] {
         let mut sent = known.clone();
         sent[key] = value;
@@ -101,5 +102,48 @@ async fn a_tenant_that_cannot_be_made_is_refused(database: Database) {
         assert_eq!(refused.status, 400, "{sent}: {refused:?}");
         assert!(refused.body[key][0].is_string(), "{sent}: {refused:?}");
     }
+    let mut sent = known.clone();
+    sent["security_groups"] = json!([{"name": "web"}, {"name": "web"}, {"name": "default", "rules": [
+        {"protocol": "tcp", "from_port": 1, "to_port": 2, "remote_group_name": "nobody"},
+    ]}]);
+    let refused = rig.post(PATH, &operator, Some(&sent)).await;
+    let wrong = json!([
+        {},
+        {"name": ["another group of the request has this name"]},
+        {
+            "name": ["the default security group is managed by OpenStack"],
+            "rules": [{"remote_group_name": ["the tenant has no security group nobody"]}],
+        },
+    ]);
+    assert_eq!((refused.status, &refused.body["security_groups"]), (400, &wrong), "{refused:?}");
     assert_eq!(rig.get(&format!("{PATH}?name=Botany"), &operator).await.body, json!([]));
+}
+
+async fn a_tenant_is_made_with_its_groups(database: Database) {
+    let (rig, operator, settings) = rig(&database).await;
+    let sent = json!({
+        "name": "Genomics", "service_settings": settings, "skip_creation_of_default_subnet": true,
+        "security_groups": [
+            {"name": "web", "url": "", "rules": [
+                {"protocol": "tcp", "from_port": 80, "to_port": 80, "cidr": "0.0.0.0/0", "remote_group": null, "x": 1},
+            ]},
+            {"name": "db", "description": "behind", "rules": [
+                {"protocol": "tcp", "from_port": 5432, "to_port": 5432, "remote_group_name": "web"},
+            ]},
+        ],
+    });
+    let made = rig.post(PATH, &operator, Some(&sent)).await;
+    assert_eq!((made.status, &made.body["state"]), (201, &json!("CREATION_SCHEDULED")), "{made:?}");
+    rig.app.run_waiting().await;
+    assert_eq!(rig.get(&format!("{PATH}?name=Genomics"), &operator).await.body[0]["state"], "OK");
+    let project = rig.app.cloud().project("Genomics").await;
+    let path = format!("/network/v2.0/security-groups?project_id={project}");
+    let answer = rig.app.cloud().admin(Method::GET, &path, None).await;
+    let groups = answer["security_groups"].as_array().unwrap();
+    let mut told: Vec<_> = groups
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap(), it["security_group_rules"].as_array().unwrap().len()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("db", 3), ("default", 4), ("web", 3)]);
 }

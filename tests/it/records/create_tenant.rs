@@ -15,6 +15,8 @@ on_both_databases!(
     a_discovery_meanwhile_leaves_it_alone,
     one_that_cannot_be_made_says_why_and_can_be_made_later,
     what_means_nothing_makes_nothing,
+    groups_that_name_each_other_are_made_with_it,
+    a_group_that_cannot_be_filled_is_filled_later,
 );
 
 const KIND: &str = "create_tenant";
@@ -153,6 +155,12 @@ async fn what_means_nothing_makes_nothing(database: Database) {
         json!({"name": "fresh", "quotas": {"vcpu": -9}}),
         json!({"name": "tenant-001"}),
         json!({"name": "other", "external_network_id": "nowhere"}),
+        json!({"name": "fresh", "security_groups": [{"name": "default"}]}),
+        json!({"name": "fresh", "security_groups": [{"name": "web"}, {"name": "web"}]}),
+        json!({"name": "fresh", "security_groups": [{"rules": []}]}),
+        json!({"name": "fresh", "security_groups": [{"name": "web", "rules": [{"protocol": "tcp", "from_port": 2}]}]}),
+        json!({"name": "fresh", "security_groups": [{"name": "web", "rules": [from("db")]}]}),
+        json!({"name": "fresh", "security_groups": [{"name": "web", "uuid": "8b1c"}]}),
     ] {
         let ended = app.deliver(order(&app, wish.clone())).await;
         assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "invalid_params"), "{wish}: {ended:?}");
@@ -165,4 +173,50 @@ async fn what_means_nothing_makes_nothing(database: Database) {
     let nowhere = app.deliver(Request { params: json!({"name": "fresh"}), ..app.request(KIND) }).await;
     assert!(matches!(&nowhere, Ended::Dead { reason, .. } if reason == "invalid_params"), "{nowhere:?}");
     assert_eq!(app.cloud().halted().await.1, 0);
+}
+
+/// A rule that lets another group in.
+fn from(group: &str) -> Value {
+    json!({"protocol": "tcp", "from_port": 1, "to_port": 2, "remote_group_name": group})
+}
+
+fn with_groups() -> Value {
+    json!({"name": "fresh", "skip_creation_of_default_subnet": true, "security_groups": [
+        {"name": "web", "description": "in front", "rules": [
+            from("db"), from("web"), {"protocol": "tcp", "from_port": 443, "to_port": 443},
+        ]},
+        {"name": "db", "default_egress_rules": false, "rules": [from("web")]},
+    ]})
+}
+
+async fn groups_that_name_each_other_are_made_with_it(database: Database) {
+    let app = TestApp::writing(&database, &[KIND]).await;
+    app.changes().await;
+    let ended = app.deliver(order(&app, with_groups())).await;
+    assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
+    let changes = app.changes_in(&["expectations"]).await;
+    let groups = changes.lines().find(|line| line.contains("resource_type=security_groups")).unwrap();
+    assert!(groups.contains("source=commanded"), "{groups}");
+    assert!(groups.contains("db with 1 rule"), "{groups}");
+    assert!(groups.contains("web with 5 rules"), "{groups}");
+    app.run("pull_security_groups", "fresh", json!({})).await;
+    assert_eq!(app.changes_in(&["expectations", "findings"]).await, "", "it is what was asked for");
+}
+
+async fn a_group_that_cannot_be_filled_is_filled_later(database: Database) {
+    let app = TestApp::writing(&database, &[KIND]).await;
+    let fault = json!({
+        "service": "network", "method": "POST", "contains": "security-group-rules", "kind": "status", "status": 403,
+    });
+    app.cloud().faults(json!([fault])).await;
+    let first = order(&app, with_groups());
+    let ended = app.deliver(first.clone()).await;
+    assert!(matches!(ended, Ended::Dead { .. }), "{ended:?}");
+    assert_eq!(app.tenant("fresh").await.state, TenantState::Erred);
+    app.cloud().faults(json!([])).await;
+    let ended = app.deliver(Request { retry_of: Some(first.id), ..order(&app, with_groups()) }).await;
+    assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
+    let made = app.cloud().changes().await;
+    let groups = made.iter().filter(|it| it.ends_with("/security-groups")).count();
+    assert_eq!(groups, 2, "each once: {made:?}");
 }

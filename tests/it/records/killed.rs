@@ -258,8 +258,18 @@ killed!(
     create_tenant: Order {
         kind: "create_tenant",
         tenant: None,
-        params: json!({"name": "Genomics (EU)", "quotas": {"vcpu": 7, "floating_ip_count": 5}}),
-        look: async |app: &TestApp| made(app, "Genomics (EU)").await,
+        params: json!({
+            "name": "Genomics (EU)", "quotas": {"vcpu": 7, "floating_ip_count": 5},
+            "security_groups": [
+                {"name": "web", "default_egress_rules": false, "rules": [
+                    {"protocol": "tcp", "from_port": 1, "to_port": 2, "remote_group_name": "db"},
+                ]},
+                {"name": "db", "description": "behind", "rules": [
+                    {"protocol": "tcp", "from_port": 3, "to_port": 4, "remote_group_name": "web"},
+                ]},
+            ],
+        }),
+        look: async |app: &TestApp| json!([made(app, "Genomics (EU)").await, groups(app, "Genomics (EU)").await]),
     },
     delete_tenant: Order {
         kind: "delete_tenant",
