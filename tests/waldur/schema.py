@@ -50,7 +50,8 @@ def run(stage, options, more):
         sys.executable, "-B", "-m", "schemathesis.cli", "--config-file", HERE / "schema.toml", "run",
         f"{stage.base}/api/schema/", "--header", f"Authorization: Token {token}", "--seed", options.seed,
         "--max-examples", options.max_examples, "--generation-database", "none", "--no-color", "--report", "junit",
-        "--report-junit-path", report, *more]
+        # Of what is made up for a schedule's name, most cannot stand in a path.
+        "--report-junit-path", report, "--suppress-health-check", "filter_too_much", *more]
     environment = {"SCHEMATHESIS_HOOKS": "schema_hooks", "TENANTD_TEST_IDS": str(ids), "PYTHONPATH": str(HERE)}
     done = subprocess.run(list(map(str, command)), cwd=stage.folder, env=os.environ | environment, check=False)
     kinds = collections.Counter(it["kind"] for it in stage.command("jobs", "list", "--limit", "5000"))
