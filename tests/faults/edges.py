@@ -5,6 +5,7 @@ import collections
 import concurrent.futures
 import json
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -19,6 +20,8 @@ import urllib.request
 # A killed daemon's job is taken over after 20 s, a request that may still run is waited out: what takes longer is stuck.
 PATIENCE = 120
 WHENS = ["before", "after", "late"]
+# The image that waits for data.
+IMAGE = "0fd11bd0-0d55-4c9e-9f0a-3f1c3d6e0a11"
 # What each kind is asked for; `cloud` in place of a tenant for what makes one.
 ORDERS = {
     "set_quotas": ({"vcpu": 77, "floating_ip_count": 33, "storage": 5242880, "port_count": -1}, "tenant-001"),
@@ -36,7 +39,9 @@ ORDERS = {
          "rules": [{"protocol": "", "from_port": -1, "to_port": -1, "remote_group_name": "front"}]}]}, "tenant-001"),
     "create_floating_ip": ({"description": "another"}, "tenant-001"),
     "create_network": ({"name": "inner", "description": "another"}, "tenant-001"),
+    "create_server_group": ({"name": "apart", "description": "another", "policy": "anti-affinity"}, "tenant-001"),
     "create_image": ({"name": "debian"}, "tenant-001"),
+    "upload_image_data": ({"image_id": IMAGE, "file": "debian.raw"}, "tenant-001"),
 }
 # What is looked at afterwards: the listing, and what tells its objects apart without their ids.
 LISTINGS = {
@@ -50,10 +55,10 @@ LISTINGS = {
     "/network/v2.0/security-groups": ("security_groups", ["name", "description"]),
     "/network/v2.0/security-group-rules": (
         "security_group_rules", ["direction", "ethertype", "protocol", "port_range_min", "normalized_cidr"]),
-    "/image/v2/images?limit=1000": ("images", ["name", "status"]),
+    "/image/v2/images?limit=1000": ("images", ["name", "status", "size", "os_hash_value"]),
     "/network/v2.0/quotas": ("quotas", ["port", "floatingip", "security_group"]),
     "/compute/v2.1/servers/detail?all_tenants=1": ("servers", ["name"]),
-    "/compute/v2.1/os-server-groups?all_projects=true": ("server_groups", ["name"]),
+    "/compute/v2.1/os-server-groups?all_projects=true": ("server_groups", ["name", "policies"]),
     "/volume/v3/volumes/detail?all_tenants=1": ("volumes", ["name"]),
     "/volume/v3/snapshots/detail?all_tenants=1": ("snapshots", ["name"]),
 }
@@ -97,12 +102,37 @@ class Stage:
                                 "0ms", "--clouds-yaml", clouds)
         self.config.write_text(
             f'[database]\nurl = "sqlite://{folder}/t.db"\n[jobs]\nretry_base = "200ms"\nretry_max = "2s"\n'
+            f'image_folder = "{folder}"\n'
             f'[[clouds]]\nname = "sim"\nfile = "{clouds}"\nwrite = ["{kind}"]\nrequest_timeout = "2s"\n'
             f'[http]\nlisten = "127.0.0.1:{self.page}"\n')
 
     def open(self):
         wait("the cloud", self.answers)
+        self.prepare()
         self.run("pull", "--cloud", "sim")
+
+    def prepare(self):
+        """What a kind needs beforehand."""
+        if self.kind not in ("create_server_group", "upload_image_data"):
+            return
+        login, token = self.login()
+        project = ask("GET", f"{self.url}/identity/v3/projects?name=tenant-001", token=token)[1]["projects"][0]["id"]
+        if self.kind == "upload_image_data":
+            (self.folder / "debian.raw").write_bytes(bytes(range(256)) * 4096)
+            ask("POST", f"{self.url}/image/v2/images", {"id": IMAGE, "owner": project, "name": "debian"}, token)
+            return
+        # Nova makes server groups only for a token's own project.
+        role = ask("GET", f"{self.url}/identity/v3/roles?name=admin", token=token)[1]["roles"][0]["id"]
+        place = f"{self.url}/identity/v3/projects/{project}/users/{login['token']['user']['id']}/roles/{role}"
+        ask("PUT", place, token=token)
+
+    def login(self):
+        """An administrator's login, and its token."""
+        who = {"name": "admin", "domain": {"name": "Default"}, "password": "admin-secret"}
+        scope = {"project": {"name": "admin", "domain": {"name": "Default"}}}
+        asked = {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}}
+        headers, login = ask("POST", f"{self.url}/identity/v3/auth/tokens", asked)
+        return login, headers["X-Subject-Token"]
 
     def start(self, name, *arguments):
         log = open(self.folder / f"{name}.log", "ab")
@@ -145,10 +175,7 @@ class Stage:
 
     def left(self):
         """What the cloud holds, and how often each sort of thing was made."""
-        who = {"name": "admin", "domain": {"name": "Default"}, "password": "admin-secret"}
-        login = {"auth": {"identity": {"methods": ["password"], "password": {"user": who}},
-                          "scope": {"project": {"name": "admin", "domain": {"name": "Default"}}}}}
-        token = ask("POST", f"{self.url}/identity/v3/auth/tokens", login)[0]["X-Subject-Token"]
+        _, token = self.login()
         held = {}
         for path, (key, fields) in LISTINGS.items():
             objects = ask("GET", f"{self.url}{path}", token=token)[1][key]
@@ -159,7 +186,9 @@ class Stage:
 
     def made(self):
         log = ask("GET", f"{self.url}/simulator/requests")[1]["requests"]
-        made = [it["path"].split("?")[0] for it in log if it["method"] == "POST" and 200 <= it["status"] < 300]
+        done = [(it["method"], it["path"].split("?")[0]) for it in log if 200 <= it["status"] < 300]
+        # An image's data are sent once; what else is put may be put again.
+        made = [path for method, path in done if method == "POST" or (method == "PUT" and path.endswith("/file"))]
         return collections.Counter(path for path in made if not path.endswith("/auth/tokens"))
 
     def close(self):
@@ -193,33 +222,70 @@ def one(binary, kind, at, when, keep):
             shutil.rmtree(folder, ignore_errors=True)
 
 
+class Undisturbed:
+    """What a kind does when nobody kills it."""
+
+    def __init__(self, kind, changes, left, made):
+        self.kind, self.changes, self.left, self.made = kind, changes, left, made
+        self.deaths = self.failed = 0
+
+    def edges(self, choice, number):
+        """At which change to kill and how: all of them, or some."""
+        edges = [(at, when) for at in range(1, self.changes + 1) for when in WHENS]
+        return sorted(choice.sample(edges, number)) if number and number < len(edges) else edges
+
+    def compare(self, run):
+        _, left, made = run.result()
+        different = [path for path in self.left if self.left[path] != left[path]]
+        assert not different, f"the cloud holds something else: {different}"
+        doubled = {path: count for path, count in made.items() if count > self.made[path]}
+        assert not doubled, f"made twice: {doubled}"
+
+
+def writing_kinds(binary):
+    schema = json.loads(subprocess.run([binary, "schema", "job"], capture_output=True, check=True).stdout)
+    kinds = schema["properties"]["kind"]["enum"]
+    return [it for it in kinds if not it.startswith(("pull", "detect", "prune", "unlink"))]
+
+
+def judge(pool, options, kinds):
+    """Runs each kind alone, then kills it; how it went, by kind."""
+    binary, choice = options.binary.resolve(), random.Random(options.seed)
+    alone = {kind: pool.submit(one, binary, kind, None, "never", options.keep) for kind in kinds}
+    alone = [Undisturbed(kind, *run.result()) for kind, run in alone.items()]
+    runs = {pool.submit(one, binary, it.kind, at, when, options.keep): (it, at, when)
+            for it in alone for at, when in it.edges(choice, options.sample)}
+    print(f"{len(runs)} deaths at {sum(it.changes for it in alone)} changes", flush=True)
+    for run in concurrent.futures.as_completed(runs):
+        it, at, when = runs[run]
+        it.deaths += 1
+        try:
+            it.compare(run)
+        except Exception as error:  # whatever it is, the others are judged too
+            it.failed += 1
+            print(f"    FAILED {it.kind} killed {when} change {at}: {error}", flush=True)
+    return alone
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/faults/edges", description=__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help="default: all of them")
     parser.add_argument("--binary", required=True, type=pathlib.Path)
-    parser.add_argument("--parallel", type=int, default=6, help="deaths at once; each waits for most of its time")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many deaths of each kind; default: all of them")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the choice of deaths")
+    parser.add_argument("--parallel", type=int, default=12, help="deaths at once; each waits for most of its time")
     parser.add_argument("--keep", action="store_true", help="leave the folders with the logs")
     options = parser.parse_args()
-    binary, failed, deaths = options.binary.resolve(), 0, 0
+    missing = set(writing_kinds(options.binary)) - set(ORDERS)
+    assert not missing, f"nobody says what these are to be asked for: {missing}"
+    if options.sample:
+        print(f"seed {options.seed}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
-        for kind in options.kinds or ORDERS:
-            changes, left, made = one(binary, kind, None, "never", options.keep)
-            edges = [(at, when) for at in range(1, changes + 1) for when in WHENS]
-            print(f"{kind}: {changes} changes, {len(edges)} deaths", flush=True)
-            runs = {pool.submit(one, binary, kind, at, when, options.keep): (at, when) for at, when in edges}
-            for run in concurrent.futures.as_completed(runs):
-                at, when = runs[run]
-                deaths += 1
-                try:
-                    _, left_then, made_then = run.result()
-                    different = [path for path in left if left[path] != left_then[path]]
-                    assert not different, f"the cloud holds something else: {different}"
-                    doubled = {path: count for path, count in made_then.items() if count > made[path]}
-                    assert not doubled, f"made twice: {doubled}"
-                except Exception as error:  # whatever it is, the others are judged too
-                    failed += 1
-                    print(f"    FAILED killed {when} change {at}: {error}", flush=True)
-    print(f"{deaths - failed} deaths without a trace, {failed} failed")
+        told = judge(pool, options, options.kinds or list(ORDERS))
+    for it in told:
+        print(f"    {it.kind}: {it.changes} changes, {it.deaths} deaths, {it.failed} failed")
+    failed = sum(it.failed for it in told)
+    print(f"{sum(it.deaths for it in told) - failed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
 

@@ -77,7 +77,7 @@ def free_address():
 class Stage:
     """Starts everything; `stop` ends it and removes what it made."""
 
-    def __init__(self):
+    def __init__(self, tenants=TENANTS):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tenantd-waldur-"))
         self.address = free_address()
         self.base = f"http://{self.address}"
@@ -85,7 +85,7 @@ class Stage:
         try:
             yaml = self.folder / "clouds.yaml"
             self.cloud = free_address()
-            self.launch("simulate", "--listen", self.cloud, "--tenants", str(TENANTS), "--clouds-yaml", yaml)
+            self.launch("simulate", "--listen", self.cloud, "--tenants", str(tenants), "--clouds-yaml", yaml)
             self.wait("the simulated cloud", yaml.exists)
             kinds = ", ".join(f'"{kind}"' for kind in self.writing_kinds())
             text = CONFIG.format(folder=self.folder, address=self.address, kinds=kinds)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -15,6 +15,7 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Fields;
 use super::order::Asked;
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use crate::model::token::Role;
 use crate::model::{Invalid, TenantState};

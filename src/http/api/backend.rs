@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use super::tenants::entry;
 use super::view::stamp_if;

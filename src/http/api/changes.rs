@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -17,6 +17,7 @@ use super::auth::Caller;
 use super::body::Fields;
 use super::links::Links;
 use super::order::Asked;
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use super::tenants::entry;
 use super::view::TenantView;

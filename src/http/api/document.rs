@@ -75,6 +75,9 @@ const ANSWERS: [(&str, &str); 4] = [
     ("503", "The records cannot be used now, or too much is going on"),
 ];
 
+/// The answer to a body that nobody reads to its end.
+const TOO_LARGE: (&str, &str) = ("413", "The body is too long, or it broke off");
+
 impl Modify for Everywhere {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let about = "The word `Token`, a space, and the token";
@@ -85,7 +88,8 @@ impl Modify for Everywhere {
         for path in document.paths.paths.values_mut() {
             let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
             for operation in operations.into_iter().flatten() {
-                for (status, about) in ANSWERS {
+                let too_large = operation.request_body.as_ref().map(|_| TOO_LARGE);
+                for (status, about) in ANSWERS.into_iter().chain(too_large) {
                     let responses = &mut operation.responses.responses;
                     responses.entry(status.to_owned()).or_insert_with(|| answer(about).into());
                 }

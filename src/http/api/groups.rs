@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::body::{Fields, json as read_json};
 use super::links::Links;
 use super::objects::{ObjectView, described};
 use super::order::Asked;
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use crate::model::token::Role;
 use crate::model::{Invalid, Object};

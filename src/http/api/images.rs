@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::{StreamExt, stream};
 use serde::Serialize;
@@ -20,6 +20,7 @@ use super::auth::Caller;
 use super::body::Fields;
 use super::links::hex;
 use super::order::may_write;
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use super::tenants::entry;
 use crate::jobs::context::CloudEntry;
@@ -85,7 +86,8 @@ pub(super) struct Uploaded {
     responses(
         (status = 201, body = ImageView),
         (status = 400, description = "Something is wrong with the body, or the cloud refused", body = Value),
-        (status = 404, body = Detail)
+        (status = 404, body = Detail),
+        (status = 409, description = "Something of the cloud's is in the way", body = Detail)
     )
 )]
 pub(super) async fn create(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,6 +15,7 @@ use super::Api;
 use super::auth::Caller;
 use super::links::{Links, hex};
 use super::paging::{Page, PageQuery};
+use super::path::Path;
 use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::{stamp, stamp_if};

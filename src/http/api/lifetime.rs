@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use super::body::Fields;
 use super::groups::{TenantGroup, of_new_tenant};
 use super::links::Links;
 use super::order::{Asked, may_write, request};
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use super::tenants::entry;
 use super::view::{TenantView, cloud_id};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,6 +13,7 @@ use super::auth::Caller;
 use super::filter::TenantQuery;
 use super::links::{Links, hex};
 use super::paging::{Page, PageQuery};
+use super::path::Path;
 use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::tenants::{entries, entry};

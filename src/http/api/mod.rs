@@ -23,6 +23,7 @@ mod marketplace;
 mod objects;
 mod order;
 mod paging;
+mod path;
 mod query;
 mod refusal;
 mod schedules;

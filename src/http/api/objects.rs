@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use super::body::Fields;
 use super::filter::StateName;
 use super::links::{Links, hex};
 use super::order::Asked;
+use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use super::view::{TenantView, stamp};
 use crate::model::Object;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -15,6 +15,7 @@ use super::Api;
 use super::auth::Caller;
 use super::links::{Links, hex};
 use super::paging::{Page, PageQuery};
+use super::path::Path;
 use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::stamp_if;
@@ -87,6 +88,7 @@ impl ScheduleView {
             ("X-Result-Count" = i64, description = "How many there are on all pages"),
             ("Link" = String, description = "The other pages")
         )),
+        (status = 400, description = "A filter makes no sense", body = Value),
         (status = 404, description = "There is no such page", body = Detail)
     )
 )]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Api;
 use super::links::{Links, hex};
 use super::paging::{Page, PageQuery};
+use super::path::Path;
 use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::stamp;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -14,6 +14,7 @@ use super::auth::Caller;
 use super::filter::{TenantQuery, wanted};
 use super::links::Links;
 use super::paging::{Page, PageQuery};
+use super::path::Path;
 use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::{TenantView, sparse};
@@ -64,7 +65,11 @@ pub(super) async fn list(
     operation_id = "openstack_tenants_retrieve",
     tag = "openstack-tenants",
     params(("uuid" = Uuid, Path, description = "The tenant"), FieldQuery),
-    responses((status = 200, body = TenantView), (status = 404, body = Detail))
+    responses(
+        (status = 200, body = TenantView),
+        (status = 400, description = "The query makes no sense", body = Value),
+        (status = 404, body = Detail)
+    )
 )]
 pub(super) async fn retrieve(
     State(api): State<Arc<Api>>,

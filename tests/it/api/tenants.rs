@@ -41,7 +41,7 @@ async fn a_tenant_is_shown_with_its_quotas(database: Database) {
     let name = rig.get(&format!("/api/openstack-marketplace-tenants/{}/", tenant.uuid), &token).await;
     let url = format!("{}/api/openstack-marketplace-tenants/{}/", rig.base, tenant.uuid.simple());
     assert_eq!(name.body, json!({"url": url, "uuid": tenant.uuid.simple().to_string(), "name": "tenant-001"}));
-    for unknown in ["00000000-0000-0000-0000-000000000001", "seven"] {
+    for unknown in ["00000000-0000-0000-0000-000000000001", "seven", "%FF"] {
         for collection in ["openstack-tenants", "openstack-marketplace-tenants"] {
             let gone = rig.get(&format!("/api/{collection}/{unknown}/"), &token).await;
             assert_eq!((gone.status, gone.body), (404, json!({"detail": "Not found."})));
