@@ -178,7 +178,7 @@ impl Amqp {
             };
             match delivery {
                 Some(delivery) => {
-                    let task = Arc::clone(self).serve(delivery?);
+                    let task = Arc::clone(self).serve(channel.clone(), delivery?);
                     self.lifecycle.spawn(in_flight.track_future(task));
                 }
                 None => anyhow::bail!("the broker ended the consumer of {}", self.topology.jobs),
@@ -203,8 +203,8 @@ impl Amqp {
         }
     }
 
-    async fn serve(self: Arc<Self>, delivery: Delivery) {
-        let handled = match self.handle(&delivery).await {
+    async fn serve(self: Arc<Self>, channel: Channel, delivery: Delivery) {
+        let handled = match self.handle(&channel, &delivery).await {
             Err(error) if !error.is_retryable() => self.give_up(&delivery, &error).await,
             handled => handled,
         };
@@ -237,7 +237,7 @@ impl Amqp {
     }
 
     /// Brings a delivery to its record: once this is fine, it may be acknowledged.
-    async fn handle(self: &Arc<Self>, delivery: &Delivery) -> Result<(), StoreError> {
+    async fn handle(self: &Arc<Self>, channel: &Channel, delivery: &Delivery) -> Result<(), StoreError> {
         let now = self.context.clock().now();
         let request = match decode(&properties(delivery), &delivery.data, self.terms(), now) {
             Ok(request) => request,
@@ -245,6 +245,9 @@ impl Amqp {
                 tracing::warn!(reason = refusal.reason, error = refusal.error, "a message is no job");
                 let (kind, tenant, reply) = (refusal.kind, refusal.tenant, refusal.reply.map(|reply| *reply));
                 let message = Unfit { kind, tenant, reply, ..unfit(delivery, now, refusal.reason, refusal.error) };
+                if message.message_id.is_none() && !message.redelivered {
+                    self.must_be_ours(channel).await?;
+                }
                 return in_time(self.runner.bury_message(message)).await;
             }
         };
@@ -267,6 +270,17 @@ impl Amqp {
             () = &mut held => {}
         }
         Ok(())
+    }
+
+    /// Asks the broker anything: while it answers, what it delivered on this channel is nobody else's. A process that
+    /// stood still may hold deliveries of a connection that the broker closed long ago, and gave to another.
+    async fn must_be_ours(&self, channel: &Channel) -> Result<(), StoreError> {
+        let asked = channel.basic_qos(self.settings.prefetch, BasicQosOptions::default());
+        match tokio::time::timeout(ANSWER_LIMIT, asked).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(StoreError::NotRecorded(format!("its delivery is void: {error}"))),
+            Err(_) => Err(StoreError::NotRecorded("its delivery may be void: the broker does not answer".to_owned())),
+        }
     }
 
     /// What the configuration says of messages.

@@ -575,7 +575,7 @@ class Making(WithClient):
                           ({**known, "subnet_cidr": "192.0.2.0/24"}, "subnet_cidr"),
                           ({**known, "subnet_cidr": "10.0.0.0/16"}, "subnet_cidr"),
                           ({**known, "project": "seven"}, "project"),
-                          ({**known, "security_groups": [{"name": "web"}]}, "security_groups")):
+                          ({**known, "security_groups": [{"name": "default"}]}, "security_groups")):
             answer = self.raw("POST", path, "operator", json=sent)
             self.assertEqual((answer.status_code, list(answer.json())), (400, [key]), answer.text)
         self.assertEqual(self.raw("POST", path, "viewer", json=known).status_code, 403)
