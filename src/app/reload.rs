@@ -119,25 +119,14 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::jobs::context::{CloudEntry, Discovery};
-    use crate::openstack::profile::{Auth, Interface, Profile, Scope};
+    use crate::openstack::profile::Profile;
     use crate::openstack::{Cloud, Options};
 
     /// Clouds as they are, with kinds that may write.
     fn before(write: &[&str]) -> Live {
-        let profile = Profile {
-            auth_url: "http://127.0.0.1:1".into(),
-            auth: Auth::Token { token: "t".into() },
-            scope: Scope::Unscoped,
-            region: None,
-            interface: Interface::Public,
-            cacert: None,
-            verify: true,
-            endpoint_overrides: BTreeMap::new(),
-            source_files: Vec::new(),
-        };
         let write = write.iter().map(|kind| (*kind).to_owned()).collect();
         let options = Options { name: "lab".into(), write, ..Options::default() };
-        let api = Cloud::new(profile, options, Arc::new(SystemClock)).unwrap();
+        let api = Cloud::new(Profile::nowhere(), options, Arc::new(SystemClock)).unwrap();
         let entry = CloudEntry { api, discovery: Discovery::default(), concurrency: 1 };
         Live { clouds: [("lab".to_owned(), entry)].into(), ..Live::default() }
     }

@@ -74,7 +74,7 @@ async fn delete(call: &Call) -> Result<Tenant, JobError> {
 }
 
 /// The project in which tenantd itself logs in is the way to every other one.
-pub(super) async fn must_not_be_our_own(journal: &Journal, project: &str, tenant: &Tenant) -> Result<(), JobError> {
+async fn must_not_be_our_own(journal: &Journal, project: &str, tenant: &Tenant) -> Result<(), JobError> {
     if journal.cloud().identity().await?.project_id() != Some(project) {
         return Ok(());
     }

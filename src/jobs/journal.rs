@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::{Call, JobError, Lease};
-use crate::clock::Clock;
 use crate::model::Tenant;
 use crate::openstack::{self, Cloud, Warrant, Writer};
 use crate::store::in_time;
@@ -61,35 +60,29 @@ pub struct Journal {
     steps: Mutex<BTreeMap<String, Step>>,
 }
 
-/// The right to begin one change: while the tenant is the job's, and until the moment that was noted for it.
+/// The right to begin one change: while the configuration permits the kind, while the tenant is the job's, and until the
+/// moment that was noted for it.
 #[derive(Debug)]
 struct Vouched {
+    context: Context,
+    cloud: String,
+    kind: &'static str,
     lease: Arc<Lease>,
-    clock: Arc<dyn Clock>,
     /// The end of it.
     until: DateTime<Utc>,
 }
 
-impl Warrant for Vouched {
-    fn allows(&self, limit: Duration) -> bool {
-        self.clock.now() + limit <= self.until && self.lease.outlives(limit)
+impl Vouched {
+    /// Whether a reload left the kind its right to change the cloud.
+    fn is_permitted(&self) -> bool {
+        self.context.live().clouds.get(&self.cloud).is_some_and(|cloud| cloud.api.may_write(self.kind))
     }
 }
 
-/// A right that a reload of the configuration takes away at once.
-#[derive(Debug)]
-struct Permitted {
-    context: Context,
-    cloud: String,
-    kind: &'static str,
-    warrant: Vouched,
-}
-
-impl Warrant for Permitted {
+impl Warrant for Vouched {
     fn allows(&self, limit: Duration) -> bool {
-        let live = self.context.live();
-        let may_write = live.clouds.get(&self.cloud).is_some_and(|cloud| cloud.api.may_write(self.kind));
-        may_write && self.warrant.allows(limit)
+        let in_time = self.context.clock().now() + limit <= self.until;
+        in_time && self.lease.outlives(limit) && self.is_permitted()
     }
 }
 
@@ -220,20 +213,21 @@ impl Journal {
 
     /// Notes a change that is about to be asked for; the right to do it.
     async fn intend(&self, name: &str, existing: Vec<String>) -> Result<Writer, JobError> {
-        let (live, cloud) = (self.context.live(), self.cloud.name());
-        if !live.clouds.get(cloud).is_some_and(|entry| entry.api.may_write(self.kind)) {
-            return Err(openstack::Error::WriteRefused { cloud: cloud.to_owned(), operation: self.kind }.into());
-        }
-        let clock = self.context.clock();
-        let intended_at = clock.now();
+        let intended_at = self.context.clock().now();
         let until = intended_at + SLACK + self.cloud.request_timeout();
+        let vouched = self.vouched(until);
+        if !vouched.is_permitted() {
+            return Err(openstack::Error::WriteRefused { cloud: vouched.cloud, operation: self.kind }.into());
+        }
         let step = Step { name: name.to_owned(), intended_at, until, existing, result: None };
         self.note(Note::Intended(&step)).await?;
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), step);
-        let warrant = Vouched { lease: Arc::clone(&self.lease), clock: Arc::clone(clock), until };
-        let still =
-            Permitted { context: self.context.clone(), cloud: self.cloud.name().to_owned(), kind: self.kind, warrant };
-        Ok(self.cloud.writer(self.kind, Arc::new(still))?)
+        Ok(self.cloud.writer(self.kind, Arc::new(vouched))?)
+    }
+
+    fn vouched(&self, until: DateTime<Utc>) -> Vouched {
+        let (context, cloud) = (self.context.clone(), self.cloud.name().to_owned());
+        Vouched { context, cloud, kind: self.kind, lease: Arc::clone(&self.lease), until }
     }
 
     async fn done<T: Serialize>(&self, step: &str, result: T) -> Result<T, JobError> {
@@ -284,10 +278,10 @@ enum Note<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::VirtualClock;
+    use crate::clock::{Clock, VirtualClock};
     use crate::jobs::context::{CloudEntry, Discovery, Live};
     use crate::model::job::Request;
-    use crate::openstack::profile::{Auth, Interface, Profile, Scope};
+    use crate::openstack::profile::Profile;
     use crate::openstack::{Error, Options, Refusal, Service};
     use crate::store::Store;
     use crate::store::tenants::Seen;
@@ -367,20 +361,9 @@ mod tests {
             let clock = VirtualClock::at(DateTime::UNIX_EPOCH);
             let store = Store::open("sqlite::memory:", 1).await.unwrap();
             store.migrate().await.unwrap();
-            let profile = Profile {
-                auth_url: "http://127.0.0.1:1".into(),
-                auth: Auth::Token { token: "t".into() },
-                scope: Scope::Unscoped,
-                region: None,
-                interface: Interface::Public,
-                cacert: None,
-                verify: true,
-                endpoint_overrides: BTreeMap::new(),
-                source_files: Vec::new(),
-            };
             let write = write.iter().map(|kind| (*kind).to_owned()).collect();
             let options = Options { name: "lab".into(), write, ..Options::default() };
-            let api = Cloud::new(profile, options, Arc::new(clock.clone())).unwrap();
+            let api = Cloud::new(Profile::nowhere(), options, Arc::new(clock.clone())).unwrap();
             let entry = CloudEntry { api, discovery: Discovery::default(), concurrency: 1 };
             let live = Live { clouds: [("lab".to_owned(), entry)].into(), ..Live::default() };
             let context = Context::new(store, Arc::new(clock.clone()), "test".into(), live, None);
@@ -543,9 +526,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_begins_only_while_its_lease_outlasts_it() {
         let rig = Rig::new(&[KIND]).await;
-        let lease = Arc::clone(rig.call.lease.as_ref().unwrap());
-        let until = rig.clock.now() + chrono::Duration::seconds(60);
-        let warrant = Vouched { lease, clock: Arc::new(rig.clock.clone()), until };
+        let warrant = rig.journal().await.vouched(rig.clock.now() + chrono::Duration::seconds(60));
         let limit = Duration::from_secs(30);
         assert!(warrant.allows(limit));
         rig.clock.advance(Duration::from_secs(10));

@@ -282,7 +282,6 @@ fn root_cause(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::openstack::profile::{Auth, Interface, Scope};
     use crate::openstack::service::Service;
     use crate::openstack::writer::{Permit, Warrant};
     use reqwest::Method;
@@ -301,18 +300,7 @@ mod tests {
 
     /// What becomes of a request to an address where nobody listens.
     async fn send(method: Method, path: &[&'static str], permit: Option<Duration>) -> &'static str {
-        let profile = Profile {
-            auth_url: "http://127.0.0.1:1".into(),
-            auth: Auth::Token { token: "t".into() },
-            scope: Scope::Unscoped,
-            region: None,
-            interface: Interface::Public,
-            cacert: None,
-            verify: true,
-            endpoint_overrides: std::collections::BTreeMap::new(),
-            source_files: Vec::new(),
-        };
-        let wire = Wire::new("c".into(), &profile, LIMIT, Arc::new(SystemClock)).unwrap();
+        let wire = Wire::new("c".into(), &Profile::nowhere(), LIMIT, Arc::new(SystemClock)).unwrap();
         let url = Url::parse("http://127.0.0.1:1").unwrap();
         let mut request = Request::get(Service::Identity, "x", path);
         request.method = method;

@@ -30,6 +30,24 @@ pub struct Profile {
     pub source_files: Vec<PathBuf>,
 }
 
+impl Profile {
+    /// A cloud where nobody listens, for tests that must not come so far.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            auth_url: "http://127.0.0.1:1".into(),
+            auth: Auth::Token { token: "t".into() },
+            scope: Scope::Unscoped,
+            region: None,
+            interface: Interface::Public,
+            cacert: None,
+            verify: true,
+            endpoint_overrides: BTreeMap::new(),
+            source_files: Vec::new(),
+        }
+    }
+}
+
 /// Who logs in, and with what.
 #[derive(Debug, Clone)]
 pub enum Auth {

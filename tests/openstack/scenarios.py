@@ -6,8 +6,6 @@ Jobs go in through RabbitMQ, records into PostgreSQL, and each finding is looked
 
 import json
 import sys
-import time
-import traceback
 
 from objects import WRITE, Objects
 from stage import Stage, wait_for
@@ -200,26 +198,14 @@ def prepare():
 
 
 def main():
-    passed = failed = 0
     try:
         world = prepare()
         stage.start()
         assert stage.send("pull_tenants", scope="all")["outcome"] == "succeeded"
         assert stage.send("pull", tenant=world["project"])["outcome"] == "succeeded"
-        for scenario in SCENARIOS:
-            print(f"- {scenario.__doc__}", flush=True)
-            began = time.monotonic()
-            try:
-                scenario(world)
-                passed += 1
-                print(f"    passed in {time.monotonic() - began:.1f} s", flush=True)
-            except Exception:
-                failed += 1
-                traceback.print_exc()
+        return stage.play(SCENARIOS, world)
     finally:
         stage.stop()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
 
 
 sys.exit(main())

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 import urllib.request
 import uuid
 from pathlib import Path
@@ -192,6 +193,22 @@ listen = "127.0.0.1:{self.port}"
             if line.startswith((name + " ", name + "{")) and all(f'{k}="{v}"' in line for k, v in labels.items()):
                 return float(line.rsplit(" ", 1)[1])
         return None
+
+    def play(self, scenarios, world):
+        """Runs each, however the others went, and counts; the exit status."""
+        passed = failed = 0
+        for scenario in scenarios:
+            print(f"- {scenario.__doc__}", flush=True)
+            began = time.monotonic()
+            try:
+                scenario(world)
+                passed += 1
+                print(f"    passed in {time.monotonic() - began:.1f} s", flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                traceback.print_exc()
+        print(f"{passed} passed, {failed} failed")
+        return 1 if failed or not passed else 0
 
     def stop(self):
         if self.daemon:

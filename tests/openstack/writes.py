@@ -6,8 +6,6 @@ a transcript.
 
 import secrets
 import sys
-import time
-import traceback
 
 from stage import Stage, wait_for
 
@@ -155,24 +153,12 @@ SCENARIOS = [created, renamed, password, quotas, quotas_refused, removed]
 
 
 def main():
-    passed = failed = 0
     world = {"external": stage.quiet("network", "list", "--external")[0]["ID"]}
     try:
         stage.start()
-        for scenario in SCENARIOS:
-            print(f"- {scenario.__doc__}", flush=True)
-            began = time.monotonic()
-            try:
-                scenario(world)
-                passed += 1
-                print(f"    passed in {time.monotonic() - began:.1f} s", flush=True)
-            except Exception:
-                failed += 1
-                traceback.print_exc()
+        return stage.play(SCENARIOS, world)
     finally:
         stage.stop()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
 
 
 sys.exit(main())

@@ -3,21 +3,13 @@
 import asyncio
 import importlib
 import json
-import os
-import pathlib
 import pkgutil
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
-import urllib.request
 
 import httpx
+from company import Company, free_address
 from waldur_api_client.api import openstack_marketplace_tenants, openstack_tenants
 from waldur_api_client.client import AuthenticatedClient
 
-BINARY = os.environ["TENANTD_TEST_BINARY"]
 # What another process does must be seen within so many seconds.
 PATIENCE = 120
 TENANTS = 260
@@ -68,30 +60,20 @@ def call(module, way, *args, **kwargs):
     return LOOP.run_until_complete(result) if asyncio.iscoroutine(result) else result
 
 
-def free_address():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % one.getsockname()[1]
-
-
-class Stage:
+class Stage(Company):
     """Starts everything; `stop` ends it and removes what it made."""
 
     def __init__(self, tenants=TENANTS):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tenantd-waldur-"))
-        self.address = free_address()
+        super().__init__("waldur", PATIENCE)
         self.base = f"http://{self.address}"
-        self.processes = []
+        self.cloud = free_address()
         try:
-            yaml = self.folder / "clouds.yaml"
-            self.cloud = free_address()
-            self.launch("simulate", "--listen", self.cloud, "--tenants", str(tenants), "--clouds-yaml", yaml)
-            self.wait("the simulated cloud", yaml.exists)
+            self.simulate(self.cloud, tenants)
             kinds = ", ".join(f'"{kind}"' for kind in self.writing_kinds())
             text = CONFIG.format(folder=self.folder, address=self.address, kinds=kinds)
             (self.folder / "tenantd.toml").write_text(text)
             self.launch("--config", self.folder / "tenantd.toml", "run")
-            self.wait("a daemon", self.ready)
+            self.wait("a daemon", lambda: self.health().get("leader"))
             self.command("enqueue", "pull_tenants", "--cloud", "sim", "--wait")
             self.tokens = {role: self.token(role, f"a-{role}") for role in ("viewer", "operator", "staff")}
             found = self.command("tenants", "list")
@@ -105,42 +87,6 @@ class Stage:
         schema = json.loads(self.output("schema", "job"))
         kinds = schema["properties"]["kind"]["enum"]
         return [it for it in kinds if not it.startswith(("pull", "detect", "prune", "unlink"))]
-
-    def launch(self, *words):
-        log = open(self.folder / f"log-{len(self.processes)}", "wb")
-        environment = {name: it for name, it in os.environ.items() if name != "NOTIFY_SOCKET"}
-        process = subprocess.Popen([BINARY, *words], stdout=log, stderr=log, env=environment)
-        self.processes.append(process)
-        log.close()
-
-    def ready(self):
-        try:
-            with urllib.request.urlopen(f"{self.base}/health/ready", timeout=5) as answer:
-                return json.load(answer)["leader"]
-        except OSError:
-            return False
-
-    def wait(self, what, seen):
-        """What `seen` returns, once it is something; another process brings it about."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            if found := seen():
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"not seen within {PATIENCE} s: {what}\n{self.log()}")
-
-    def log(self):
-        return "\n".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
-
-    def output(self, *words):
-        done = subprocess.run([BINARY, *words], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise AssertionError(f"{words}: {done.stderr}")
-        return done.stdout
-
-    def command(self, *words):
-        """What a command prints as JSON."""
-        return json.loads(self.output("--config", self.folder / "tenantd.toml", *words, "--output", "json"))
 
     def administrate(self, tenant):
         """Gives the daemon's login a role in a tenant's project: Nova makes server groups only for a token's own."""
@@ -163,14 +109,3 @@ class Stage:
 
     def client(self, token):
         return AuthenticatedClient(base_url=self.base, token=token, prefix="Token")
-
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
