@@ -560,6 +560,10 @@ class Making(WithClient):
         body = OpenStackTenantChangePasswordRequest(user_password="correct horse battery")
         call(f"{TENANT}_change_password", "sync", uuid.UUID(tenant), client=self.operator, body=body)
         STAGE.wait("a password", lambda: self.shown(tenant)["state"] == "OK")
+        # The cloud takes its time for the first removal, or all of it could be over before the second request.
+        slow = {"method": "DELETE", "kind": "latency", "milliseconds": 3000, "count": 1}
+        STAGE.disturb(slow)
+        self.addCleanup(STAGE.disturb)
         self.assertEqual(self.ask("destroy", tenant), {"status": 204})
         self.assertEqual(self.ask("destroy", tenant)["status"], 409, "it is on its way already")
         STAGE.wait("its end", lambda: self.shown(tenant) is None)

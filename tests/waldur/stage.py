@@ -88,6 +88,10 @@ class Stage(Company):
         kinds = schema["properties"]["kind"]["enum"]
         return [it for it in kinds if not it.startswith(("pull", "detect", "prune", "unlink"))]
 
+    def disturb(self, *faults):
+        """Lets requests to the simulated cloud go wrong in these ways only."""
+        httpx.put(f"http://{self.cloud}/simulator/faults", json={"faults": faults}).raise_for_status()
+
     def administrate(self, tenant):
         """Gives the daemon's login a role in a tenant's project: Nova makes server groups only for a token's own."""
         base = f"http://{self.cloud}/identity/v3"

@@ -19,9 +19,9 @@ use super::links::Links;
 use super::order::Asked;
 use super::path::Path;
 use super::refusal::{Detail, Refusal};
-use super::tenants::entry;
 use super::view::TenantView;
 use crate::model::token::Role;
+use crate::store::directory::Entry;
 
 /// What is to be different; what else a client sends is passed over.
 #[derive(Debug, ToSchema)]
@@ -153,8 +153,11 @@ async fn change(
             params.insert(name.to_owned(), text.into());
         }
     }
-    asked.submit(fields.or(params.into())?).await?;
-    Ok(Json(TenantView::of(entry(api, uuid).await?, links, &api.view.context.live())))
+    let params = fields.or(params.into())?;
+    let entry = asked.entry().clone();
+    // As it was when the job was accepted: by now the job may have begun, or be over.
+    let entry = Entry { tenant: asked.submit(params).await?, ..entry };
+    Ok(Json(TenantView::of(entry, links, &api.view.context.live())))
 }
 
 /// Change the password of a tenant's user

@@ -18,13 +18,12 @@ use super::links::Links;
 use super::order::{Asked, may_write, request};
 use super::path::Path;
 use super::refusal::{Detail, Refusal};
-use super::tenants::entry;
 use super::view::{TenantView, cloud_id};
 use crate::jobs::command::{Order, submit};
 use crate::jobs::kind;
 use crate::model::job::Request;
 use crate::model::token::Role;
-use crate::store::directory::{Portal, Wanted, Window};
+use crate::store::directory::{Entry, Portal, Wanted, Window};
 
 /// A tenant to be.
 #[derive(Debug, ToSchema)]
@@ -97,13 +96,16 @@ pub(super) async fn create(
     let context = &api.view.context;
     let made = submit(context, Order { request, tenant: None, objects: Vec::new() }).await?;
     let made = made.ok_or_else(Refusal::not_found)?;
+    let mut portal = None;
     if let Some(project) = project.flatten() {
         let owner = owner(&api, project).await?;
         let mut tx = context.store().begin().await?;
         tx.save_portal(made.uuid, &owner).await?;
         tx.commit().await?;
+        portal = Some(owner);
     }
-    let entry = entry(&api, &made.uuid.to_string()).await?;
+    // As it was when the job was accepted: by now the job may have begun.
+    let entry = Entry { tenant: made, portal, quotas: None };
     Ok((StatusCode::CREATED, Json(TenantView::of(entry, &links, &context.live()))))
 }
 
