@@ -5,19 +5,15 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::serve::Listener;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::certificate::Certificate;
 use crate::config::{Http, Listen};
 
 /// A place that is taken.
@@ -73,19 +69,8 @@ pub async fn bind(settings: &Http) -> anyhow::Result<Bound> {
     let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) else {
         return Ok(Bound::Plain(tcp));
     };
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(certificate, key)?));
-    Ok(Bound::Secure(Secure { tcp, acceptor, handshakes: JoinSet::new() }))
-}
-
-fn server_config(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
-    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let chain = chain.map_err(|error| anyhow::anyhow!("http.tls_certificate: {}: {error}", certificate.display()))?;
-    let secret = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| anyhow::anyhow!("http.tls_key: {}: {error}", key.display()))?;
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, secret);
-    let mut config = config.context("http.tls_certificate and http.tls_key cannot be used together")?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    let certificate = Certificate::load(certificate, key)?;
+    Ok(Bound::Secure(Secure { tcp, certificate, handshakes: JoinSet::new() }))
 }
 
 /// Listens on a path; what a process that was killed left there is removed. Owner and group may connect.
@@ -106,7 +91,7 @@ fn socket(path: &Path) -> io::Result<UnixListener> {
 /// An address with TLS. Handshakes go on beside each other, so that a slow one keeps nobody waiting.
 pub struct Secure {
     tcp: TcpListener,
-    acceptor: TlsAcceptor,
+    certificate: Certificate,
     handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
 }
 
@@ -129,7 +114,7 @@ impl Listener for Secure {
         loop {
             tokio::select! {
                 (stream, address) = Listener::accept(&mut self.tcp), if self.handshakes.len() < HANDSHAKES => {
-                    let handshake = self.acceptor.accept(stream);
+                    let handshake = self.certificate.acceptor().accept(stream);
                     self.handshakes.spawn(async move {
                         let stream = tokio::time::timeout(PATIENCE, handshake).await.ok()?.ok()?;
                         Some((stream, address))

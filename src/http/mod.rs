@@ -2,10 +2,12 @@
 //! and waits for no cloud, but where the API's documents ask for what is there right now.
 
 mod api;
+mod certificate;
 mod health;
 mod listen;
 mod page;
 mod scrape;
+mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Schedule;
 use crate::intake::amqp::BrokerState;
 use crate::jobs::context::Context;
-use api::{Api, Peer};
+use api::Api;
 pub use listen::{Bound, bind};
+use serve::Limits;
 
 /// What the routes read.
 #[derive(Debug)]
@@ -65,14 +68,10 @@ pub fn router(view: Arc<View>) -> Router {
 
 /// Serves until the daemon stops.
 pub async fn serve(bound: Bound, view: Arc<View>, stop: CancellationToken) {
-    let service = router(view).into_make_service_with_connect_info::<Peer>();
-    let stop = stop.cancelled_owned();
-    let served = match bound {
-        Bound::Plain(listener) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
-        Bound::Secure(listener) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
-        Bound::Socket(listener, _file) => axum::serve(listener, service).with_graceful_shutdown(stop).await,
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server ended");
+    let (router, limits) = (router(view), Limits::default());
+    match bound {
+        Bound::Plain(listener) => serve::serve(listener, router, limits, stop).await,
+        Bound::Secure(listener) => serve::serve(listener, router, limits, stop).await,
+        Bound::Socket(listener, _file) => serve::serve(listener, router, limits, stop).await,
     }
 }

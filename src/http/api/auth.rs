@@ -3,18 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::serve::IncomingStream;
-use tokio::net::{TcpListener, UnixListener};
 
 use super::Api;
 use super::refusal::Refusal;
-use crate::http::listen::Secure;
 use crate::model::token::{Grant, Role, Token};
 
 /// Whoever asks.
@@ -48,24 +44,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 /// Where a request comes from, when that is an address.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Peer(pub Option<IpAddr>);
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(Some(stream.remote_addr().ip()))
-    }
-}
-
-impl Connected<IncomingStream<'_, Secure>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Secure>) -> Self {
-        Self(Some(stream.remote_addr().ip()))
-    }
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(_: IncomingStream<'_, UnixListener>) -> Self {
-        Self(None)
-    }
-}
 
 const MISSING: Refusal = Refusal::Unauthenticated("Authentication credentials were not provided.");
 const INVALID: Refusal = Refusal::Unauthenticated("Invalid token.");

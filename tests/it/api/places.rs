@@ -51,14 +51,22 @@ async fn a_socket_in_the_file_system_is_enough(database: Database) {
     crate::support::eventually("the socket's end", gone).await;
 }
 
+/// Writes a new certificate and its key; what trusts it, and nothing else.
+fn renew(certificate: &Path, key: &Path) -> reqwest::Client {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(certificate, made.cert.pem()).unwrap();
+    std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
+    let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    // Each request shakes hands anew.
+    reqwest::Client::builder().tls_certs_only([authority]).pool_max_idle_per_host(0).build().unwrap()
+}
+
 async fn tls_is_spoken_where_a_certificate_is(database: Database) {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let app = TestApp::start(&database).await;
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let client = renew(&certificate, &key);
     let settings = Http {
         listen: "127.0.0.1:0".parse().unwrap(),
         tls_certificate: Some(certificate.clone()),
@@ -71,11 +79,19 @@ async fn tls_is_spoken_where_a_certificate_is(database: Database) {
     let _stop = serve(bound, &app);
     // A handshake that never ends keeps nobody waiting.
     let _slow = TcpStream::connect(&address).await.unwrap();
-    let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
-    let client = reqwest::Client::builder().tls_certs_only([authority]).build().unwrap();
     let port = address.rsplit(':').next().unwrap();
-    let answer = client.get(format!("https://localhost:{port}/health/live")).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let ask = async |client: &reqwest::Client| {
+        client.get(format!("https://localhost:{port}/health/live")).send().await.map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(ask(&client).await.unwrap(), 200);
+    let renewed = renew(&certificate, &key);
+    assert_eq!(ask(&renewed).await.unwrap(), 200);
+    // Half of the next renewal is none.
+    std::fs::write(&certificate, "nothing yet").unwrap();
+    assert_eq!(ask(&renewed).await.unwrap(), 200);
+    let fresh = renew(&certificate, &key);
+    assert!(ask(&renewed).await.is_err());
+    assert_eq!(ask(&fresh).await.unwrap(), 200);
     let wrong = Http { tls_key: Some(certificate), ..settings };
     let refused = http::bind(&wrong).await.unwrap_err().to_string();
     assert!(refused.contains("tls_key"), "{refused}");
