@@ -93,6 +93,8 @@ pub(super) const COLUMNS: Columns = Columns {
         "opened_at",
         "last_seen_at",
         "resolved_at",
+        "customer_name",
+        "project_name",
     ],
     headings: &["OPENED", "SEVERITY", "TENANT", "WHAT", "EXPECTED", "OBSERVED", "STATE", "ID"],
     none: "no open drift",
@@ -168,7 +170,8 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
             "field": finding.field, "change": finding.change, "expected": finding.expected,
             "observed": finding.observed, "severity": finding.severity, "state": finding.state,
             "source": finding.source, "opened_at": finding.opened_at, "last_seen_at": finding.last_seen_at,
-            "resolved_at": finding.resolved_at,
+            "resolved_at": finding.resolved_at, "customer_name": listed.customer_name,
+            "project_name": listed.project_name,
         }),
         cells: vec![
             output::when(Some(finding.opened_at), now),
@@ -203,6 +206,8 @@ fn show(records: &Records, listed: &Listed) -> anyhow::Result<()> {
     let fields = [
         ("id", finding.id.to_string()),
         ("tenant", format!("{}/{} (project {})", listed.cloud, listed.tenant_name, listed.backend_id)),
+        ("customer", listed.customer_name.clone()),
+        ("portal project", listed.project_name.clone()),
         ("what", row.cells[3].clone()),
         ("object", finding.object.clone()),
         ("change", finding.change.to_string()),

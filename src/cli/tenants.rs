@@ -16,6 +16,7 @@ use super::{DONE, why};
 use crate::app::build;
 use crate::jobs::resolve;
 use crate::model::{ResourceType, Tenant};
+use crate::store::directory::Owner;
 use crate::store::resources::Status;
 
 /// Tenants.
@@ -63,7 +64,19 @@ pub struct Add {
 }
 
 const COLUMNS: Columns = Columns {
-    keys: &["uuid", "cloud", "backend_id", "name", "state", "error_message", "enabled", "vanished_at", "ages"],
+    keys: &[
+        "uuid",
+        "cloud",
+        "backend_id",
+        "name",
+        "state",
+        "error_message",
+        "enabled",
+        "vanished_at",
+        "ages",
+        "customer_name",
+        "project_name",
+    ],
     headings: &["CLOUD", "NAME", "STATE", "QUOTAS", "GROUPS", "FLOATING IPS", "SERVER GROUPS", "PROJECT ID"],
     none: "no tenants; `tenantd pull` finds those of the configured clouds",
 };
@@ -78,6 +91,8 @@ const SHOWN: Columns = Columns {
         "enabled",
         "vanished_at",
         "ages",
+        "customer_name",
+        "project_name",
         "domain",
         "description",
         "created_at",
@@ -118,13 +133,14 @@ async fn list(records: &Records, cloud: Option<&str>) -> anyhow::Result<()> {
         }
     }
     let none = Ages::new();
-    let tenants = records.store().tenants(cloud).await?;
-    let rows: Vec<Row> = tenants.iter().map(|it| row(it, ages.get(&it.uuid).unwrap_or(&none), now)).collect();
+    let (tenants, owners) = tokio::try_join!(records.store().tenants(cloud), records.store().owners())?;
+    let row = |it: &Tenant| row(it, ages.get(&it.uuid).unwrap_or(&none), owners.get(&it.uuid), now);
+    let rows: Vec<Row> = tenants.iter().map(row).collect();
     output::list(records.output, COLUMNS, &rows)?;
     Ok(())
 }
 
-fn row(tenant: &Tenant, ages: &Ages, now: DateTime<Utc>) -> Row {
+fn row(tenant: &Tenant, ages: &Ages, owner: Option<&Owner>, now: DateTime<Utc>) -> Row {
     let seconds = |it: &ResourceType| ages.get(it).map(|success| (now - *success).num_seconds().max(0));
     let by_type: Map<String, Value> = ResourceType::ALL.iter().map(|it| (it.to_string(), json!(seconds(it)))).collect();
     let mut cells = vec![tenant.cloud.clone(), tenant.name.clone(), state(tenant)];
@@ -135,6 +151,8 @@ fn row(tenant: &Tenant, ages: &Ages, now: DateTime<Utc>) -> Row {
             "uuid": tenant.uuid, "cloud": tenant.cloud, "backend_id": tenant.project().unwrap_or_default(), "name": tenant.name,
             "state": tenant.state, "error_message": tenant.error_message, "enabled": tenant.enabled,
             "vanished_at": tenant.vanished_at, "ages": by_type,
+            "customer_name": owner.map_or("", |it| &it.customer_name),
+            "project_name": owner.map_or("", |it| &it.project_name),
         }),
         cells,
     }
@@ -155,7 +173,8 @@ fn successes(statuses: &[Status]) -> Ages {
 
 async fn show(records: &Records, tenant: &Tenant) -> anyhow::Result<()> {
     let (now, statuses) = (records.now(), records.store().statuses(tenant.uuid).await?);
-    let mut row = row(tenant, &successes(&statuses), now);
+    let owner = records.store().owners().await?.remove(&tenant.uuid).unwrap_or_default();
+    let mut row = row(tenant, &successes(&statuses), Some(&owner), now);
     row.json["domain"] = json!(tenant.domain);
     row.json["description"] = json!(tenant.description);
     row.json["created_at"] = json!(tenant.created_at);
@@ -167,6 +186,8 @@ async fn show(records: &Records, tenant: &Tenant) -> anyhow::Result<()> {
         ("project id", tenant.project().unwrap_or_default().to_owned()),
         ("domain", tenant.domain.clone()),
         ("description", tenant.description.clone()),
+        ("customer", owner.customer_name),
+        ("portal project", owner.project_name),
         ("state", state(tenant)),
         ("error", tenant.error_message.clone()),
         ("recorded", output::moment(Some(tenant.created_at), now)),
@@ -208,7 +229,9 @@ impl Add {
         let found = resolve::tenant(&context, &live, (&self.project_id, Vec::new()), Some(&self.cloud)).await;
         let tenant = found.with_context(|| format!("cloud `{}`", self.cloud))?;
         let statuses = context.store().statuses(tenant.uuid).await?;
-        output::list(format, COLUMNS, &[row(&tenant, &successes(&statuses), context.clock().now())])?;
+        let owners = context.store().owners().await?;
+        let row = row(&tenant, &successes(&statuses), owners.get(&tenant.uuid), context.clock().now());
+        output::list(format, COLUMNS, &[row])?;
         if relinked {
             output::note("it had been unlinked, and is looked after again");
         }

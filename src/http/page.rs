@@ -46,6 +46,8 @@ struct CloudRow {
 struct DriftRow {
     severity: &'static str,
     tenant: String,
+    /// Whose it is, as a portal says.
+    owner: String,
     resource_type: &'static str,
     object: String,
     what: String,
@@ -137,12 +139,18 @@ fn drift_row(listed: &Listed, since: DateTime<Utc>, now: DateTime<Utc>) -> Drift
     DriftRow {
         severity: finding.severity.as_str(),
         tenant: format!("{}/{}", listed.cloud, listed.tenant_name),
+        owner: owner(&listed.customer_name, &listed.project_name),
         resource_type: finding.resource_type.as_str(),
         object: finding.object_name.clone(),
         what: describe(&finding.field, &finding.expected, &finding.observed),
         state: finding.state.as_str(),
         since: ago(since, now),
     }
+}
+
+/// `University, Genomics`, as far as it is known.
+fn owner(customer: &str, project: &str) -> String {
+    [customer, project].into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn job_row(job: &Job, now: DateTime<Utc>) -> JobRow {

@@ -17,6 +17,7 @@ use crate::intake::schedule::ticks;
 use crate::model::quota::{Limit, Quotas, Unit};
 use crate::model::{Body, ResourceType, Severity, Tenant};
 use crate::store::StoreError;
+use crate::store::directory::Owner;
 use crate::store::resources::Age;
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics;
@@ -48,20 +49,14 @@ pub(super) async fn show(State(view): State<Arc<View>>) -> Response {
 async fn stored(view: &View) -> Result<String, StoreError> {
     let store = view.context.store();
     let (tenants, ages, counts) = tokio::try_join!(store.tenants(None), store.ages(), store.finding_counts())?;
-    let (waiting, schedules) = tokio::try_join!(store.waiting(), store.schedules())?;
+    let (waiting, schedules, owners) = tokio::try_join!(store.waiting(), store.schedules(), store.owners())?;
     let (outbox, dead) = tokio::try_join!(store.outgoing_count(), store.dead_letter_count())?;
     let clouds: Vec<String> = view.context.live().names().into_iter().map(str::to_owned).collect();
     let mut exposition = Exposition::default();
     let is_here = |tenant: &&Tenant| tenant.vanished_at.is_none() && tenant.project().is_some();
     let here: BTreeMap<Uuid, &Tenant> = tenants.iter().filter(is_here).map(|tenant| (tenant.uuid, tenant)).collect();
     for tenant in here.values() {
-        let labels = [
-            ("cloud", tenant.cloud.as_str()),
-            ("tenant", &tenant.backend_id),
-            ("tenant_name", &tenant.name),
-            ("domain", &tenant.domain),
-        ];
-        exposition.add("tenantd_tenant_info", &labels, 1.0);
+        info(&mut exposition, tenant, owners.get(&tenant.uuid));
     }
     let mut lost: BTreeMap<(String, ResourceType, String), u32> = BTreeMap::new();
     for age in ages {
@@ -99,6 +94,20 @@ async fn stored(view: &View) -> Result<String, StoreError> {
     let (text, dropped) = exposition.render(view.max_series);
     metrics::series_dropped(dropped);
     Ok(text)
+}
+
+/// The names of a tenant, with those of the portal where one was asked.
+fn info(exposition: &mut Exposition, tenant: &Tenant, owner: Option<&Owner>) {
+    let mut labels = vec![
+        ("cloud", tenant.cloud.as_str()),
+        ("tenant", &tenant.backend_id),
+        ("tenant_name", &tenant.name),
+        ("domain", &tenant.domain),
+    ];
+    if let Some(owner) = owner {
+        labels.extend([("customer_name", owner.customer_name.as_str()), ("project_name", &owner.project_name)]);
+    }
+    exposition.add("tenantd_tenant_info", &labels, 1.0);
 }
 
 fn of_resource_type(exposition: &mut Exposition, tenant: &Tenant, age: &Age) {

@@ -1,6 +1,8 @@
 //! Tenants as the API lists them: filtered, ordered, a page at a time, each with its quotas and what the portal says of
 //! it. A page is one statement, however long it is.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -52,6 +54,17 @@ pub struct Portal {
     pub marketplace: Value,
     /// When the portal was asked.
     pub imported_at: DateTime<Utc>,
+}
+
+/// Whom a portal says that a tenant belongs to, for where people read of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Owner {
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The customer's name.
+    pub customer_name: String,
+    /// The name of the portal's project.
+    pub project_name: String,
 }
 
 /// A tenant as the API lists it.
@@ -181,6 +194,12 @@ impl Store {
         let total = rows.first().map_or(0, |row| row.total);
         let items = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
         Ok(Part { items, total })
+    }
+
+    /// Whom the tenants belong to that a portal was asked for.
+    pub async fn owners(&self) -> Result<BTreeMap<Uuid, Owner>, StoreError> {
+        let rows: Vec<Owner> = read!(self, pool => sqlx::query_as(sql::PORTAL_OWNERS).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|owner| (owner.tenant, owner)).collect())
     }
 
     /// One tenant as the directory has it.

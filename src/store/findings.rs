@@ -36,6 +36,8 @@ pub(super) struct Row {
     cloud: String,
     backend_id: String,
     tenant_name: String,
+    customer_name: String,
+    project_name: String,
 }
 
 /// A finding with the names of its tenant.
@@ -49,6 +51,10 @@ pub struct Listed {
     pub backend_id: String,
     /// The project's name.
     pub tenant_name: String,
+    /// Whose it is, as a portal says; empty while none was asked.
+    pub customer_name: String,
+    /// The portal's project that it belongs to; empty while none was asked.
+    pub project_name: String,
 }
 
 impl TryFrom<Row> for Listed {
@@ -72,7 +78,14 @@ impl TryFrom<Row> for Listed {
             last_seen_at: row.last_seen_at,
             resolved_at: row.resolved_at,
         };
-        Ok(Self { finding, cloud: row.cloud, backend_id: row.backend_id, tenant_name: row.tenant_name })
+        Ok(Self {
+            finding,
+            cloud: row.cloud,
+            backend_id: row.backend_id,
+            tenant_name: row.tenant_name,
+            customer_name: row.customer_name,
+            project_name: row.project_name,
+        })
     }
 }
 

@@ -56,6 +56,10 @@ pub(super) struct FindingView {
     #[schema(pattern = "^[0-9a-f]{32}$")]
     tenant_uuid: String,
     tenant_name: String,
+    /// Whose the tenant is, as a portal says; empty while none was asked.
+    customer_name: String,
+    /// The portal's project that it belongs to; empty while none was asked.
+    project_name: String,
     /// The project's id in the cloud.
     backend_id: String,
     resource_type: &'static str,
@@ -91,6 +95,8 @@ impl FindingView {
             tenant: links.to("openstack-tenants", &hex(finding.tenant)),
             tenant_uuid: hex(finding.tenant),
             tenant_name: listed.tenant_name,
+            customer_name: listed.customer_name,
+            project_name: listed.project_name,
             backend_id: listed.backend_id,
             resource_type: finding.resource_type.as_str(),
             object: finding.object,

@@ -1,6 +1,7 @@
-SELECT f.id, f.tenant, f.resource_type, f.object, f.object_name, f.field, f.change, f.expected, f.observed, f.severity, f.state, f.source, f.opened_at, f.last_seen_at, f.resolved_at, t.cloud, t.backend_id, t.name AS tenant_name
+SELECT f.id, f.tenant, f.resource_type, f.object, f.object_name, f.field, f.change, f.expected, f.observed, f.severity, f.state, f.source, f.opened_at, f.last_seen_at, f.resolved_at, t.cloud, t.backend_id, t.name AS tenant_name, COALESCE(w.customer_name, '') AS customer_name, COALESCE(w.project_name, '') AS project_name
 FROM findings f
 JOIN tenants t ON t.uuid = f.tenant
+LEFT JOIN portal w ON w.tenant = t.uuid
 WHERE (CAST($1 AS TEXT) IS NULL OR t.cloud = $1)
   AND (f.tenant = $2 OR $2 IS NULL)
   AND (CAST($3 AS TEXT) IS NULL OR f.resource_type = $3)

@@ -51,8 +51,8 @@ const fn counter(name: &'static str, labels: &'static [&'static str], help: &'st
 pub const CATALOGUE: &[Family] = &[
     stored(
         "tenantd_tenant_info",
-        &["cloud", "tenant", "tenant_name", "domain"],
-        "Always 1; the names of a tenant, to join with.",
+        &["cloud", "tenant", "tenant_name", "domain", "customer_name", "project_name"],
+        "Always 1; the names of a tenant, to join with; the last two where `tenants import` asked a portal.",
     ),
     stored("tenantd_quota_limit", &["cloud", "tenant", "resource"], "Limit of a counted quota; absent when unlimited."),
     stored(

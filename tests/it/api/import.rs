@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use insta::assert_snapshot;
 use serde_json::{Value, json};
 use tenantd::model::token::Role;
 use tenantd::portal::Portal;
@@ -9,9 +10,14 @@ use tenantd::store::directory;
 use uuid::Uuid;
 
 use super::Rig;
+use crate::support::app::none;
 use crate::support::{Database, on_both_databases};
 
-on_both_databases!(a_portal_s_names_are_taken_over, a_portal_that_refuses_is_told_as_such);
+on_both_databases!(
+    a_portal_s_names_are_taken_over,
+    a_portal_that_refuses_is_told_as_such,
+    metrics_and_pages_speak_the_portal_s_names,
+);
 
 /// Runs the command against the database of the test, and the cloud of the portal.
 async fn import(rig: &Rig, database: &Database, token: &str) -> (i32, Value, String) {
@@ -72,4 +78,53 @@ async fn a_portal_that_refuses_is_told_as_such(database: Database) {
     assert!(said.contains("401") && said.contains("Invalid token."), "{said}");
     let nowhere = Portal::new("http://127.0.0.1:9", &"abc".to_owned().into()).unwrap();
     assert!(nowhere.tenants().await.unwrap_err().to_string().contains("no answer from"));
+}
+
+async fn metrics_and_pages_speak_the_portal_s_names(database: Database) {
+    let rig = Rig::start(&database).await;
+    for _ in 0..2 {
+        rig.app.run("pull_quotas", "tenant-001", none()).await;
+        rig.app.cloud().limit_cores("tenant-001", 50).await;
+    }
+    rig.app.run("pull_quotas", "tenant-002", none()).await;
+    let viewer = rig.token("viewer", Role::Viewer, None).await;
+    let info = async || {
+        let text = rig.get("/metrics", &viewer).await.text;
+        let mut lines: Vec<String> =
+            text.lines().filter(|it| it.starts_with("tenantd_tenant_info{")).map(plain).collect();
+        lines.sort();
+        lines.join("\n")
+    };
+    assert_snapshot!(info().await, @r#"
+    tenantd_tenant_info{cloud="sim",tenant="<id>",tenant_name="tenant-001",domain="default"} 1
+    tenantd_tenant_info{cloud="sim",tenant="<id>",tenant_name="tenant-002",domain="default"} 1
+    "#);
+    let portal = directory::Portal {
+        customer_name: "University \"of\" Tartu".to_owned(),
+        project_name: "Genomics".to_owned(),
+        ..directory::Portal::default()
+    };
+    let mut tx = rig.app.context.store().begin().await.unwrap();
+    tx.save_portal(rig.app.tenant("tenant-001").await.uuid, &portal).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_snapshot!(info().await, @r#"
+    tenantd_tenant_info{cloud="sim",tenant="<id>",tenant_name="tenant-001",domain="default",customer_name="University \"of\" Tartu",project_name="Genomics"} 1
+    tenantd_tenant_info{cloud="sim",tenant="<id>",tenant_name="tenant-002",domain="default"} 1
+    "#);
+    let page = rig.get("/", &viewer).await.text;
+    assert!(
+        page.contains(">sim/tenant-001<br><span class=\"quiet\">University &#34;of&#34; Tartu, Genomics</span><"),
+        "{page}"
+    );
+    let found = rig.get("/api/drift/", &viewer).await;
+    assert_eq!(
+        (found.column("customer_name"), found.column("project_name")),
+        (vec!["University \"of\" Tartu"], vec!["Genomics"])
+    );
+}
+
+/// A line without the project's id.
+fn plain(line: &str) -> String {
+    let (before, rest) = line.split_once("tenant=\"").unwrap();
+    format!("{before}tenant=\"<id>\"{}", rest.split_once('"').unwrap().1)
 }

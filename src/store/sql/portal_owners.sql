@@ -1,0 +1,2 @@
+SELECT tenant, customer_name, project_name
+FROM portal
