@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::known::Known;
 use super::{Call, Job, JobError, Journal, Report, States};
-use crate::model::Invalid;
 use crate::model::job::REMOVED;
+use crate::model::{Invalid, Tenant};
 use crate::openstack::Writer;
 
 /// The longest password, in characters.
@@ -94,6 +95,13 @@ impl Job for ChangePassword {
         invalid
     }
 
+    fn conflicts(&self, known: &Known) -> Invalid {
+        match &known.tenant {
+            Some(tenant) if self.user_name(tenant).is_empty() => Invalid::because(no_user(tenant)),
+            _ => Invalid::default(),
+        }
+    }
+
     async fn run(self, call: Call) -> Report {
         match self.change(&call).await {
             Ok(()) => Report { did: true, ..Report::default() },
@@ -103,13 +111,21 @@ impl Job for ChangePassword {
     }
 }
 
+/// A job can name a user that tenantd did not make; the API cannot.
+fn no_user(tenant: &Tenant) -> String {
+    format!("no user is recorded for {}; a job can say which with `user_name`", tenant.label())
+}
+
 impl ChangePassword {
+    fn user_name<'a>(&'a self, tenant: &'a Tenant) -> &'a str {
+        self.user_name.as_deref().unwrap_or(&tenant.user_name)
+    }
+
     async fn change(&self, call: &Call) -> Result<(), JobError> {
         let (tenant, project) = call.project()?;
-        let name = self.user_name.as_deref().unwrap_or(&tenant.user_name);
+        let name = self.user_name(tenant);
         if name.is_empty() {
-            let message = format!("no user is recorded for {}; say which with `user_name`", tenant.label());
-            return Err(JobError::give_up("no_user", message));
+            return Err(JobError::give_up("no_user", no_user(tenant)));
         }
         let journal = Journal::open(call, Self::KIND, tenant).await?;
         let users = journal.cloud().users(name, &tenant.domain).await?;

@@ -9,6 +9,7 @@ use super::{JobError, Kind};
 use crate::model::job::Request;
 use crate::model::{Invalid, Object, Tenant, TenantState};
 use crate::store::StoreError;
+use crate::store::directory::Portal;
 
 /// Why a wish does not become a job.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,15 @@ pub struct Order {
     pub tenant: Option<Tenant>,
     /// Objects that it is to make, for whoever asked wants to see them at once.
     pub objects: Vec<Object>,
+    /// What the portal says of a tenant that it is to make.
+    pub portal: Option<Portal>,
+}
+
+impl Order {
+    /// Nothing is recorded but the job.
+    pub const fn of(request: Request, tenant: Option<Tenant>) -> Self {
+        Self { request, tenant, objects: Vec::new(), portal: None }
+    }
 }
 
 /// Whether a wish can be granted as far as the records tell. It changes nothing: [`submit`] asks again.
@@ -103,6 +113,9 @@ pub async fn submit(context: &Context, mut order: Order) -> Result<Option<Tenant
     let mut tx = context.store().begin().await?;
     if let Some(new) = &new {
         tx.create_tenant(new, request.id, now).await?;
+        if let Some(portal) = &order.portal {
+            tx.save_portal(new.uuid, portal).await?;
+        }
     } else if let (Some(tenant), Some(states)) = (&order.tenant, kind.states) {
         match states.walk {
             Some(walk) => {

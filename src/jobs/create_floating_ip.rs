@@ -61,7 +61,8 @@ impl CreateFloatingIp {
         let (tenant, project) = call.project()?;
         let journal = Journal::open(call, Self::KIND, tenant).await?;
         let record = made::record(call, tenant, "floating_ips").await?;
-        let network = self.network(journal.cloud(), tenant, project).await?;
+        let wish = (self.router.as_deref(), self.external_network.as_deref());
+        let network = network(journal.cloud(), tenant, wish).await?;
         let mark = format!("tenantd {}", call.request.order());
         let address = Address { project, network: &network, mark: &mark };
         let made = journal.create(&address).await.map_err(|error| exhausted(error, &network))?;
@@ -82,43 +83,6 @@ impl CreateFloatingIp {
         Ok(report)
     }
 
-    /// The network that the address is to come from.
-    async fn network(&self, cloud: &Cloud, tenant: &Tenant, project: &str) -> Result<String, JobError> {
-        if let Some(id) = &self.router {
-            let routers = cloud.routers(Which::Project(project)).await?.items;
-            let refused = |why: &str| JobError::give_up("invalid_params", format!("router: {id} {why}"));
-            let own = routers.iter().find(|router| router.id == *id && router.project_id == project);
-            let router = own.ok_or_else(|| refused("is no router of the tenant"))?;
-            return gateway(router).ok_or_else(|| refused("leads to no external network"));
-        }
-        let external = cloud.external_networks().await?;
-        if let Some(id) = &self.external_network {
-            if external.iter().any(|network| network.id == *id) {
-                return Ok(id.clone());
-            }
-            let why = format!("external_network: the cloud has no external network {id}");
-            return Err(JobError::give_up("invalid_params", why));
-        }
-        if external.iter().any(|network| network.id == tenant.external_network) {
-            return Ok(tenant.external_network.clone());
-        }
-        let routers = cloud.routers(Which::Project(project)).await?.items;
-        let mut candidates: Vec<String> = routers.iter().filter_map(gateway).collect();
-        if candidates.is_empty() {
-            candidates = external.into_iter().map(|network| network.id).collect();
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
-        match candidates.as_slice() {
-            [one] => Ok(one.clone()),
-            [] => Err(JobError::give_up("no_external_network", "the cloud has no external network that it shows us")),
-            many => {
-                let why = format!("there are several external networks, name one: {}", many.join(", "));
-                Err(JobError::give_up("no_external_network", why))
-            }
-        }
-    }
-
     fn confirm(&self, seen: &Body, made: &Made) -> Result<FloatingIp, JobError> {
         let found = match seen {
             Body::FloatingIps(addresses) => addresses.iter().find(|address| address.id == made.id),
@@ -130,6 +94,52 @@ impl CreateFloatingIp {
             return Err(refused("is not described as it was asked for"));
         }
         Ok(address.clone())
+    }
+}
+
+/// The network that an address of the tenant is to come from: that of the router or the network that is named, else the
+/// tenant's own, else the one that its routers lead to, else the only one that the cloud has.
+///
+/// # Errors
+/// `invalid_params` when what is named is not there; `no_external_network` when there is none, or too many to choose from.
+pub async fn network(
+    cloud: &Cloud,
+    tenant: &Tenant,
+    (router, named): (Option<&str>, Option<&str>),
+) -> Result<String, JobError> {
+    let project = tenant.backend_id.as_str();
+    if let Some(id) = router {
+        let routers = cloud.routers(Which::Project(project)).await?.items;
+        let refused = |why: &str| JobError::give_up("invalid_params", format!("router: {id} {why}"));
+        let own = routers.iter().find(|router| router.id == id && router.project_id == project);
+        let router = own.ok_or_else(|| refused("is no router of the tenant"))?;
+        return gateway(router).ok_or_else(|| refused("leads to no external network"));
+    }
+    let external = cloud.external_networks().await?;
+    if let Some(id) = named {
+        if external.iter().any(|network| network.id == id) {
+            return Ok(id.to_owned());
+        }
+        let why = format!("external_network: the cloud has no external network {id}");
+        return Err(JobError::give_up("invalid_params", why));
+    }
+    if external.iter().any(|network| network.id == tenant.external_network) {
+        return Ok(tenant.external_network.clone());
+    }
+    let routers = cloud.routers(Which::Project(project)).await?.items;
+    let mut candidates: Vec<String> = routers.iter().filter_map(gateway).collect();
+    if candidates.is_empty() {
+        candidates = external.into_iter().map(|network| network.id).collect();
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
+    match candidates.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(JobError::give_up("no_external_network", "the cloud has no external network that it shows us")),
+        many => {
+            let why = format!("there are several external networks, name one: {}", many.join(", "));
+            Err(JobError::give_up("no_external_network", why))
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::store::states::{NewTenant, Traits};
 const CIDR: &str = "192.168.42.0/24";
 /// The domain that a tenant is made in when nobody says which.
 const DOMAIN: &str = "default";
-/// The role of the tenant's user, and what older clouds call it.
+/// The role of the tenant's user and of our own login, and what older clouds call it.
 const ROLES: [&str; 2] = ["member", "_member_"];
 
 /// A tenant that is to be.
@@ -156,6 +156,10 @@ impl CreateTenant {
         })?;
         let grant = async |writer: Writer| writer.grant_role(&project.id, &made.id, &role.id).await;
         journal.change("role of the user", grant).await?;
+        // Nova makes a server group only for the project of a token, and a token needs a role there.
+        let own = journal.cloud().identity().await?.user_id;
+        let grant = async |writer: Writer| writer.grant_role(&project.id, &own, &role.id).await;
+        journal.change("role of our own login", grant).await?;
         // Before anything is made that they might forbid.
         let quotas = SetQuotas::of(self.quotas.clone());
         quotas.set(&journal, &project.id).await?;

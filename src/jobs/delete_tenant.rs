@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::create_tenant::user_name;
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
 use crate::model::Tenant;
-use crate::openstack::{Listing, NetworkObject, Port, ProjectFilter, Which, Writer};
+use crate::openstack::{Error, Image, Listing, NetworkObject, Port, ProjectFilter, Which, Writer};
 
 /// How long to wait before looking again whether something is gone.
 const POLL: Duration = Duration::from_secs(5);
@@ -19,8 +19,8 @@ const LOOKS: usize = 60;
 const INTERFACES: [&str; 3] =
     ["network:router_interface", "network:router_interface_distributed", "network:ha_router_replicated_interface"];
 
-/// Removes instances, addresses, routers, networks, groups, snapshots, volumes, the user that was made with it, and at
-/// last the project.
+/// Removes instances, addresses, routers, networks, groups, snapshots, volumes, images, the user that was made with it,
+/// and at last the project.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct DeleteTenant {}
@@ -57,16 +57,20 @@ async fn delete(call: &Call) -> Result<Tenant, JobError> {
     must_not_be_our_own(&journal, &project, &tenant).await?;
     // What another job asked for last may still come, and nobody would look for it again.
     journal.wait_out().await;
-    if journal.cloud().project(&project).await?.is_some() {
-        let removal = Removal { call, journal: &journal, project: &project };
-        removal.of_instances().await?;
-        removal.of_networks().await?;
-        removal.of_groups().await?;
-        removal.of_volumes().await?;
-        removal.of_user(&tenant).await?;
-        let remove = async |writer: Writer| writer.delete_project(&project).await;
-        journal.change("remove project", remove).await?;
+    // Also when Keystone has forgotten the project: whoever removed it may have left the rest.
+    let removal = Removal { call, journal: &journal, project: &project };
+    let images = removal.images(&tenant).await?;
+    removal.of_instances().await?;
+    removal.of_networks().await?;
+    removal.of_groups().await?;
+    removal.of_volumes().await?;
+    removal.of_images(&images).await?;
+    removal.of_user(&tenant).await?;
+    if journal.cloud().project(&project).await?.is_none() {
+        return Ok(tenant);
     }
+    let remove = async |writer: Writer| writer.delete_project(&project).await;
+    journal.change("remove project", remove).await?;
     match journal.cloud().project(&project).await? {
         None => Ok(tenant),
         Some(_) => Err(JobError::retry("not_confirmed", format!("keystone still has the project {project}"))),
@@ -97,7 +101,7 @@ impl Removal<'_> {
     /// Removes one object; what was asked for once is not asked for again.
     async fn remove<F>(&self, what: &str, id: &str, act: impl FnOnce(Writer) -> F + Send) -> Result<(), JobError>
     where
-        F: Future<Output = Result<(), crate::openstack::Error>> + Send,
+        F: Future<Output = Result<(), Error>> + Send,
     {
         self.journal.change(&format!("remove {what} {id}"), act).await
     }
@@ -105,7 +109,7 @@ impl Removal<'_> {
     /// The same for what takes its time to go, and may fail after it was accepted: each attempt asks for what is left.
     async fn remove_slowly<F>(&self, what: &str, id: &str, act: impl FnOnce(Writer) -> F + Send) -> Result<(), JobError>
     where
-        F: Future<Output = Result<(), crate::openstack::Error>> + Send,
+        F: Future<Output = Result<(), Error>> + Send,
     {
         self.journal.change(&format!("remove {what} {id}, attempt {}", self.call.request.attempt), act).await
     }
@@ -123,6 +127,39 @@ impl Removal<'_> {
             self.call.context.clock().sleep(POLL).await;
         }
         Err(JobError::retry("still_there", format!("the cloud still has {what} of the project {}", self.project)))
+    }
+
+    /// The images of the project; what others may have begun to use is for a person to decide on.
+    async fn images(&self, tenant: &Tenant) -> Result<Vec<Image>, JobError> {
+        let mut images = Vec::new();
+        for hidden in [false, true] {
+            match self.journal.cloud().images(self.project, hidden).await {
+                Ok(listing) => images.extend(whole("an image", listing)?),
+                // A cloud without Glance.
+                Err(Error::NoEndpoint { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let owned = |image: &&Image| image.owner.as_deref() == Some(self.project);
+        if let Some(image) = images.iter().filter(owned).find(|image| is_for_others(image)) {
+            let message = format!(
+                "{} owns the image {} ({}), which others may use: remove it or give it another owner, then ask again",
+                tenant.label(),
+                image.id,
+                image.name
+            );
+            return Err(JobError::give_up("shared_image", message));
+        }
+        images.retain(|image| image.owner.as_deref() == Some(self.project));
+        Ok(images)
+    }
+
+    async fn of_images(&self, images: &[Image]) -> Result<(), JobError> {
+        for image in images {
+            let id = &image.id;
+            self.remove("image", id, async |writer: Writer| writer.delete_image(id).await).await?;
+        }
+        Ok(())
     }
 
     async fn of_instances(&self) -> Result<(), JobError> {
@@ -211,6 +248,11 @@ impl Removal<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an image is there for every project.
+fn is_for_others(image: &Image) -> bool {
+    matches!(image.visibility.as_deref(), Some("public" | "community"))
 }
 
 /// What a listing shows, if all of it can be read: what cannot would stay behind in a project that is gone.

@@ -11,7 +11,7 @@ mod change_password;
 pub mod command;
 mod commanded;
 pub mod context;
-mod create_floating_ip;
+pub mod create_floating_ip;
 pub mod create_image;
 mod create_network;
 mod create_security_group;
@@ -59,6 +59,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::job::Request;
+use crate::model::token::Role;
 use crate::model::{Invalid, Tenant};
 use crate::store::states::NewTenant;
 use context::{Context, Live};
@@ -132,6 +133,8 @@ pub trait Job: DeserializeOwned + JsonSchema + Send + 'static {
     const LOCAL: bool = false;
     /// Which states of a tenant permit it, and which the tenant walks through meanwhile.
     const STATES: Option<States> = None;
+    /// Whoever may ask for it, run a schedule of it, or end it over HTTP.
+    const ROLE: Role = Role::Operator;
     /// How long one attempt may take.
     const TIMEOUT: Duration = Duration::from_mins(15);
 
@@ -178,6 +181,8 @@ pub struct Kind {
     pub timeout: Duration,
     /// See [`Job::STATES`].
     pub states: Option<States>,
+    /// See [`Job::ROLE`].
+    pub role: Role,
     /// JSON schema of the parameters.
     pub schema: fn() -> schemars::Schema,
     check: fn(&Value) -> Result<(), String>,
@@ -198,6 +203,7 @@ impl Kind {
             local: J::LOCAL,
             timeout: J::TIMEOUT,
             states: J::STATES,
+            role: J::ROLE,
             schema: || schemars::schema_for!(J),
             check: |params| {
                 let invalid = read::<J>(params)?.problems();

@@ -11,6 +11,7 @@ use super::normalise::service_key;
 use super::observe::{self, Extent};
 use super::{Call, Effect, Job, JobError, Journal, Report, States};
 use crate::model::quota::{Limit, NAMES, Quota, Quotas, is_name};
+use crate::model::token::Role;
 use crate::model::{Body, Invalid, Observation, ResourceType, Tenant};
 use crate::openstack::{Service, Writer};
 
@@ -32,6 +33,7 @@ impl Job for SetQuotas {
     const FLEET: bool = false;
     const WRITES: bool = true;
     const STATES: Option<States> = Some(States::UPDATE);
+    const ROLE: Role = Role::Staff;
 
     fn problems(&self) -> Invalid {
         let mut invalid = Invalid::default();

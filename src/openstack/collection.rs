@@ -16,8 +16,8 @@ pub(crate) struct Collection {
     pub paging: Paging,
     /// What makes the service list every project's objects, where that needs asking for.
     pub everyone: Option<(&'static str, &'static str)>,
-    /// Whether the service itself can list one project's objects.
-    pub filters: bool,
+    /// The parameter by which the service itself lists one project's objects, if it can.
+    pub filter: Option<&'static str>,
 }
 
 /// How the service cuts a listing into pages.
@@ -31,19 +31,29 @@ pub(crate) enum Paging {
     Offset,
 }
 
+const PROJECT: &str = "project_id";
+
 const fn network(operation: &'static str, path: &'static [&'static str], key: &'static str) -> Collection {
     let paging = Paging::SortedMarker;
-    Collection { service: Service::Network, operation, path, key, paging, everyone: None, filters: true }
+    Collection { service: Service::Network, operation, path, key, paging, everyone: None, filter: Some(PROJECT) }
 }
 
 const fn volume(operation: &'static str, path: &'static [&'static str], key: &'static str) -> Collection {
     let everyone = Some(("all_tenants", "1"));
-    Collection { service: Service::Volume, operation, path, key, paging: Paging::Marker, everyone, filters: true }
+    Collection {
+        service: Service::Volume,
+        operation,
+        path,
+        key,
+        paging: Paging::Marker,
+        everyone,
+        filter: Some(PROJECT),
+    }
 }
 
 const fn identity(operation: &'static str, path: &'static [&'static str], key: &'static str) -> Collection {
     let paging = Paging::Marker;
-    Collection { service: Service::Identity, operation, path, key, paging, everyone: None, filters: true }
+    Collection { service: Service::Identity, operation, path, key, paging, everyone: None, filter: Some(PROJECT) }
 }
 
 pub(crate) const SECURITY_GROUPS: Collection = network("security_group_list", &["security-groups"], "security_groups");
@@ -65,7 +75,7 @@ pub(crate) const SERVERS: Collection = Collection {
     key: "servers",
     paging: Paging::Marker,
     everyone: Some(("all_tenants", "1")),
-    filters: true,
+    filter: Some(PROJECT),
 };
 pub(crate) const SERVER_GROUPS: Collection = Collection {
     service: Service::Compute,
@@ -74,7 +84,16 @@ pub(crate) const SERVER_GROUPS: Collection = Collection {
     key: "server_groups",
     paging: Paging::Offset,
     everyone: Some(("all_projects", "true")),
-    filters: false,
+    filter: None,
+};
+pub(crate) const IMAGES: Collection = Collection {
+    service: Service::Image,
+    operation: "image_list",
+    path: &["images"],
+    key: "images",
+    paging: Paging::SortedMarker,
+    everyone: None,
+    filter: Some("owner"),
 };
 
 impl Collection {
@@ -85,10 +104,8 @@ impl Collection {
         if beyond_own && let Some((key, value)) = self.everyone {
             request = request.query(key, value);
         }
-        if self.filters
-            && let Some(project) = which.project()
-        {
-            request = request.query("project_id", project);
+        if let (Some(filter), Some(project)) = (self.filter, which.project()) {
+            request = request.query(filter, project);
         }
         request
     }

@@ -1,8 +1,10 @@
-//! Glance: images, one by one.
+//! Glance: images.
 
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
+use super::answer::{Listing, Which};
+use super::collection::IMAGES;
 use super::error::Error;
 use super::request::Request;
 use super::service::Service;
@@ -31,6 +33,12 @@ pub struct Image {
 }
 
 impl Cloud {
+    /// The images that a project owns, whoever may see them: the hidden ones, or all others.
+    pub async fn images(&self, owner: &str, hidden: bool) -> Result<Listing<Image>, Error> {
+        let request = IMAGES.request(Which::Project(owner), None).query("visibility", "all");
+        self.list(&IMAGES, &request.query("os_hidden", hidden.to_string())).await
+    }
+
     /// An image, if there is one of this id that we may see.
     pub async fn image(&self, id: &str) -> Result<Option<Image>, Error> {
         let request = Request::get(Service::Image, "image_show", &["images", id]);

@@ -55,10 +55,12 @@ impl<'a> Page<'a> {
             .map_err(|error| answer.unexpected(request, &format!("`{key}` is no list: {error}")))?;
         let links = field(&format!("{key}_links")).and_then(|raw| serde_json::from_str::<Vec<Link>>(raw).ok());
         let own = links.into_iter().flatten().find(|link| link.rel == "next").map(|link| link.href);
-        let next = own.or_else(|| {
+        let keystone = || {
             let links = serde_json::from_str::<Value>(field("links")?).ok()?;
             links.get("next")?.as_str().map(str::to_owned)
-        });
+        };
+        let glance = || serde_json::from_str::<Option<String>>(field("next")?).ok()?;
+        let next = own.or_else(keystone).or_else(glance);
         Ok(Self {
             objects: objects.into_iter().map(Object::new).collect(),
             next,
@@ -108,5 +110,5 @@ impl<'a> Object<'a> {
 }
 
 /// Where the services put an object's project.
-const PROJECT_KEYS: [&str; 4] =
-    ["project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id"];
+const PROJECT_KEYS: [&str; 5] =
+    ["project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id", "owner"];

@@ -60,9 +60,11 @@ def created(world):
     assert shown["external_gateway_info"]["network_id"] == world["external"], shown
     assert [port["subnet_id"] for port in shown["interfaces_info"]] == [subnet["ID"]], shown
     world["network"], world["router"] = network["ID"], router["ID"]
-    [granted] = stage.openstack("role", "assignment", "list", "--project", world["project"], "--names")
-    assert granted["Role"] == "member", granted
-    world["user"] = granted["User"].split("@")[0]
+    granted = stage.openstack("role", "assignment", "list", "--project", world["project"], "--names")
+    roles = {row["User"].split("@")[0]: row["Role"] for row in granted}
+    # tenantd itself needs a role to make server groups.
+    assert set(roles.values()) == {"member"} and roles.pop("admin") and len(roles) == 1, granted
+    [world["user"]] = roles
 
 
 def renamed(world):
@@ -123,7 +125,6 @@ def removed(world):
     command("create_floating_ip", world)
     command("create_security_group", world, name="web", rules=[
         {"protocol": "tcp", "from_port": 443, "to_port": 443, "cidr": "192.0.2.0/24"}])
-    stage.openstack("role", "add", "--project", world["project"], "--user", "admin", "admin", parse=False)
     command("create_server_group", world, name="apart", policy="anti-affinity")
     member = world["member"]
     flavor, disk = "m1.tiny", stage.quiet("image", "list", "--status", "active", "--name", "cirros")[0]["ID"]
@@ -133,10 +134,14 @@ def removed(world):
     copy = stage.openstack("volume", "snapshot", "create", "--volume", volume, "copy", env=member)["id"]
     wait_for("the instance", lambda: stage.openstack("server", "show", server, show=False, env=member)["status"] == "ACTIVE")
     stage.openstack("server", "add", "volume", server, volume, env=member, parse=False)
+    mine, hidden = (stage.openstack("image", "create", name, env=member)["id"] for name in ("mine", "hidden"))
+    stage.openstack("image", "set", "--hidden", hidden, env=member, parse=False)
+    images = {mine, hidden}
     project = world["project"]
     user = stage.quiet("user", "show", "--domain", "default", world["user"])["id"]
     there = {what: ids(what, "--project", project) for what in NETWORKING} | {"server": {server}, "volume": {volume}}
     assert all(there.values()), there
+    assert images <= ids("image") | ids("image", "--hidden"), images
     command("delete_tenant", world)
     assert all(row["uuid"] != world["tenant"] for row in stage.listed("tenants", "list"))
     assert all(row["ID"] not in (project,) for row in stage.openstack("project", "list"))
@@ -145,6 +150,7 @@ def removed(world):
         more = [] if what in NETWORKING else ["--all-projects"]
         assert not were & ids(what, *more), (what, were)
     assert copy not in ids("volume snapshot", "--all-projects")
+    assert not images & (ids("image") | ids("image", "--hidden")), images
     groups = stage.openstack("server group", "list", "--all-projects", "--long")
     assert all(row["Project Id"] != project for row in groups), groups
 

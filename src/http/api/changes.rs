@@ -28,13 +28,13 @@ use crate::store::directory::Entry;
 #[expect(dead_code, reason = "the document is made from it; the body is read by `texts`")]
 pub(super) struct TenantChange {
     /// Unique among tenants; needed by PUT.
-    #[schema(max_length = 64)]
+    #[schema(nullable = false, max_length = 64)]
     name: Option<String>,
-    #[schema(max_length = 2000)]
+    #[schema(nullable = false, max_length = 2000)]
     description: Option<String>,
-    #[schema(max_length = 100)]
+    #[schema(nullable = false, max_length = 100)]
     availability_zone: Option<String>,
-    #[schema(max_length = 100)]
+    #[schema(nullable = false, max_length = 100)]
     default_volume_type_name: Option<String>,
 }
 
@@ -50,32 +50,32 @@ pub(super) struct PasswordChange {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the document is made from it; the body is read by `limits`")]
 pub(super) struct QuotaChange {
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     instances: Option<i32>,
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     volumes: Option<i32>,
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     snapshots: Option<i32>,
     /// In MiB.
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     ram: Option<i32>,
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     vcpu: Option<i32>,
     /// In MiB, whole GiB of them.
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     storage: Option<i64>,
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     security_group_count: Option<i32>,
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     security_group_rule_count: Option<i32>,
     /// 0: none; -1: as many as there are.
-    #[schema(minimum = -1)]
+    #[schema(nullable = false, minimum = -1)]
     floating_ip_count: Option<i32>,
-    #[schema(minimum = -1)]
+    #[schema(nullable = false, minimum = -1)]
     network_count: Option<i32>,
-    #[schema(minimum = -1)]
+    #[schema(nullable = false, minimum = -1)]
     subnet_count: Option<i32>,
-    #[schema(minimum = -1)]
+    #[schema(nullable = false, minimum = -1)]
     port_count: Option<i32>,
 }
 
@@ -144,7 +144,7 @@ async fn change(
     content: Body,
     whole: bool,
 ) -> Result<Json<TenantView>, Refusal> {
-    let asked = Asked::of(api, caller, uuid, "update_tenant", Role::Operator).await?;
+    let asked = Asked::of(api, caller, uuid, "update_tenant").await?;
     let mut fields = Fields::read(content).await?;
     let mut params = Map::new();
     for name in ["name", "description", "availability_zone", "default_volume_type_name"] {
@@ -181,7 +181,7 @@ pub(super) async fn change_password(
     Path(uuid): Path<String>,
     content: Body,
 ) -> Result<(StatusCode, Json<Status>), Refusal> {
-    let asked = Asked::of(&api, caller, &uuid, "change_password", Role::Operator).await?;
+    let asked = Asked::of(&api, caller, &uuid, "change_password").await?;
     let mut fields = Fields::read(content).await?;
     let password = fields.needed_text("user_password").unwrap_or_default();
     asked.submit(fields.or(json!({ "user_password": password }))?).await?;
@@ -212,7 +212,7 @@ pub(super) async fn set_quotas(
     content: Body,
 ) -> Result<(StatusCode, Json<QuotaStatus>), Refusal> {
     caller.must_be(Role::Staff)?;
-    let asked = Asked::of(&api, caller, &uuid, "set_quotas", Role::Staff).await?;
+    let asked = Asked::of(&api, caller, &uuid, "set_quotas").await?;
     let mut fields = Fields::read(content).await?;
     let limits = limits(&mut fields);
     asked.submit(fields.or(limits.into())?).await?;

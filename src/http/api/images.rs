@@ -39,19 +39,19 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub(super) struct NewImage {
     name: String,
     /// In MiB.
-    #[schema(default = 0, minimum = 0)]
+    #[schema(nullable = false, default = 0, minimum = 0)]
     min_ram: Option<u32>,
     /// In GiB.
-    #[schema(default = 0, minimum = 0)]
+    #[schema(nullable = false, default = 0, minimum = 0)]
     min_disk: Option<u32>,
     /// `qcow2`, `raw`, `vhd`, `vmdk`, `vdi`, `iso`, `aki`, `ami` or `ari`.
-    #[schema(default = "qcow2")]
+    #[schema(nullable = false, default = "qcow2")]
     disk_format: Option<String>,
     /// `bare`, `ovf`, `aki`, `ami` or `ari`.
-    #[schema(default = "bare")]
+    #[schema(nullable = false, default = "bare")]
     container_format: Option<String>,
     /// `private`, or `public`, which staff may ask for.
-    #[schema(default = "private")]
+    #[schema(nullable = false, default = "private")]
     visibility: Option<String>,
 }
 

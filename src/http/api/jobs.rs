@@ -20,6 +20,7 @@ use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::{stamp, stamp_if};
 use crate::jobs::cancel::{self, Cancelled};
+use crate::jobs::kind;
 use crate::model::Invalid;
 use crate::model::job::{Job, JobState, Outcome, scrub};
 use crate::model::token::Role;
@@ -166,7 +167,7 @@ pub(super) async fn retrieve(
 
 /// End a job
 ///
-/// One that waits ends at once, one that runs as soon as who holds it sees it.
+/// One that waits ends at once, one that runs as soon as who holds it sees it. Needs the role that asking for it needs.
 #[utoipa::path(
     post,
     path = "/api/jobs/{uuid}/cancel/",
@@ -188,6 +189,8 @@ pub(super) async fn cancel(
     caller.must_be(Role::Operator)?;
     let uuid = Uuid::parse_str(&uuid).map_err(|_| Refusal::not_found())?;
     let context = &api.view.context;
+    let job = context.store().job(uuid).await?.ok_or_else(Refusal::not_found)?;
+    caller.must_be(kind(&job.request.kind).map_or(Role::Operator, |kind| kind.role))?;
     let mut tx = context.store().begin().await?;
     let done = cancel::cancel(context, &mut tx, uuid, &format!("cancelled by {}", caller.name)).await?;
     context.tell(tx.commit().await?);

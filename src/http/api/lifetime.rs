@@ -35,19 +35,20 @@ pub(super) struct NewTenant {
     /// The address of the cloud, as tenants have it.
     service_settings: String,
     /// The address of the portal's project that it belongs to.
+    #[schema(nullable = false)]
     project: Option<String>,
-    #[schema(max_length = 2000)]
+    #[schema(nullable = false, max_length = 2000)]
     description: Option<String>,
-    #[schema(max_length = 100)]
+    #[schema(nullable = false, max_length = 100)]
     availability_zone: Option<String>,
-    #[schema(max_length = 100)]
+    #[schema(nullable = false, max_length = 100)]
     default_volume_type_name: Option<String>,
     /// Private, and of the size /24.
-    #[schema(default = "192.168.42.0/24")]
+    #[schema(nullable = false, default = "192.168.42.0/24")]
     subnet_cidr: Option<String>,
-    #[schema(default = false)]
+    #[schema(nullable = false, default = false)]
     skip_creation_of_default_subnet: Option<bool>,
-    #[schema(default = false)]
+    #[schema(nullable = false, default = false)]
     skip_creation_of_default_router: Option<bool>,
     /// Its groups besides `default`.
     security_groups: Option<Vec<TenantGroup>>,
@@ -94,16 +95,12 @@ pub(super) async fn create(
     may_write(&api, kind, &cloud)?;
     let request = Request { params: params.into(), cloud: Some(cloud), ..request(&api, caller, kind.name) };
     let context = &api.view.context;
-    let made = submit(context, Order { request, tenant: None, objects: Vec::new() }).await?;
+    let portal = match project.flatten() {
+        Some(project) => Some(owner(&api, project).await?),
+        None => None,
+    };
+    let made = submit(context, Order { portal: portal.clone(), ..Order::of(request, None) }).await?;
     let made = made.ok_or_else(Refusal::not_found)?;
-    let mut portal = None;
-    if let Some(project) = project.flatten() {
-        let owner = owner(&api, project).await?;
-        let mut tx = context.store().begin().await?;
-        tx.save_portal(made.uuid, &owner).await?;
-        tx.commit().await?;
-        portal = Some(owner);
-    }
     // As it was when the job was accepted: by now the job may have begun.
     let entry = Entry { tenant: made, portal, quotas: None };
     Ok((StatusCode::CREATED, Json(TenantView::of(entry, &links, &context.live()))))
@@ -182,7 +179,7 @@ pub(super) async fn destroy(
     caller: Caller,
     Path(uuid): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    Asked::of(&api, caller, &uuid, "delete_tenant", Role::Operator).await?.submit(json!({})).await?;
+    Asked::of(&api, caller, &uuid, "delete_tenant").await?.submit(json!({})).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

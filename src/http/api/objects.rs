@@ -2,6 +2,7 @@
 //! is recorded, and made by a job.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -21,8 +22,12 @@ use super::order::Asked;
 use super::path::Path;
 use super::refusal::{Detail, Refusal};
 use super::view::{TenantView, stamp};
-use crate::model::Object;
-use crate::model::token::Role;
+use crate::jobs::JobError;
+use crate::jobs::create_floating_ip::network;
+use crate::model::{Invalid, Object};
+
+/// How long whoever asks for a floating IP waits for the cloud to say whether there can be one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every object has.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,6 +100,7 @@ pub(super) struct ServerGroupView {
 pub(super) struct NewNetwork {
     #[schema(max_length = 150)]
     name: String,
+    #[schema(nullable = false)]
     description: Option<String>,
 }
 
@@ -112,6 +118,7 @@ pub(super) struct NewFloatingIp {
 pub(super) struct NewServerGroup {
     #[schema(max_length = 150)]
     name: String,
+    #[schema(nullable = false)]
     description: Option<String>,
     /// `affinity`, `anti-affinity`, `soft-affinity` or `soft-anti-affinity`.
     policy: String,
@@ -165,7 +172,7 @@ impl ObjectView {
         (status = 200, body = FloatingIpView),
         (status = 400, description = "Something is wrong with the body", body = Value),
         (status = 404, body = Detail),
-        (status = 409, description = "Its state does not permit it", body = Detail)
+        (status = 409, description = "Its state does not permit it, or there is no external network", body = Detail)
     )
 )]
 pub(super) async fn create_floating_ip(
@@ -175,13 +182,14 @@ pub(super) async fn create_floating_ip(
     links: Links,
     content: Body,
 ) -> Result<Json<FloatingIpView>, Refusal> {
-    let asked = Asked::of(&api, caller, &uuid, "create_floating_ip", Role::Operator).await?;
+    let asked = Asked::of(&api, caller, &uuid, "create_floating_ip").await?;
     let mut fields = Fields::read(content).await?;
     let mut params = Map::new();
     if let Some(router) = fields.text_or_null("router") {
         params.insert("router".to_owned(), last_part(&router).into());
     }
     let params = fields.or(params)?;
+    outside(&asked, params.get("router").and_then(Value::as_str)).await?;
     let object = asked.new_object("floating_ips");
     let view = FloatingIpView {
         object: ObjectView::of(&object, ("openstack-floating-ips", "OpenStack.FloatingIP"), &asked, &links),
@@ -196,6 +204,24 @@ pub(super) async fn create_floating_ip(
     };
     asked.making(object).submit(params.into()).await?;
     Ok(Json(view))
+}
+
+/// Refuses what the cloud shows to be impossible; while it does not answer, the job will find out.
+async fn outside(asked: &Asked<'_>, router: Option<&str>) -> Result<(), Refusal> {
+    let context = &asked.api().view.context;
+    let live = context.live();
+    let Ok(entry) = live.cloud(&asked.tenant.cloud) else { return Ok(()) };
+    let looked = tokio::select! {
+        looked = network(&entry.api, &asked.tenant, (router, None)) => looked,
+        () = context.clock().sleep(PATIENCE) => return Ok(()),
+    };
+    match looked {
+        Err(JobError::GiveUp { reason: "no_external_network", message, .. }) => Err(Refusal::conflict(message)),
+        Err(JobError::GiveUp { reason: "invalid_params", message, .. }) => {
+            Err(Invalid::in_field("router", message.strip_prefix("router: ").unwrap_or(&message)).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Make a network
@@ -220,7 +246,7 @@ pub(super) async fn create_network(
     links: Links,
     content: Body,
 ) -> Result<(StatusCode, Json<NetworkView>), Refusal> {
-    let asked = Asked::of(&api, caller, &uuid, "create_network", Role::Operator).await?;
+    let asked = Asked::of(&api, caller, &uuid, "create_network").await?;
     let mut fields = Fields::read(content).await?;
     let (name, description) = described(&mut fields);
     fields.or(())?;
@@ -260,7 +286,7 @@ pub(super) async fn create_server_group(
     links: Links,
     content: Body,
 ) -> Result<(StatusCode, Json<ServerGroupView>), Refusal> {
-    let asked = Asked::of(&api, caller, &uuid, "create_server_group", Role::Operator).await?;
+    let asked = Asked::of(&api, caller, &uuid, "create_server_group").await?;
     let mut fields = Fields::read(content).await?;
     let (name, description) = described(&mut fields);
     let policy = fields.text("policy").unwrap_or_default();

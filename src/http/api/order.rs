@@ -11,7 +11,6 @@ use crate::jobs::command::{Order, Refused, submit};
 use crate::jobs::{JobError, Kind, kind};
 use crate::model::ids::{named_id, new_id};
 use crate::model::job::{PRIORITY_PERSON, Request};
-use crate::model::token::Role;
 use crate::model::{Object, Tenant};
 use crate::store::directory::Entry;
 
@@ -27,11 +26,11 @@ pub(super) struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// The tenant is looked for, then the caller's role, the cloud's permission, and the tenant's state.
-    pub async fn of(api: &'a Api, caller: Caller, uuid: &str, name: &'static str, role: Role) -> Result<Self, Refusal> {
+    pub async fn of(api: &'a Api, caller: Caller, uuid: &str, name: &'static str) -> Result<Self, Refusal> {
         let entry = entry(api, uuid).await?;
         let tenant = entry.tenant.clone();
-        caller.must_be(role)?;
         let kind = kind(name).ok_or_else(Refusal::not_found)?;
+        caller.must_be(kind.role)?;
         may_write(api, kind, &tenant.cloud)?;
         if let Some(states) = kind.states
             && !states.from.contains(&tenant.state)
@@ -70,7 +69,7 @@ impl<'a> Asked<'a> {
     pub async fn submit(self, params: Value) -> Result<Tenant, Refusal> {
         let request = Request { params, ..self.request };
         let before = self.tenant.clone();
-        let order = Order { request, tenant: Some(self.tenant), objects: self.objects };
+        let order = Order { objects: self.objects, ..Order::of(request, Some(self.tenant)) };
         Ok(submit(&self.api.view.context, order).await?.unwrap_or(before))
     }
 }

@@ -21,6 +21,7 @@ use super::refusal::{Detail, Refusal};
 use super::view::stamp_if;
 use crate::config::Schedule;
 use crate::intake::schedule::{now_request, ticks};
+use crate::jobs::kind;
 use crate::model::token::Role;
 use crate::store::schedules::ScheduleState;
 
@@ -127,6 +128,8 @@ pub(super) async fn retrieve(
 }
 
 /// Do now what a schedule does at its times
+///
+/// Needs the role that asking for its job needs.
 #[utoipa::path(
     post,
     path = "/api/schedules/{name}/run/",
@@ -143,6 +146,7 @@ pub(super) async fn run(
 ) -> Result<(StatusCode, Json<JobMade>), Refusal> {
     caller.must_be(Role::Operator)?;
     let schedule = schedule(&api, &name)?;
+    caller.must_be(kind(&schedule.job).map_or(Role::Operator, |kind| kind.role))?;
     let context = &api.view.context;
     let mut request = now_request(&schedule, "http", context.clock().now());
     request.producer = Some(caller.name);

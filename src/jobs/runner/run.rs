@@ -188,6 +188,7 @@ mod tests {
             local: false,
             timeout,
             states: None,
+            role: crate::model::token::Role::Operator,
             schema,
             check: |_| Ok(()),
             problems: |_| crate::model::Invalid::default(),

@@ -139,6 +139,10 @@ fn list(world: &World, call: &Call, caller: &Caller) -> Reply {
         .iter()
         .filter(|row| row.public() || caller.reads(row.owner))
         .filter(|row| call.query("name").is_none_or(|name| name == row.name))
+        .filter(|row| call.query("owner").is_none_or(|owner| id(owner) == row.owner))
+        .filter(|row| call.query("visibility").is_none_or(|it| it == "all" || it == row.visibility))
+        // No image is hidden.
+        .filter(|_| !call.flag("os_hidden"))
         .filter(|row| marker.is_none_or(|marker| row.id > marker))
         .take(limit)
         .collect();

@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantd::model::token::Role;
+use tenantd::store::states::Traits;
 
 use super::Rig;
-use crate::support::app::none;
+use crate::support::app::{began, none};
 use crate::support::{Database, TestApp, on_both_databases};
 
 on_both_databases!(
@@ -137,7 +138,15 @@ async fn a_password_is_nobody_s_business(database: Database) {
         let refused = rig.post(&action, &operator, Some(&sent)).await;
         assert_eq!((refused.status, refused.body["user_password"][0].is_string()), (status, true), "{sent}");
     }
-    let accepted = rig.post(&action, &operator, Some(&json!({"user_password": "correct horse"}))).await;
+    let sent = json!({"user_password": "correct horse"});
+    let refused = rig.post(&action, &operator, Some(&sent)).await;
+    let why = "no user is recorded for sim/tenant-001; a job can say which with `user_name`";
+    assert_eq!((refused.status, refused.body), (400, json!([why])));
+    let traits = Traits { user_name: Some("tenant-001-user".to_owned()), ..Traits::default() };
+    let mut tx = rig.app.context.store().begin().await.unwrap();
+    tx.describe_tenant(rig.app.tenant("tenant-001").await.uuid, &traits, began()).await.unwrap();
+    tx.commit().await.unwrap();
+    let accepted = rig.post(&action, &operator, Some(&sent)).await;
     assert_eq!((accepted.status, accepted.body), (202, json!({"status": "Password update has been scheduled."})));
     let jobs = rig.get("/api/jobs/?kind=change_password", &operator).await;
     assert!(!jobs.text.contains("horse"), "{jobs:?}");

@@ -58,13 +58,19 @@ impl Answer {
 /// What the routes read of the daemon's parts. The receivers outlive their senders.
 fn view(app: &TestApp, loopback: bool) -> View {
     let built_in = tenantd::config::Config::default().timetable().remove(0);
-    let schedule = Schedule { name: "nightly".to_owned(), ..built_in };
+    let nightly = Schedule { name: "nightly".to_owned(), ..built_in };
+    let limits = Schedule {
+        name: "limits".to_owned(),
+        job: "set_quotas".to_owned(),
+        tenants: "tenant-001".to_owned(),
+        ..nightly.clone()
+    };
     View {
         context: app.context.clone(),
         recorder: tenantd::telemetry::metrics::recorder().unwrap().handle(),
         broker: watch::channel(BrokerState::Off).1,
         leads: watch::channel(true).1,
-        schedules: watch::channel(vec![schedule]).1,
+        schedules: watch::channel(vec![nightly, limits]).1,
         max_series: 1000,
         loopback,
         secure: false,

@@ -14,6 +14,7 @@ on_both_databases!(
     groups_are_pushed_whole_or_not_at_all,
     an_image_gets_its_data_piece_by_piece,
     images_are_not_for_viewers,
+    an_address_that_there_cannot_be_is_refused_at_once,
 );
 
 const KINDS: [&str; 7] = [
@@ -138,4 +139,31 @@ async fn images_are_not_for_viewers(database: Database) {
     let upload = format!("{base}/upload_image_data/00000000-0000-0000-0000-000000000001/");
     let token = format!("Token {viewer}");
     assert_eq!(rig.ask(Method::POST, &upload, Some(&token), None).await.status, 403);
+}
+
+async fn an_address_that_there_cannot_be_is_refused_at_once(database: Database) {
+    database.expect_leftovers();
+    let (rig, operator, uuid) = rig(&database).await;
+    let action = format!("/api/openstack-tenants/{uuid}/create_floating_ip/");
+    let foreign = json!({"router": "https://w/api/openstack-routers/8b1c/"});
+    let refused = rig.post(&action, &operator, Some(&foreign)).await;
+    assert_eq!((refused.status, refused.body), (400, json!({"router": ["8b1c is no router of the tenant"]})));
+    let second = json!({"network": {"name": "second", "router:external": true}});
+    rig.app.cloud().admin(Method::POST, "/network/v2.0/networks", Some(second)).await;
+    // Its router still leads to one of them.
+    let routers = rig.app.cloud().admin(Method::GET, "/network/v2.0/routers", None).await;
+    for router in routers["routers"].as_array().unwrap() {
+        let path = format!("/network/v2.0/routers/{}", router["id"].as_str().unwrap());
+        let alone = json!({"router": {"external_gateway_info": null}});
+        rig.app.cloud().admin(Method::PUT, &path, Some(alone)).await;
+    }
+    let refused = rig.post(&action, &operator, None).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let said = refused.body["detail"].as_str().unwrap();
+    assert!(said.starts_with("there are several external networks, name one: "), "{said}");
+    assert_eq!(rig.app.context.store().objects(uuid.parse().unwrap(), None).await.unwrap(), []);
+    // A cloud that does not answer is asked by the job.
+    let away = json!([{"service": "network", "kind": "status", "status": 503}]);
+    rig.app.cloud().faults(away).await;
+    assert_eq!(rig.post(&action, &operator, None).await.status, 200);
 }

@@ -12,6 +12,7 @@ on_both_databases!(
     a_finding_is_accepted_once,
     snapshots_show_what_was_seen,
     a_schedule_is_run_now,
+    whoever_may_not_ask_for_a_job_may_not_schedule_or_end_it,
 );
 
 async fn jobs_are_listed_and_cancelled(database: Database) {
@@ -106,4 +107,21 @@ async fn a_schedule_is_run_now(database: Database) {
     assert_eq!(made.status, 202, "{made:?}");
     let job = rig.get("/api/jobs/?state=queued", &viewer).await.body[0].clone();
     assert_eq!((&job["kind"], &job["source"], &job["producer"]), (&json!("prune"), &json!("http"), &json!("olga")));
+}
+
+async fn whoever_may_not_ask_for_a_job_may_not_schedule_or_end_it(database: Database) {
+    database.expect_leftovers();
+    let rig = Rig::start(&database).await;
+    let (operator, staff) = (rig.token("olga", Role::Operator, None).await, rig.token("sten", Role::Staff, None).await);
+    let run = "/api/schedules/limits/run/";
+    let refused = rig.post(run, &operator, None).await;
+    let why = "You do not have permission to perform this action: it needs the role staff.";
+    assert_eq!((refused.status, &refused.body["detail"]), (403, &json!(why)));
+    let made = rig.post(run, &staff, None).await;
+    assert_eq!(made.status, 202, "{made:?}");
+    let job = made.body["job"].as_str().unwrap().trim_start_matches(rig.base.as_str()).to_owned();
+    let refused = rig.post(&format!("{job}cancel/"), &operator, None).await;
+    assert_eq!((refused.status, &refused.body["detail"]), (403, &json!(why)));
+    assert_eq!(rig.get(&job, &operator).await.body["state"], "queued");
+    assert_eq!(rig.post(&format!("{job}cancel/"), &staff, None).await.status, 202);
 }

@@ -60,6 +60,7 @@ async fn a_tenant_is_made_with_all_that_belongs_to_it(database: Database) {
     + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=limits of volume tenant=Genomics
     + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=network result=<id> tenant=Genomics
     + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=project result={"description":"sequences","domain_id":"default","enabled":true,"id":"Genomics","is_domain":false,"name":"Genomics","parent_id":"default","tags":["tenantd-c4f7b07ed5be5293b9ec84c7c27f94ea"]} tenant=Genomics
+    + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=role of our own login tenant=Genomics
     + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=role of the user tenant=Genomics
     + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=router result=<id> tenant=Genomics
     + steps done_at=T+1 existing=[] intended_at=T+1 job=<job> name=subnet result=<id> tenant=Genomics
@@ -75,6 +76,7 @@ async fn a_tenant_is_made_with_all_that_belongs_to_it(database: Database) {
     assert_snapshot!(app.cloud().changes().await.iter().map(|it| plain(it)).collect::<Vec<_>>().join("\n"), @"
     POST /identity/v3/projects
     POST /identity/v3/users
+    PUT /identity/v3/projects/<id>/users/<id>/roles/<id>
     PUT /identity/v3/projects/<id>/users/<id>/roles/<id>
     PUT /compute/v2.1/os-quota-sets/<id>
     PUT /volume/v3/<id>/os-quota-sets/<id>
@@ -95,7 +97,7 @@ fn plain(request: &str) -> String {
 async fn somebody_who_waits_sees_it_at_once(database: Database) {
     let app = TestApp::writing(&database, &[KIND]).await;
     let request = order(&app, json!({"name": "fresh", "skip_creation_of_default_router": true}));
-    let wish = Order { request, tenant: None, objects: Vec::new() };
+    let wish = Order::of(request, None);
     let tenant = submit(&app.context, wish).await.unwrap().unwrap();
     assert_eq!((tenant.state, tenant.project()), (TenantState::CreationScheduled, None));
     let ended = app.run_waiting().await;

@@ -12,7 +12,8 @@ on_both_databases!(
     a_tenant_goes_with_all_that_is_in_it,
     what_the_cloud_does_not_let_go_is_not_forgotten,
     one_that_was_never_made_is_forgotten,
-    one_that_is_gone_already_is_forgotten,
+    what_is_left_of_a_project_that_is_gone_goes_too,
+    an_image_that_others_may_use_keeps_its_tenant,
 );
 
 const KIND: &str = "delete_tenant";
@@ -20,6 +21,7 @@ const KIND: &str = "delete_tenant";
 async fn a_tenant_goes_with_all_that_is_in_it(database: Database) {
     let app = TestApp::writing(&database, &[KIND]).await;
     app.run("pull", "tenant-001", json!({})).await;
+    image(&app, "shared").await;
     app.changes().await;
     app.cloud().forget_requests().await;
     let ended = app.run(KIND, "tenant-001", json!({})).await;
@@ -43,14 +45,7 @@ async fn a_tenant_goes_with_all_that_is_in_it(database: Database) {
     - snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+1 last_seen_at=T+1 resource_type=server_groups tenant=tenant-001
     - tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
     ");
-    let kinds: Vec<String> = app.cloud().changes().await.iter().map(|it| kind_of(it)).collect();
-    let mut order: Vec<String> = Vec::new();
-    for kind in kinds {
-        if order.last() != Some(&kind) {
-            order.push(kind);
-        }
-    }
-    assert_snapshot!(order.join("\n"), @"
+    assert_snapshot!(order(&app).await, @"
     DELETE /compute/v2.1/servers
     DELETE /network/v2.0/floatingips
     DELETE /network/v2.0/routers
@@ -59,9 +54,24 @@ async fn a_tenant_goes_with_all_that_is_in_it(database: Database) {
     DELETE /network/v2.0/security-groups
     DELETE /volume/v3/snapshots
     POST /volume/v3/volumes/action
+    DELETE /image/v2/images
     DELETE /identity/v3/projects
     ");
     assert!(app.context.store().tenants_by_name("tenant-001", None).await.unwrap().is_empty());
+}
+
+/// An image of the first tenant.
+async fn image(app: &TestApp, visibility: &str) {
+    let owner = app.tenant("tenant-001").await.backend_id;
+    let image = json!({"name": "golden", "owner": owner, "visibility": visibility, "container_format": "bare"});
+    app.cloud().admin(reqwest::Method::POST, "/image/v2/images", Some(image)).await;
+}
+
+/// What was asked of the cloud, in its order, each sort of request once.
+async fn order(app: &TestApp) -> String {
+    let mut order: Vec<String> = app.cloud().changes().await.iter().map(|it| kind_of(it)).collect();
+    order.dedup();
+    order.join("\n")
 }
 
 /// A request without the id.
@@ -108,14 +118,37 @@ async fn one_that_was_never_made_is_forgotten(database: Database) {
     assert!(app.context.store().tenant(unmade.uuid).await.unwrap().is_none());
 }
 
-async fn one_that_is_gone_already_is_forgotten(database: Database) {
+async fn what_is_left_of_a_project_that_is_gone_goes_too(database: Database) {
     let app = TestApp::writing(&database, &[KIND]).await;
     app.run("pull_quotas", "tenant-001", json!({})).await;
     let tenant = app.tenant("tenant-001").await;
     let path = format!("/identity/v3/projects/{}", tenant.backend_id);
     app.cloud().admin(reqwest::Method::DELETE, &path, None).await;
-    app.cloud().count_changes().await;
+    app.cloud().forget_requests().await;
     let ended = app.deliver(Request { subject: Some(tenant.uuid.to_string()), ..app.request(KIND) }).await;
     assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
-    assert_eq!(app.cloud().halted().await.1, 0);
+    assert_snapshot!(order(&app).await, @"
+    DELETE /compute/v2.1/servers
+    DELETE /network/v2.0/floatingips
+    DELETE /network/v2.0/routers
+    DELETE /network/v2.0/networks
+    DELETE /compute/v2.1/os-server-groups
+    DELETE /network/v2.0/security-groups
+    DELETE /volume/v3/snapshots
+    POST /volume/v3/volumes/action
+    ");
+    assert!(app.context.store().tenant(tenant.uuid).await.unwrap().is_none());
+}
+
+async fn an_image_that_others_may_use_keeps_its_tenant(database: Database) {
+    let app = TestApp::writing(&database, &[KIND]).await;
+    app.run("pull_quotas", "tenant-001", json!({})).await;
+    image(&app, "community").await;
+    app.cloud().forget_requests().await;
+    let ended = app.run(KIND, "tenant-001", json!({})).await;
+    assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "shared_image"), "{ended:?}");
+    assert_eq!(order(&app).await, "", "nothing was removed");
+    let kept = app.tenant("tenant-001").await;
+    assert_eq!(kept.state, TenantState::Erred);
+    assert!(kept.error_message.contains("(golden), which others may use"), "{}", kept.error_message);
 }

@@ -38,7 +38,7 @@ async fn a_password_is_changed_and_forgotten(database: Database) {
 
 async fn a_refused_one_is_forgotten_too(database: Database) {
     let app = TestApp::writing(&database, &["change_password"]).await;
-    for (user, reason) in [("nobody", "no_user"), ("", "no_user")] {
+    for (user, reason) in [("nobody", "no_user"), ("", "invalid_params")] {
         let params = json!({"user_name": user, "user_password": PASSWORD});
         let ended = app.run("change_password", "tenant-001", params).await;
         assert!(matches!(&ended, Ended::Dead { reason: said, .. } if said == reason), "{ended:?}");

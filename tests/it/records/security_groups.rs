@@ -148,7 +148,7 @@ async fn a_group_that_may_not_be_is_never_asked_for(database: Database) {
     // Over HTTP whoever asks is told so at once, each mistake at its place.
     let tenant = Some(app.tenant("tenant-001").await);
     let params = json!({"name": "tenant-001-sg0", "rules": [tcp(json!({"remote_group_name": "nobody"}))]});
-    let order = Order { request: Request { params, ..app.request(CREATE) }, tenant, objects: Vec::new() };
+    let order = Order::of(Request { params, ..app.request(CREATE) }, tenant);
     let refused = submit(&app.context, order).await.unwrap_err();
     let Refused::Invalid(invalid) = refused else { panic!("{refused}") };
     let expected = json!({
@@ -174,7 +174,7 @@ async fn a_group_without_all_its_rules_is_told(database: Database) {
     let request = Request { params, ..app.request(CREATE) };
     let mut object = Object::asked_for(Uuid::from_u128(5), tenant.uuid, "security_groups", request.id, began());
     "web".clone_into(&mut object.name);
-    let order = Order { request, tenant: Some(tenant), objects: vec![object] };
+    let order = Order { objects: vec![object], ..Order::of(request, Some(tenant)) };
     submit(&app.context, order).await.unwrap();
     let (reason, error) = dead(app.run_waiting().await.remove(0));
     assert_eq!(reason, "quota_exceeded");

@@ -148,7 +148,7 @@ async fn a_cloud_that_does_not_let_it_is_left_alone(database: Database) {
 
 async fn order(app: &TestApp, params: serde_json::Value) -> Order {
     let tenant = Some(app.tenant("tenant-001").await);
-    Order { request: Request { params, ..app.request(KIND) }, tenant, objects: Vec::new() }
+    Order::of(Request { params, ..app.request(KIND) }, tenant)
 }
 
 async fn a_pull_meanwhile_finds_no_drift(database: Database) {
