@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::policies;
 use crate::clock::Clock;
 use crate::config::{self, Config, LoadError};
 use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
@@ -139,5 +140,6 @@ fn rules(drift: &config::Drift) -> Rules {
             at_least: drift.vanish.at_least,
             confirm: drift.vanish.confirm,
         },
+        policies: drift.policies.iter().filter(|policy| policy.enabled).filter_map(policies::policy).collect(),
     }
 }

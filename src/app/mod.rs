@@ -4,6 +4,7 @@
 pub mod build;
 pub mod check;
 mod demo;
+pub mod policies;
 pub mod pull;
 mod reload;
 mod run;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::arguments::{Moment, author, count};
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
-use super::{DONE, DRIFT, FAILED, explain, usage, values};
+use super::{DONE, DRIFT, FAILED, explain, policy, usage, values};
 use crate::drift::EXISTENCE;
 use crate::jobs::accept::accept;
 use crate::model::{Change, Finding, FindingState, ResourceType};
@@ -26,6 +26,9 @@ pub enum Command {
     },
     /// Make what is there what is expected
     Accept(Accept),
+    /// Policies: what they would find
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 /// Which findings.
@@ -109,6 +112,7 @@ impl Command {
                 Ok(DONE)
             }
             Self::Accept(accept) => accept.run(records).await,
+            Self::Policy(policy) => policy.run(records).await,
         }
     }
 }

@@ -16,6 +16,7 @@ mod expectations;
 mod import;
 mod jobs;
 pub mod output;
+mod policy;
 mod pull;
 mod records;
 mod schedules;

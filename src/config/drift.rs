@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::policies::{self, Policy};
 use super::{HumanDuration, Problems};
 
 /// What becomes the expectation by itself.
@@ -102,6 +103,8 @@ pub struct Drift {
     pub critical_ports: Vec<u16>,
     /// When a mass disappearance is not believed at first.
     pub vanish: Vanish,
+    /// What no tenant may have, whatever was expected of it.
+    pub policies: Vec<Policy>,
 }
 
 impl Default for Drift {
@@ -113,6 +116,7 @@ impl Default for Drift {
             confirm_spacing: HumanDuration::seconds(60),
             critical_ports: Vec::new(),
             vanish: Vanish::default(),
+            policies: Vec::new(),
         }
     }
 }
@@ -132,5 +136,6 @@ impl Drift {
         if self.critical_ports.contains(&0) {
             problems.add("drift.critical_ports", "0 is no port");
         }
+        policies::validate(&self.policies, problems);
     }
 }

@@ -85,13 +85,14 @@ pub fn plan(
         }
         let earlier = suspected.get(&difference.key()).copied();
         let suspicion = counted(difference, earlier, rules, now);
-        if suspicion.count >= rules.needed(&suspicion.difference) {
+        let lasts_at = lasts_at(&suspicion, rules);
+        if suspicion.count >= rules.needed(&suspicion.difference) && lasts_at <= now {
             if earlier.is_some() {
                 plan.forget.push(owned(suspicion.difference.key()));
             }
             plan.open.push((suspicion.difference, severity));
         } else {
-            let counts_at = suspicion.counted_at + spacing(rules);
+            let counts_at = lasts_at.max(suspicion.counted_at + spacing(rules));
             plan.look_again_at = Some(plan.look_again_at.map_or(counts_at, |earliest| earliest.min(counts_at)));
             plan.suspect.push(suspicion);
         }
@@ -105,6 +106,12 @@ fn owned((object, field): (&str, &str)) -> (String, String) {
 
 fn spacing(rules: &Rules) -> Duration {
     Duration::from_std(rules.confirm.spacing).unwrap_or(Duration::MAX)
+}
+
+/// When it has lasted for as long as a policy has patience.
+fn lasts_at(suspicion: &Suspicion, rules: &Rules) -> DateTime<Utc> {
+    let patience = Duration::from_std(rules.patience(&suspicion.difference)).unwrap_or(Duration::MAX);
+    suspicion.since.checked_add_signed(patience).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// The suspicion after one more look: agreeing and far enough apart counts, another value starts anew.

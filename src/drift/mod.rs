@@ -9,6 +9,7 @@ pub mod facts;
 mod floating_ips;
 pub mod least_change;
 pub mod lifecycle;
+pub mod policy;
 mod quotas;
 pub mod rules;
 mod security_groups;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use crate::model::{Body, Change};
 use facts::{Fact, Facts, Object};
+use policy::Policy;
 
 /// The field of a finding about a whole object.
 pub const EXISTENCE: &str = "existence";
@@ -62,12 +64,14 @@ pub fn compare(expected: &Body, observed: &Body) -> Vec<Difference> {
     diff(&facts(expected), &facts(observed))
 }
 
-/// What is wrong with `observed` whatever was expected: more used than allowed.
-pub fn conditions(observed: &Body) -> Vec<Difference> {
-    match observed {
+/// What is wrong with `observed` whatever was expected: more used than allowed, or what a policy forbids.
+pub fn conditions<'a>(observed: &Body, policies: impl IntoIterator<Item = &'a Policy>) -> Vec<Difference> {
+    let mut conditions = match observed {
         Body::Quotas(quotas) => quotas::over_limit(quotas),
         _ => Vec::new(),
-    }
+    };
+    conditions.extend(policies.into_iter().flat_map(|policy| policy.violations(observed)));
+    conditions
 }
 
 fn diff(expected: &Facts, observed: &Facts) -> Vec<Difference> {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Difference;
+use super::policy::{FIELD, Policy};
 use super::security_groups::rules_in;
-use crate::model::{Change, ResourceType, Severity};
+use crate::model::{Change, ResourceType, Severity, Tenant};
 
 /// What a difference means for a resource type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Rules {
     pub accept_first: bool,
     /// Mass disappearance.
     pub vanish: VanishGuard,
+    /// What no tenant may have.
+    pub policies: Vec<Policy>,
 }
 
 impl Default for Rules {
@@ -62,6 +65,7 @@ impl Default for Rules {
             critical_ports: Vec::new(),
             accept_first: true,
             vanish: VanishGuard { share: 0.5, at_least: 5, confirm: 3 },
+            policies: Vec::new(),
         }
     }
 }
@@ -83,9 +87,28 @@ impl Rules {
         needed.max(1)
     }
 
-    /// How urgent a difference is: a world-open rule that nobody expected is a warning, critical for the ports named
+    /// The policies that are for a tenant.
+    pub fn policies_for<'a>(&'a self, tenant: &'a Tenant) -> impl Iterator<Item = &'a Policy> {
+        self.policies.iter().filter(|policy| policy.concerns(tenant))
+    }
+
+    /// The policy that a difference is against.
+    fn policy(&self, difference: &Difference) -> Option<&Policy> {
+        let name = difference.field.strip_prefix(FIELD).filter(|_| difference.change == Change::Policy)?;
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// How long a difference must last before it is a finding, beside the looks that must agree.
+    pub fn patience(&self, difference: &Difference) -> Duration {
+        self.policy(difference).map_or(Duration::ZERO, Policy::patience)
+    }
+
+    /// How urgent a difference is: what a policy says, where it is against one; a world-open rule that nobody expected is a warning, critical for the ports named
     /// by the operator; a label that changed is worth knowing; the rest is a warning.
     pub fn severity(&self, difference: &Difference) -> Severity {
+        if let Some(policy) = self.policy(difference) {
+            return policy.severity;
+        }
         let opened = rules_in(&difference.observed);
         let open_to_world =
             |port: u16| opened.iter().any(|rule| rule.is_world_open_ingress() && rule.covers_port(port));

@@ -117,7 +117,7 @@ fn a_limit_differs_and_usage_does_not() {
 
 #[test]
 fn more_used_than_allowed_is_said_without_any_expectation() {
-    let said = conditions(&quotas(&[("vcpu", 2, 3), ("ram", -1, 9), ("instances", 3, 3)]));
+    let said = conditions(&quotas(&[("vcpu", 2, 3), ("ram", -1, 9), ("instances", 3, 3)]), []);
     assert_eq!(said.iter().map(|d| (d.object.as_str(), d.change)).collect::<Vec<_>>(), [("vcpu", Change::OverLimit)]);
 }
 

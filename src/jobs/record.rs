@@ -84,8 +84,9 @@ impl Recording<'_> {
         // A service that did not answer leaves the age of the whole as it was.
         let complete_at = observation.trouble.is_none().then_some(self.now);
         let in_order = judged.in_order && look == Look::Whole && complete_at.is_some();
-        let settled =
-            in_order.then(|| Fingerprints::of(self.rules).fingerprint(snapshot, &body.digest(), judged.expected_since));
+        let settled = in_order.then(|| {
+            Fingerprints::of(self.rules).fingerprint(self.tenant, (snapshot, &body.digest()), judged.expected_since)
+        });
         let times = (observation.asked_at, observation.answered_at);
         tx.resource_succeeded(self.key(), Some(snapshot), times, complete_at, settled.as_deref()).await
     }
@@ -189,7 +190,7 @@ impl Recording<'_> {
     ) -> Result<Judged, StoreError> {
         let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
         let mut expected_since = expectation.as_ref().map(|expectation| expectation.set_at);
-        let conditions = drift::conditions(body);
+        let conditions = drift::conditions(body, self.rules.policies_for(self.tenant));
         let (source, differences) = match &expectation {
             None if self.rules.accept_first && look == Look::Whole => {
                 self.accept(tx, body.clone(), "first observation").await?;
@@ -309,17 +310,20 @@ impl Recording<'_> {
         }
         let events = Events::new(self.context, self.now);
         for (id, difference, severity) in plan.change {
+            let source = rests_on(&difference, source);
             tx.change_finding(id, &difference, severity, source, self.now).await?;
             events.drift(tx, self.tenant, &self.finding(id, difference, severity, source), "changed");
             tally.changed = true;
         }
         for (difference, severity) in plan.open {
+            let source = rests_on(&difference, source);
             self.open(tx, difference, severity, source, tally).await?;
         }
         let by_id: BTreeMap<Uuid, &Standing> = standing.iter().map(|finding| (finding.id, finding)).collect();
         for id in plan.resolve {
             let Some(was) = by_id.get(&id) else { continue };
             if tx.end_finding(id, FindingState::Resolved, self.now).await? {
+                let source = rests_on(&was.difference, source);
                 let finding = self.finding(id, was.difference.clone(), was.severity, source);
                 events.drift(tx, self.tenant, &finding, "resolved");
                 tally.resolved.push((self.tenant.cloud.clone(), self.resource_type, was.severity));
@@ -364,6 +368,11 @@ impl Recording<'_> {
             resolved_at: None,
         }
     }
+}
+
+/// What a finding rests on: a policy needs no expectation.
+fn rests_on<'a>(difference: &Difference, expectation: &'a str) -> &'a str {
+    if difference.change == Change::Policy { "policy" } else { expectation }
 }
 
 /// How many objects a mass disappearance left.

@@ -10,7 +10,7 @@ use super::Effect;
 use super::context::Context;
 use crate::drift::rules::Rules;
 use crate::model::body::hex_digest;
-use crate::model::{Observation, ResourceType};
+use crate::model::{Observation, ResourceType, Tenant};
 use crate::store::resources::{Known, SeenAgain};
 use crate::store::{StoreError, Tx};
 
@@ -27,9 +27,16 @@ impl Fingerprints {
         Self { rules: format!("{rules:?}") }
     }
 
-    pub fn fingerprint(&self, snapshot: Uuid, digest: &str, expected_since: Option<DateTime<Utc>>) -> String {
+    pub fn fingerprint(
+        &self,
+        tenant: &Tenant,
+        (snapshot, digest): (Uuid, &str),
+        expected_since: Option<DateTime<Utc>>,
+    ) -> String {
         let since = expected_since.map(|since| since.timestamp_micros());
-        hex_digest(format!("{snapshot} {digest} {since:?} {}", self.rules))
+        // Policies go by a tenant's name and domain.
+        let whom = (&tenant.domain, &tenant.name);
+        hex_digest(format!("{snapshot} {digest} {since:?} {whom:?} {}", self.rules))
     }
 }
 
@@ -64,7 +71,7 @@ pub(super) async fn pass_over(
             // Of two looks at the same in one group, the second is compared the long way.
             Effect::Observed { tenant, observation } => known
                 .remove(&(tenant.uuid, observation.body.resource_type()))
-                .and_then(|known| seen_again(&known, observation, &fingerprints)),
+                .and_then(|known| seen_again(&known, (tenant, observation), &fingerprints)),
             _ => None,
         };
         passed.push(again.is_some());
@@ -77,12 +84,17 @@ pub(super) async fn pass_over(
 }
 
 /// A look that brought nothing new and came later than the last.
-fn seen_again(known: &Known, observation: &Observation, fingerprints: &Fingerprints) -> Option<SeenAgain> {
+fn seen_again(
+    known: &Known,
+    (tenant, observation): (&Tenant, &Observation),
+    fingerprints: &Fingerprints,
+) -> Option<SeenAgain> {
     let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
     let is_whole = !observation.is_partial() && observation.trouble.is_none();
     let is_later = observation.is_later_than(known.observed_at, known.answered_at);
     let digest = observation.body.digest();
-    if !is_whole || !is_later || fingerprints.fingerprint(snapshot, &digest, known.expected_since) != settled {
+    if !is_whole || !is_later || fingerprints.fingerprint(tenant, (snapshot, &digest), known.expected_since) != settled
+    {
         return None;
     }
     let Observation { asked_at, answered_at, .. } = *observation;

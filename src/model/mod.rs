@@ -9,6 +9,7 @@ pub mod invalid;
 pub mod job;
 pub mod object;
 pub mod observation;
+pub mod pattern;
 pub mod quota;
 pub mod resource_type;
 pub mod rule_wish;

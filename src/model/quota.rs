@@ -43,6 +43,14 @@ impl Limit {
         }
     }
 
+    /// Whether it allows more than so much.
+    pub fn is_more_than(self, most: u64) -> bool {
+        match self {
+            Self::Of(limit) => limit > most,
+            Self::Unlimited => true,
+        }
+    }
+
     /// Whether `usage` is more than allowed.
     pub fn is_exceeded_by(self, usage: u64) -> bool {
         matches!(self, Self::Of(limit) if usage > limit)

@@ -7,6 +7,7 @@ mod configuration;
 mod contract;
 mod full;
 mod migrating;
+mod policies;
 mod records;
 mod tokens;
 

@@ -9,6 +9,7 @@ use crate::config::Producer;
 use crate::jobs::{self, Kind};
 use crate::model::ids::{job_id, new_id};
 use crate::model::job::{PRIORITY_PRODUCER, Request};
+use crate::model::pattern::matches;
 
 /// The longest `traceparent` that is linked.
 const TRACE_LIMIT: usize = 64;
@@ -64,13 +65,6 @@ fn permitted(kind: &Kind, user: Option<&str>, producers: &[Producer]) -> Result<
     }
     let what = format!("no [[broker.producers]] lets `{user}` ask for {}", kind.name);
     Err(Mistake::new("not_permitted", format!("user_id: {what}")))
-}
-
-/// Whether a pattern, in which `*` stands for any text, is that of `name`.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(name) = name.strip_prefix(start) else { return false };
-    (0..=name.len()).any(|end| name.is_char_boundary(end) && matches(rest, &name[end..]))
 }
 
 /// Whom it is for: one tenant, the tenants of a cloud, or all of them, and only one of these.
@@ -234,22 +228,6 @@ mod tests {
     fn what_is_for_one_tenant_needs_one() {
         let draft = Draft { tenant: None, all: true, ..draft(Some("order-7")) };
         assert_eq!(asked(&draft, None, &[]), Err("invalid_message"));
-    }
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, name, fits) in [
-            ("*", "pull", true),
-            ("pull_*", "pull_quotas", true),
-            ("pull_*", "pull", false),
-            ("pull", "pull_quotas", false),
-            ("*_quotas", "set_quotas", true),
-            ("p*l*s", "pull_quotas", true),
-            ("p*x*s", "pull_quotas", false),
-            ("", "pull", false),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
     }
 
     #[test]

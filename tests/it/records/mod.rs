@@ -12,6 +12,7 @@ mod groups;
 mod holding;
 mod killed;
 mod logins;
+mod policies;
 mod properties;
 mod prune;
 mod pulls;
