@@ -21,7 +21,9 @@ use crate::store::Store;
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_config(path: &Path) -> Result<Config, LoadError> {
-    config::load(path, &jobs::kind_names())
+    let config = config::load(path, &jobs::kind_names())?;
+    let problems = policies::problems(&config.drift.policies);
+    if problems.is_empty() { Ok(config) } else { Err(LoadError::Problems { path: path.to_owned(), problems }) }
 }
 
 /// Opens the database; with `migrate` it is brought to this version, else another version is refused.

@@ -1,13 +1,17 @@
 //! From what the configuration says of policies to what drift judges by.
 
-use crate::config;
+use std::collections::BTreeMap;
+
+use crate::config::{self, Problem, Problems};
 use crate::drift::policy::{Bounds, Condition, Policy, Whom};
+use crate::model::quota::{NAMES, is_name};
+use crate::model::{ResourceType, Severity};
 
 /// A policy as drift knows it; `None` without a condition, which no configuration that was read has.
 pub fn policy(written: &config::Policy) -> Option<Policy> {
     Some(Policy {
         name: written.name.clone(),
-        severity: written.severity,
+        severity: severity(written.severity),
         only: whom(&written.only),
         except: whom(&written.except),
         except_objects: written.except_objects.clone(),
@@ -37,5 +41,37 @@ fn condition(written: &config::Policy) -> Option<Condition> {
     if !written.unlimited.is_empty() {
         return Some(Condition::Unlimited(written.unlimited.clone()));
     }
-    (!written.most.is_empty()).then(|| Condition::Most(written.most.clone()))
+    written.most.map(|most| Condition::Most(numbers(most)))
+}
+
+fn numbers(most: config::Most) -> BTreeMap<ResourceType, usize> {
+    let all = [
+        (ResourceType::SecurityGroups, most.security_groups),
+        (ResourceType::FloatingIps, most.floating_ips),
+        (ResourceType::ServerGroups, most.server_groups),
+    ];
+    all.into_iter().filter_map(|(resource_type, most)| Some((resource_type, most?))).collect()
+}
+
+const fn severity(written: config::Severity) -> Severity {
+    match written {
+        config::Severity::Info => Severity::Info,
+        config::Severity::Warning => Severity::Warning,
+        config::Severity::Critical => Severity::Critical,
+    }
+}
+
+/// Names that are no quota's.
+pub(super) fn problems(policies: &[config::Policy]) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    for (index, policy) in policies.iter().enumerate() {
+        let limits = policy.limits.keys().map(|name| ("limits", name));
+        let all = limits.chain(policy.unlimited.iter().map(|name| ("unlimited", name)));
+        for (key, name) in all.filter(|(_, name)| !is_name(name)) {
+            let known = NAMES.join(", ");
+            let why = format!("`{name}` is no quota; there are {known}, and gigabytes_<volume type>");
+            problems.add(format!("drift.policies[{index}].{key}"), why);
+        }
+    }
+    problems.into_sorted()
 }

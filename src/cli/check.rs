@@ -24,18 +24,18 @@ pub(super) async fn run(path: &Path, format: Format) -> anyhow::Result<u8> {
     };
     output::list(format, COLUMNS, &findings.iter().map(row).collect::<Vec<_>>())?;
     let failed = findings.iter().filter(|it| it.verdict == "failed").count();
-    output::note(&next(&config, failed));
+    output::note(&next(&config, &output::tenantd(path), failed));
     Ok(if failed > 0 { FAILED } else { DONE })
 }
 
 /// What a person does now.
-fn next(config: &Config, failed: usize) -> String {
+fn next(config: &Config, tenantd: &str, failed: usize) -> String {
     match (failed, config.clouds.as_slice()) {
         (0, []) => {
-            "next: no cloud is configured; `tenantd config init --print --cloud NAME` prints what to add".to_owned()
+            format!("next: no cloud is configured; `{tenantd} config init --print --cloud NAME` prints what to add")
         }
-        (0, [cloud, ..]) => format!("next: tenantd pull --cloud {}", cloud.name),
-        (1, _) => "1 check failed; mend what its detail says, then: tenantd check".to_owned(),
-        (failed, _) => format!("{failed} checks failed; mend what their details say, then: tenantd check"),
+        (0, [cloud, ..]) => format!("next: {tenantd} pull --cloud {}", cloud.name),
+        (1, _) => format!("1 check failed; mend what its detail says, then: {tenantd} check"),
+        (failed, _) => format!("{failed} checks failed; mend what their details say, then: {tenantd} check"),
     }
 }

@@ -108,7 +108,7 @@ fn exists(path: &Path, cloud: &str, sources: &Sources) -> anyhow::Result<u8> {
     let config = build::load_config(path)?;
     if config.clouds.iter().any(|it| it.name == cloud) {
         output::note(&format!("{} is there and has cloud `{cloud}`; nothing was written", path.display()));
-        output::note("next: tenantd check");
+        output::note(&format!("next: {} check", output::tenantd(path)));
         return Ok(DONE);
     }
     let mut text = format!("\n{}", cloud_section(cloud));
@@ -137,19 +137,15 @@ fn append(path: &Path, text: &str) -> std::io::Result<()> {
 
 fn next_steps(path: &Path, cloud: &str, sources: &Sources) {
     let found = clouds_yaml::entries(sources).is_ok_and(|entries| entries.iter().any(|entry| entry == cloud));
-    let flag = if path == Path::new("/etc/tenantd/tenantd.toml") {
-        String::new()
-    } else {
-        format!(" --config {}", path.display())
-    };
+    let tenantd = output::tenantd(path);
     if !found {
         let places = sources.files.iter().filter(|it| it.extension().is_some_and(|extension| extension == "yaml"));
         let places: Vec<String> = places.map(|it| it.display().to_string()).collect();
         output::note(&format!("next: describe `{cloud}` in clouds.yaml; looked for in {}", places.join(", ")));
         output::note("      (for the service: beside tenantd.toml, readable by its group)");
     }
-    output::note(&format!("next: tenantd{flag} config check"));
-    output::note(&format!("      tenantd{flag} check"));
+    output::note(&format!("next: {tenantd} config check"));
+    output::note(&format!("      {tenantd} check"));
 }
 
 fn cloud_section(cloud: &str) -> String {
@@ -217,8 +213,10 @@ fn check(path: &Path) -> anyhow::Result<u8> {
         count(config.clouds.len(), "cloud"),
         count(config.schedules.len(), "schedule")
     ))?;
-    let next = if config.clouds.is_empty() { "add a [[clouds]] section: tenantd config init" } else { "tenantd check" };
-    output::note(&format!("next: {next}"));
+    let tenantd = output::tenantd(path);
+    let next = if config.clouds.is_empty() { "add a [[clouds]] section: " } else { "" };
+    let command = if config.clouds.is_empty() { "config init" } else { "check" };
+    output::note(&format!("next: {next}{tenantd} {command}"));
     Ok(DONE)
 }
 

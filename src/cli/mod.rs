@@ -99,7 +99,7 @@ pub enum Command {
     Enqueue(enqueue::Enqueue),
     /// Read clouds now, in this process, without broker or daemon
     Pull(pull::Pull),
-    /// Tenants: list, show, explain, add, unlink
+    /// Tenants: list, show, explain, add, import from a portal, unlink
     #[command(subcommand)]
     Tenants(tenants::Command),
     /// Copy the records while the daemon goes on

@@ -4,6 +4,7 @@
 //! went away ends the command quietly (see [`super::is_broken_pipe`]).
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
@@ -73,6 +74,14 @@ pub fn show(format: Format, columns: Columns, row: &Row, fields: &[(&str, String
         format!("{text}{name:longest$}  {indented}\n")
     });
     line(text.trim_end())
+}
+
+/// How a command is called again with the same configuration: `tenantd --config FILE`.
+pub fn tenantd(config: &Path) -> String {
+    if config == Path::new("/etc/tenantd/tenantd.toml") {
+        return "tenantd".to_owned();
+    }
+    format!("tenantd --config {}", config.display())
 }
 
 /// Prints one line (or several) of results.

@@ -124,14 +124,14 @@ fn row(
     let name = if found.object_name.is_empty() { &found.object } else { &found.object_name };
     Row {
         json: json!({
-            "policy": written.name, "enabled": written.enabled, "severity": written.severity, "cloud": tenant.cloud,
+            "policy": written.name, "enabled": written.enabled, "severity": policy.severity, "cloud": tenant.cloud,
             "tenant": tenant.backend_id, "tenant_name": tenant.name, "resource_type": resource_type,
             "object": found.object, "object_name": found.object_name, "expected": found.expected,
             "observed": found.observed, "patience_seconds": policy.patience().as_secs(),
         }),
         cells: vec![
             written.name.clone(),
-            written.severity.to_string(),
+            policy.severity.to_string(),
             format!("{}/{}", tenant.cloud, tenant.name),
             format!("{} {name}", resource_type.noun()),
             text(&found.expected),

@@ -70,11 +70,14 @@ impl Pull {
         let open = count(findings.len(), "finding");
         output::note(&format!("{} read, {unread} not; {open} open", count(looks.len() - unread, "listing")));
         context.store().close().await;
+        let tenantd = output::tenantd(path);
         if failures + unread > 0 {
-            output::note("next: tenantd tenants why TENANT, or tenantd check");
+            output::note(&format!("next: {tenantd} tenants why TENANT, or {tenantd} check"));
             return Ok(FAILED);
         }
-        output::note("next: tenantd drift list; the daemon goes on by itself: tenantd run, or its systemd service");
+        output::note(&format!(
+            "next: {tenantd} drift list; the daemon goes on by itself: {tenantd} run, or its systemd service"
+        ));
         Ok(DONE)
     }
 

@@ -238,7 +238,8 @@ impl Add {
         if tenant.created_at < began {
             output::note("it was recorded already; nothing was changed");
         }
-        output::note(&format!("next: tenantd pull --cloud {} --tenant {}", tenant.cloud, tenant.backend_id));
+        let tenantd = output::tenantd(path);
+        output::note(&format!("next: {tenantd} pull --cloud {} --tenant {}", tenant.cloud, tenant.backend_id));
         context.store().close().await;
         Ok(DONE)
     }

@@ -29,7 +29,7 @@ pub use drift::{Drift, ExpectationRule, Mode};
 pub use http::{Http, Listen};
 pub use jobs::Jobs;
 pub use load::{LoadError, load};
-pub use policies::{Bounds, Policy, Whom, WorldOpen};
+pub use policies::{Bounds, Most, Policy, Severity, Whom, WorldOpen};
 pub use problems::{Problem, Problems};
 pub use retention::Retention;
 pub use schedules::Schedule;

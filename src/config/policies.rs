@@ -7,8 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, Problems};
-use crate::model::quota::is_name;
-use crate::model::{ResourceType, Severity};
 
 /// The longest time that an address may be idle: beyond it nobody keeps snapshots.
 const LONGEST: Duration = Duration::from_hours(24 * 3_650);
@@ -51,7 +49,31 @@ pub struct Policy {
     pub most_rules: Option<usize>,
     /// More objects, by resource type.
     #[serde(default)]
-    pub most: BTreeMap<ResourceType, usize>,
+    pub most: Option<Most>,
+}
+
+/// How urgent something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth a look in working hours.
+    Warning,
+    /// Worth waking someone.
+    Critical,
+}
+
+/// How many objects a tenant may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Most {
+    /// Security groups, `default` among them.
+    pub security_groups: Option<usize>,
+    /// Floating IPs.
+    pub floating_ips: Option<usize>,
+    /// Server groups.
+    pub server_groups: Option<usize>,
 }
 
 const fn warning() -> Severity {
@@ -105,7 +127,7 @@ impl Policy {
             ("limits", !self.limits.is_empty()),
             ("unlimited", !self.unlimited.is_empty()),
             ("most_rules", self.most_rules.is_some()),
-            ("most", !self.most.is_empty()),
+            ("most", self.most.is_some()),
         ];
         all.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
     }
@@ -121,11 +143,6 @@ impl Policy {
                 let why = format!("has several conditions ({}): make it several policies", several.join(", "));
                 problems.add(path, why);
             }
-        }
-        let names =
-            self.limits.keys().map(|name| ("limits", name)).chain(self.unlimited.iter().map(|it| ("unlimited", it)));
-        for (key, name) in names.filter(|(_, name)| !is_name(name)) {
-            problems.add(format!("{path}.{key}"), format!("`{name}` is no quota"));
         }
         for (name, bounds) in &self.limits {
             let (least, most) = (bounds.at_least, bounds.at_most);
@@ -187,7 +204,7 @@ mod tests {
             [[policies]]
             name = "b"
             most_rules = 1
-            unlimited = ["vcpus"]
+            unlimited = ["vcpu"]
             [[policies]]
             name = "b"
             limits = { ram = {}, vcpu = { at_least = 3, at_most = 2 } }
@@ -204,7 +221,6 @@ mod tests {
                 "drift.policies[0]: has no condition: set one of world_open, idle_floating_ips, limits, unlimited, most_rules, most",
                 "drift.policies[0].name: must not be empty",
                 "drift.policies[1]: has several conditions (unlimited, most_rules): make it several policies",
-                "drift.policies[1].unlimited: `vcpus` is no quota",
                 "drift.policies[2].limits.ram: has no bounds: set at_least, at_most, or both",
                 "drift.policies[2].limits.vcpu: at_least is more than at_most",
                 "drift.policies[2].name: `b` is the name of another policy already",

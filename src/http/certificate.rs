@@ -17,6 +17,8 @@ pub(super) struct Certificate {
     /// What the files said when they were looked at last.
     seen: [Vec<u8>; 2],
     acceptor: TlsAcceptor,
+    /// Why the files cannot be used now.
+    trouble: Option<String>,
 }
 
 impl Certificate {
@@ -27,22 +29,30 @@ impl Certificate {
     pub fn load(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
         let seen = files(certificate, key)?;
         let acceptor = acceptor(certificate, key, &seen)?;
-        Ok(Self { chain: certificate.to_owned(), key: key.to_owned(), seen, acceptor })
+        Ok(Self { chain: certificate.to_owned(), key: key.to_owned(), seen, acceptor, trouble: None })
     }
 
     /// What greets the next connection. Files that cannot be used, as while only one of them is new, leave the
-    /// certificate as it was.
+    /// certificate as it was; that is said once.
     pub fn acceptor(&mut self) -> TlsAcceptor {
-        if let Some(seen) = files(&self.chain, &self.key).ok().filter(|seen| *seen != self.seen) {
-            match acceptor(&self.chain, &self.key, &seen) {
-                Ok(acceptor) => {
-                    tracing::info!(path = %self.chain.display(), "the server has a new certificate");
-                    self.acceptor = acceptor;
-                }
-                Err(error) => tracing::warn!("the server keeps its old certificate: {error:#}"),
+        let renewed = match files(&self.chain, &self.key) {
+            Ok(seen) if seen == self.seen => Ok(None),
+            Ok(seen) => acceptor(&self.chain, &self.key, &seen).map(|acceptor| Some((seen, acceptor))),
+            Err(error) => Err(error),
+        };
+        let trouble = match renewed {
+            Ok(None) => None,
+            Ok(Some((seen, acceptor))) => {
+                tracing::info!(path = %self.chain.display(), "the server has a new certificate");
+                (self.seen, self.acceptor) = (seen, acceptor);
+                None
             }
-            self.seen = seen;
+            Err(error) => Some(format!("{error:#}")),
+        };
+        if let Some(trouble) = trouble.as_ref().filter(|trouble| self.trouble.as_ref() != Some(trouble)) {
+            tracing::warn!("the server keeps its old certificate: {trouble}");
         }
+        self.trouble = trouble;
         self.acceptor.clone()
     }
 }

@@ -55,20 +55,20 @@ pub struct View {
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// The routes.
-pub fn router(view: Arc<View>) -> Router {
-    let api = Api::new(Arc::clone(&view));
+pub fn router(view: &Arc<View>) -> Router {
+    let api = Api::new(Arc::clone(view));
     let page = Router::new().route("/", get(page::show)).layer(from_fn_with_state(Arc::clone(&api), api::gate));
-    page.route("/metrics", get(scrape::show))
-        .route("/health/live", get(health::live))
+    page.route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .with_state(view)
+        .with_state(Arc::clone(view))
+        .merge(scrape::router(view))
         .merge(api::documents(&api))
         .merge(api::router(&api))
 }
 
 /// Serves until the daemon stops.
 pub async fn serve(bound: Bound, view: Arc<View>, stop: CancellationToken) {
-    let (router, limits) = (router(view), Limits::default());
+    let (router, limits) = (router(&view), Limits::default());
     match bound {
         Bound::Plain(listener) => serve::serve(listener, router, limits, stop).await,
         Bound::Secure(listener) => serve::serve(listener, router, limits, stop).await,

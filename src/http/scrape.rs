@@ -1,14 +1,20 @@
 //! `/metrics`: what this instance counted, and, from the leader, what the records say.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::View;
@@ -26,24 +32,58 @@ use crate::telemetry::metrics;
 const LIMIT: Duration = Duration::from_secs(5);
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) async fn show(State(view): State<Arc<View>>) -> Response {
-    let stored = if *view.leads.borrow() {
-        tokio::select! {
-            read = stored(&view) => read.map_err(|error| error.to_string()),
-            () = view.context.clock().sleep(LIMIT) => Err(format!("no answer within {LIMIT:?}")),
-        }
-    } else {
-        Ok(String::new())
+/// Answers that are under way at once: each may be long, and is held until its client has read it.
+const UNDER_WAY: usize = 8;
+/// Bytes of an answer that go out at once.
+const PIECE: usize = 64 << 10;
+
+/// What the route needs.
+#[derive(Debug)]
+struct Scrapes {
+    view: Arc<View>,
+    places: Arc<Semaphore>,
+}
+
+/// The route.
+pub(super) fn router(view: &Arc<View>) -> Router {
+    let scrapes = Scrapes { view: Arc::clone(view), places: Arc::new(Semaphore::new(UNDER_WAY)) };
+    Router::new().route("/metrics", get(show)).with_state(Arc::new(scrapes))
+}
+
+async fn show(State(scrapes): State<Arc<Scrapes>>) -> Response {
+    let clock = scrapes.view.context.clock();
+    let page = async {
+        let place = Arc::clone(&scrapes.places).acquire_owned().await.map_err(|closed| closed.to_string())?;
+        Ok((page(&scrapes.view).await?, place))
     };
-    view.recorder.run_upkeep();
-    match stored {
-        Ok(stored) => ([(CONTENT_TYPE, FORMAT)], view.recorder.render() + &stored).into_response(),
+    let page: Result<_, String> = tokio::select! {
+        page = page => page,
+        () = clock.sleep(LIMIT) => Err(format!("no answer within {LIMIT:?}")),
+    };
+    match page {
+        Ok((text, place)) => ([(CONTENT_TYPE, FORMAT)], in_pieces(text, place)).into_response(),
         // Half an answer would end every alert on drift; a scrape that failed ends none.
         Err(error) => {
             tracing::warn!(error, "the stored metrics cannot be read");
             (StatusCode::SERVICE_UNAVAILABLE, format!("the stored metrics cannot be read: {error}\n")).into_response()
         }
     }
+}
+
+async fn page(view: &View) -> Result<String, String> {
+    let stored =
+        if *view.leads.borrow() { stored(view).await.map_err(|error| error.to_string())? } else { String::new() };
+    view.recorder.run_upkeep();
+    Ok(view.recorder.render() + &stored)
+}
+
+/// A body that keeps its place until the last of it is taken.
+fn in_pieces(text: String, place: OwnedSemaphorePermit) -> axum::body::Body {
+    let pieces = stream::unfold((Bytes::from(text), place), async |(mut left, place)| {
+        let piece = left.split_to(left.len().min(PIECE));
+        (!piece.is_empty()).then_some((Ok::<_, Infallible>(piece), (left, place)))
+    });
+    axum::body::Body::from_stream(pieces)
 }
 
 async fn stored(view: &View) -> Result<String, StoreError> {

@@ -143,6 +143,7 @@ impl CreateTenant {
             return Err(JobError::give_up("invalid_params", "create_tenant: say in which cloud"));
         };
         let journal = Journal::open(call, Self::KIND, tenant).await?;
+        journal.cloud().must_see_all().await?;
         must_be_ours(&journal, tenant).await?;
         let external = self.external(&journal).await?;
         let project = journal.create(&parts::OfProject { tenant, domain: &self.domain }).await?;
@@ -156,10 +157,7 @@ impl CreateTenant {
         })?;
         let grant = async |writer: Writer| writer.grant_role(&project.id, &made.id, &role.id).await;
         journal.change("role of the user", grant).await?;
-        // Nova makes a server group only for the project of a token, and a token needs a role there.
-        let own = journal.cloud().identity().await?.user_id;
-        let grant = async |writer: Writer| writer.grant_role(&project.id, &own, &role.id).await;
-        journal.change("role of our own login", grant).await?;
+        self.join(&journal, &project.id, &role.id).await?;
         // Before anything is made that they might forbid.
         let quotas = SetQuotas::of(self.quotas.clone());
         quotas.set(&journal, &project.id).await?;
@@ -178,6 +176,20 @@ impl CreateTenant {
             ..Traits::default()
         };
         self.report(call, tenant, traits, &groups).await
+    }
+
+    /// Gives our own login the role too: Nova makes a server group only for the project of a token. Nothing else needs
+    /// it, so a tenant is made also where Keystone refuses.
+    async fn join(&self, journal: &Journal, project: &str, role: &str) -> Result<(), JobError> {
+        let own = journal.cloud().identity().await?.user_id;
+        let grant = async |writer: Writer| writer.grant_role(project, &own, role).await;
+        match journal.change("role of our own login", grant).await {
+            Err(refused @ JobError::GiveUp { .. }) => {
+                tracing::warn!(project.id = project, "server groups of the new tenant cannot be made: {refused}");
+                Ok(())
+            }
+            granted => granted,
+        }
     }
 
     /// The network outside: the one that is named, or the only one there is.

@@ -98,6 +98,18 @@ impl Removal<'_> {
         Which::Project(self.project)
     }
 
+    /// What of a listing is the project's, whatever else a service may show for the question.
+    fn own<T>(&self, what: &str, listing: Listing<T>, owner: impl Fn(&T) -> Option<&str>) -> Result<Vec<T>, JobError> {
+        let mut items = whole(what, listing)?;
+        if items.iter().any(|item| owner(item).is_none()) {
+            let message =
+                format!("the cloud lists {what} without saying whose it is; does the login's role see every project?");
+            return Err(JobError::retry("unreadable", message));
+        }
+        items.retain(|item| owner(item) == Some(self.project));
+        Ok(items)
+    }
+
     /// Removes one object; what was asked for once is not asked for again.
     async fn remove<F>(&self, what: &str, id: &str, act: impl FnOnce(Writer) -> F + Send) -> Result<(), JobError>
     where
@@ -134,24 +146,33 @@ impl Removal<'_> {
         let mut images = Vec::new();
         for hidden in [false, true] {
             match self.journal.cloud().images(self.project, hidden).await {
-                Ok(listing) => images.extend(whole("an image", listing)?),
+                Ok(listing) => images.extend(self.own("an image", listing, |it| it.owner.as_deref())?),
                 // A cloud without Glance.
                 Err(Error::NoEndpoint { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let owned = |image: &&Image| image.owner.as_deref() == Some(self.project);
-        if let Some(image) = images.iter().filter(owned).find(|image| is_for_others(image)) {
-            let message = format!(
-                "{} owns the image {} ({}), which others may use: remove it or give it another owner, then ask again",
-                tenant.label(),
-                image.id,
-                image.name
-            );
-            return Err(JobError::give_up("shared_image", message));
+        for image in &images {
+            if let Some(why) = self.is_kept(image).await? {
+                let whose = tenant.label();
+                let message = format!(
+                    "{whose} owns the image {} ({}), {why}: remove it or give it another owner, then ask again",
+                    image.id, image.name
+                );
+                return Err(JobError::give_up("image_kept", message));
+            }
         }
-        images.retain(|image| image.owner.as_deref() == Some(self.project));
         Ok(images)
+    }
+
+    /// Why an image is for a person to decide on.
+    async fn is_kept(&self, image: &Image) -> Result<Option<&'static str>, JobError> {
+        let others = match image.visibility.as_deref() {
+            Some("public" | "community") => true,
+            Some("shared") => self.journal.cloud().is_image_shared(&image.id).await?,
+            _ => false,
+        };
+        Ok(if others { Some("which others may use") } else { image.protected.then_some("which is protected") })
     }
 
     async fn of_images(&self, images: &[Image]) -> Result<(), JobError> {
@@ -163,7 +184,9 @@ impl Removal<'_> {
     }
 
     async fn of_instances(&self) -> Result<(), JobError> {
-        for server in whole("an instance", self.journal.cloud().servers(self.which()).await?)? {
+        for server in self
+            .own("an instance", self.journal.cloud().servers(self.which()).await?, |it| Some(it.tenant_id.as_str()))?
+        {
             let id = &server.id;
             self.remove_slowly("instance", id, async |writer: Writer| writer.delete_server(id).await).await?;
         }
@@ -173,15 +196,17 @@ impl Removal<'_> {
     /// What stands on something goes before it.
     async fn of_networks(&self) -> Result<(), JobError> {
         let cloud = self.journal.cloud();
-        for address in whole("a floating IP", cloud.floating_ips(self.which()).await?)? {
+        for address in
+            self.own("a floating IP", cloud.floating_ips(self.which()).await?, |it| Some(it.project_id.as_str()))?
+        {
             self.remove_from_network(NetworkObject::FloatingIp, "floating IP", &address.id).await?;
         }
-        let routers = whole("a router", cloud.routers(self.which()).await?)?;
+        let routers = self.own("a router", cloud.routers(self.which()).await?, |it| Some(it.project_id.as_str()))?;
         for router in routers.iter().filter(|router| !router.routes.is_empty()) {
             let id = &router.id;
             self.remove("routes of", id, async |writer: Writer| writer.clear_routes(id).await).await?;
         }
-        let ports = whole("a port", cloud.ports(self.which()).await?)?;
+        let ports = self.own("a port", cloud.ports(self.which()).await?, |it| Some(it.project_id.as_str()))?;
         let (joined, other): (Vec<Port>, Vec<Port>) =
             ports.into_iter().partition(|port| INTERFACES.contains(&port.device_owner.as_str()));
         for port in joined {
@@ -195,15 +220,13 @@ impl Removal<'_> {
         for router in routers {
             self.remove_from_network(NetworkObject::Router, "router", &router.id).await?;
         }
-        let networks = whole("a network", cloud.networks(self.which()).await?)?;
-        let own = |it: &&crate::openstack::Network| it.project_id == self.project && !it.external;
-        for network in networks.iter().filter(own) {
+        let networks = self.own("a network", cloud.networks(self.which()).await?, |it| Some(it.project_id.as_str()))?;
+        for network in networks.iter().filter(|it| !it.external) {
             self.remove_from_network(NetworkObject::Network, "network", &network.id).await?;
         }
         // A subnet of a network that somebody else owns.
-        for subnet in
-            whole("a subnet", cloud.subnets(self.which()).await?)?.iter().filter(|it| it.project_id == self.project)
-        {
+        let subnets = self.own("a subnet", cloud.subnets(self.which()).await?, |it| Some(it.project_id.as_str()))?;
+        for subnet in subnets {
             self.remove_from_network(NetworkObject::Subnet, "subnet", &subnet.id).await?;
         }
         Ok(())
@@ -212,11 +235,15 @@ impl Removal<'_> {
     /// Looking for groups makes Neutron give a project its default one, so there is only one look.
     async fn of_groups(&self) -> Result<(), JobError> {
         let cloud = self.journal.cloud();
-        for group in whole("a server group", cloud.server_groups(self.which()).await?)? {
+        for group in
+            self.own("a server group", cloud.server_groups(self.which()).await?, |it| it.project_id.as_deref())?
+        {
             let id = &group.id;
             self.remove("server group", id, async |writer: Writer| writer.delete_server_group(id).await).await?;
         }
-        for group in whole("a security group", cloud.security_groups(self.which()).await?)? {
+        for group in
+            self.own("a security group", cloud.security_groups(self.which()).await?, |it| Some(it.project_id.as_str()))?
+        {
             self.remove_from_network(NetworkObject::SecurityGroup, "security group", &group.id).await?;
         }
         Ok(())
@@ -224,13 +251,15 @@ impl Removal<'_> {
 
     async fn of_volumes(&self) -> Result<(), JobError> {
         let cloud = self.journal.cloud();
-        for snapshot in whole("a volume snapshot", cloud.volume_snapshots(self.which()).await?)? {
+        for snapshot in
+            self.own("a volume snapshot", cloud.volume_snapshots(self.which()).await?, |it| it.project_id.as_deref())?
+        {
             let id = &snapshot.id;
             let remove = async |writer: Writer| writer.delete_volume_snapshot(id).await;
             self.remove_slowly("volume snapshot", id, remove).await?;
         }
         self.gone("volume snapshots", Left::Snapshots).await?;
-        for volume in whole("a volume", cloud.volumes(self.which()).await?)? {
+        for volume in self.own("a volume", cloud.volumes(self.which()).await?, |it| it.tenant_id.as_deref())? {
             let id = &volume.id;
             self.remove_slowly("volume", id, async |writer: Writer| writer.delete_volume(id).await).await?;
         }
@@ -248,11 +277,6 @@ impl Removal<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether an image is there for every project.
-fn is_for_others(image: &Image) -> bool {
-    matches!(image.visibility.as_deref(), Some("public" | "community"))
 }
 
 /// What a listing shows, if all of it can be read: what cannot would stay behind in a project that is gone.
@@ -276,9 +300,13 @@ impl Left {
     async fn count(self, removal: &Removal<'_>) -> Result<usize, JobError> {
         let (cloud, which) = (removal.journal.cloud(), removal.which());
         Ok(match self {
-            Self::Servers => whole("an instance", cloud.servers(which).await?)?.len(),
-            Self::Snapshots => whole("a volume snapshot", cloud.volume_snapshots(which).await?)?.len(),
-            Self::Volumes => whole("a volume", cloud.volumes(which).await?)?.len(),
+            Self::Servers => {
+                removal.own("an instance", cloud.servers(which).await?, |it| Some(it.tenant_id.as_str()))?.len()
+            }
+            Self::Snapshots => removal
+                .own("a volume snapshot", cloud.volume_snapshots(which).await?, |it| it.project_id.as_deref())?
+                .len(),
+            Self::Volumes => removal.own("a volume", cloud.volumes(which).await?, |it| it.tenant_id.as_deref())?.len(),
         })
     }
 }

@@ -51,8 +51,6 @@ pub enum Effect {
     Project(Seen),
     /// A tenant whose project is confirmed to be gone.
     Vanished(Tenant),
-    /// A tenant that was in trouble, and all of which could be read again.
-    Recovered(Tenant),
     /// A tenant that somebody wants forgotten.
     Unlinked {
         /// Whom.
@@ -181,12 +179,6 @@ pub async fn apply<'a>(
                     for resource_type in ResourceType::ALL {
                         recording(tenant, resource_type).end_all(tx, "tenant gone", tally).await?;
                     }
-                }
-            }
-            Effect::Recovered(tenant) => {
-                if tx.recover_tenant(tenant, now).await? {
-                    tally.changed = true;
-                    announce(context, tx, tenant, "tenant.recovered");
                 }
             }
             Effect::Unlinked { tenant, by } => {

@@ -10,10 +10,9 @@ use super::observe::{self, Extent};
 use super::{Call, Effect, Job, JobError, Report, States};
 use crate::model::ids::named_id;
 use crate::model::job::{Request, Scope};
-use crate::model::{ResourceType, Tenant, TenantState};
+use crate::model::{ResourceType, Tenant};
 
-/// Reads everything of a tenant, each resource type by itself. A tenant that is `ERRED` is `OK` again when all of it could
-/// be read.
+/// Reads everything of a tenant, each resource type by itself.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Pull {
@@ -27,19 +26,8 @@ impl Job for Pull {
     const STATES: Option<States> = Some(States::RECOVERING_LOOK);
 
     async fn run(self, call: Call) -> Report {
-        let erred = erred(&call);
-        let mut report = resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes }).await;
-        if report.failure.is_none() && report.left_out.is_none() {
-            report.effects.extend(erred.map(Effect::Recovered));
-        }
-        report
+        resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes }).await
     }
-}
-
-/// The tenant that is in trouble, when somebody asked for a look at it; what a schedule reads changes no states.
-fn erred(call: &Call) -> Option<Tenant> {
-    let is_asked_for = !call.request.source.starts_with("schedule:");
-    call.tenant.clone().filter(|tenant| is_asked_for && tenant.state == TenantState::Erred)
 }
 
 /// Reads some resource types of whomever the request concerns.

@@ -21,6 +21,8 @@ pub struct Image {
     pub status: String,
     pub owner: Option<String>,
     pub visibility: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub protected: bool,
     pub disk_format: Option<String>,
     pub container_format: Option<String>,
     pub size: Option<u64>,
@@ -32,11 +34,28 @@ pub struct Image {
     pub min_disk: i64,
 }
 
+#[derive(Deserialize)]
+struct Members {
+    members: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    status: String,
+}
+
 impl Cloud {
     /// The images that a project owns, whoever may see them: the hidden ones, or all others.
     pub async fn images(&self, owner: &str, hidden: bool) -> Result<Listing<Image>, Error> {
         let request = IMAGES.request(Which::Project(owner), None).query("visibility", "all");
         self.list(&IMAGES, &request.query("os_hidden", hidden.to_string())).await
+    }
+
+    /// Whether another project has accepted an image whose visibility is `shared`.
+    pub async fn is_image_shared(&self, id: &str) -> Result<bool, Error> {
+        let request = Request::get(Service::Image, "image_member_list", &["images", id, "members"]);
+        let answer: Members = self.send(&request).await?.json(&request)?;
+        Ok(answer.members.iter().any(|member| member.status == "accepted"))
     }
 
     /// An image, if there is one of this id that we may see.

@@ -3,11 +3,20 @@
 
 use super::Cloud;
 use super::answer::Which;
-use super::collection::Collection;
+use super::collection::{Collection, PORTS};
 use super::error::Error;
 use super::session::Grant;
 
 impl Cloud {
+    /// Refuses a login that does not see what is in projects other than its own, before anything is made in one.
+    ///
+    /// # Errors
+    /// [`Error::WrongScope`] and [`Error::OutOfSight`], as a listing of everything would say.
+    pub async fn must_see_all(&self) -> Result<(), Error> {
+        let grant = self.inner.session.grant().await?;
+        self.must_see(&grant, &PORTS, Which::All)
+    }
+
     /// Refuses a question whose answer would be silently short.
     pub(crate) fn must_see(&self, grant: &Grant, collection: &Collection, which: Which<'_>) -> Result<(), Error> {
         let identity = &grant.identity;

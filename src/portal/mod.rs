@@ -96,7 +96,8 @@ impl Portal {
     pub fn new(base: &str, token: &SecretString) -> Result<Self, Error> {
         let unusable = |what: &str, why: String| Error::Unusable(format!("{what}: {why}"));
         let listing = format!("{}/api/openstack-tenants/", base.trim_end_matches('/').trim_end_matches("/api"));
-        let listing = Url::parse(&listing).map_err(|error| unusable(base, error.to_string()))?;
+        let why = |error| format!("{error}; write https://waldur.example.org");
+        let listing = Url::parse(&listing).map_err(|error| unusable(base, why(error)))?;
         if !matches!(listing.scheme(), "http" | "https") {
             return Err(unusable(base, "write https://waldur.example.org".to_owned()));
         }

@@ -120,7 +120,6 @@ statements! {
     TENANT_INSERT = "tenant_insert",
     TENANT_LIST = "tenant_list",
     TENANT_MADE = "tenant_made",
-    TENANT_RECOVER = "tenant_recover",
     TENANT_RELEASE = "tenant_release",
     TENANT_SCHEDULE = "tenant_schedule",
     TENANT_SETTLE = "tenant_settle",

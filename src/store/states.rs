@@ -97,14 +97,6 @@ impl Tx {
             .bind(job).bind(why).bind(now).execute(connection).await.map(drop))
     }
 
-    /// Lets a tenant be all right again that was in trouble, and is as it was when it was looked at; whether it was so.
-    pub async fn recover_tenant(&mut self, tenant: &Tenant, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let changed = write!(self, connection => sqlx::query(sql::TENANT_RECOVER)
-            .bind(tenant.uuid).bind(tenant.version).bind(now)
-            .execute(connection).await.map(|done| done.rows_affected()))?;
-        Ok(changed > 0)
-    }
-
     /// Sets a tenant's state, whoever holds it; whether there is such a tenant.
     pub async fn set_tenant_state(
         &mut self,

@@ -41,7 +41,7 @@ fn scheduled(what: &str) -> Scheduled {
 
 /// Read everything of a tenant
 ///
-/// Each resource type succeeds or fails by itself. A tenant that is `ERRED` is `OK` again when all of it could be read.
+/// Each resource type succeeds or fails by itself; the tenant's state stays as it is.
 #[utoipa::path(
     post,
     path = "/api/openstack-tenants/{uuid}/pull/",

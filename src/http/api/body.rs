@@ -1,5 +1,7 @@
 //! What a client sends: JSON of a bounded size, read field by field, with everything that is wrong told at once.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
@@ -10,13 +12,22 @@ use crate::model::Invalid;
 /// Bytes that a body has at most: some thousand rules.
 const MOST: usize = 1 << 20;
 
+/// How long a body may take: whoever sends it holds a place that others wait for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn too_slow() -> Refusal {
+    let why = format!("The body did not come within {} s.", PATIENCE.as_secs());
+    Refusal::Because(StatusCode::REQUEST_TIMEOUT, why)
+}
+
 /// Reads a body as JSON; nothing stands for an empty object.
 pub(super) async fn json(body: Body) -> Result<Value, Refusal> {
     let too_large = |_| {
         let why = format!("The body is longer than {MOST} bytes, or it broke off.");
         Refusal::Because(StatusCode::PAYLOAD_TOO_LARGE, why)
     };
-    let bytes = to_bytes(body, MOST).await.map_err(too_large)?;
+    let bytes =
+        tokio::time::timeout(PATIENCE, to_bytes(body, MOST)).await.map_err(|_| too_slow())?.map_err(too_large)?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Object(Map::new()));
     }

@@ -1,8 +1,8 @@
 //! `/api/`: the REST interface of the API documents, and beside it jobs, drift, snapshots and schedules.
 //!
 //! A request is authenticated, its object is found, the caller's role, the object's state and the body are checked in
-//! this order; then something recorded is shown, or a job is made. Nothing here talks to a cloud but the operations
-//! that are live by their nature, and those have a small budget of their own.
+//! this order; then something recorded is shown, or a job is made. Only what is live by its nature, or asks whether there
+//! can be an address at all, talks to a cloud, within a small budget of its own.
 
 mod actions;
 mod auth;
@@ -99,7 +99,6 @@ fn records() -> Router<Arc<Api>> {
         )
         .route("/api/openstack-tenants/{uuid}/change_password/", post(changes::change_password))
         .route("/api/openstack-tenants/{uuid}/set_quotas/", post(changes::set_quotas))
-        .route("/api/openstack-tenants/{uuid}/create_floating_ip/", post(objects::create_floating_ip))
         .route("/api/openstack-tenants/{uuid}/create_network/", post(objects::create_network))
         .route("/api/openstack-tenants/{uuid}/create_security_group/", post(groups::create_security_group))
         .route("/api/openstack-tenants/{uuid}/create_server_group/", post(objects::create_server_group))
@@ -134,6 +133,7 @@ fn live() -> Router<Arc<Api>> {
         .route("/api/openstack-tenants/{uuid}/backend_instances/", get(backend::instances))
         .route("/api/openstack-tenants/{uuid}/backend_volumes/", get(backend::volumes))
         .route("/api/openstack-marketplace-tenants/{uuid}/create_image/", post(images::create))
+        .route("/api/openstack-tenants/{uuid}/create_floating_ip/", post(objects::create_floating_ip))
 }
 
 fn uploads() -> Router<Arc<Api>> {

@@ -81,6 +81,11 @@ pub fn read(world: &World, call: &Call) -> Answer {
     match parts {
         ["images"] => Ok(list(world, call, &caller)),
         ["images", one] => find(world, &caller, one).map(|row| Reply::ok(&view(row))),
+        // No image is shared with anybody in particular.
+        ["images", one, "members"] => {
+            find(world, &caller, one)?;
+            Ok(Reply::ok(&json!({"members": [], "schema": "/v2/schemas/members"})))
+        }
         _ => Err(not_found("The resource could not be found.")),
     }
 }

@@ -68,6 +68,7 @@ impl Machine {
             data.display(),
             clouds.display()
         );
+        let text = text + "[[drift.policies]]\nname = \"open\"\nworld_open = {}\n";
         std::fs::write(&config, text).unwrap();
         open(&config, 0o644);
         Self { _cloud: cloud, _folder: folder, data, config, program, address, user }
@@ -185,6 +186,7 @@ impl Machine {
             ("snapshots diff", with("snapshots diff", &[&snapshot, &snapshot])),
             ("drift list", words("drift list")),
             ("drift show", with("drift show", &[&drift])),
+            ("drift policy test", words("drift policy test")),
             ("drift accept", with("drift accept --dry-run", &[&drift])),
             ("expectations show", words("expectations show --tenant tenant-001")),
             ("expectations set", with("expectations set --tenant tenant-001 quotas --values", &[quotas])),

@@ -47,6 +47,12 @@ async fn a_policy_is_tried_before_it_is_switched_on() {
     let none = place.run(&["drift", "policy", "test", "idle"]);
     assert!(none.err.contains("nothing that was seen last is against a policy"), "{none:?}");
     assert_eq!(place.run(&["drift", "policy", "test", "ilde"]).code, 64);
+    let wrong = Place::new("[[drift.policies]]\nname = \"x\"\nunlimited = [\"vcpus\"]\n").await;
+    let refused = wrong.run(&["config", "check"]);
+    assert!(
+        refused.code == 64 && refused.err.contains("drift.policies[0].unlimited: `vcpus` is no quota"),
+        "{refused:?}"
+    );
     assert_eq!(place.store.findings(Filter { ended: true, ..Filter::default() }).await.unwrap(), before);
 }
 

@@ -7,7 +7,7 @@ use tenantd::jobs::runner::Ended;
 use tenantd::model::TenantState;
 use tenantd::model::job::{Outcome, Request};
 
-use crate::support::{Database, TestApp, on_both_databases};
+use crate::support::{Database, Login, Setup, TestApp, on_both_databases};
 
 on_both_databases!(
     a_tenant_is_made_with_all_that_belongs_to_it,
@@ -17,6 +17,8 @@ on_both_databases!(
     what_means_nothing_makes_nothing,
     groups_that_name_each_other_are_made_with_it,
     a_group_that_cannot_be_filled_is_filled_later,
+    a_login_that_does_not_see_the_whole_makes_nothing,
+    a_tenant_is_made_though_our_own_login_gets_no_role,
 );
 
 const KIND: &str = "create_tenant";
@@ -221,4 +223,22 @@ async fn a_group_that_cannot_be_filled_is_filled_later(database: Database) {
     let made = app.cloud().changes().await;
     let groups = made.iter().filter(|it| it.ends_with("/security-groups")).count();
     assert_eq!(groups, 2, "each once: {made:?}");
+}
+
+async fn a_login_that_does_not_see_the_whole_makes_nothing(database: Database) {
+    let clouds = vec![("sim", Login::Entry("sim-system"), 1)];
+    let app = TestApp::with(&database, Setup { clouds, write: vec![KIND], ..Setup::default() }).await;
+    let ended = app.deliver(order(&app, json!({"name": "fresh"}))).await;
+    assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "wrong_scope"), "{ended:?}");
+    assert!(app.cloud().changes().await.is_empty());
+}
+
+async fn a_tenant_is_made_though_our_own_login_gets_no_role(database: Database) {
+    let app = TestApp::writing(&database, &[KIND]).await;
+    // The second of the two grants.
+    let refused = json!([{"service": "identity", "method": "PUT", "contains": "/roles/", "every": 2, "kind": "status", "status": 403}]);
+    app.cloud().faults(refused).await;
+    let ended = app.deliver(order(&app, json!({"name": "fresh"}))).await;
+    assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
+    assert_eq!(app.tenant("fresh").await.state, TenantState::Ok);
 }

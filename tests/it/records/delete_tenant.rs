@@ -146,7 +146,7 @@ async fn an_image_that_others_may_use_keeps_its_tenant(database: Database) {
     image(&app, "community").await;
     app.cloud().forget_requests().await;
     let ended = app.run(KIND, "tenant-001", json!({})).await;
-    assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "shared_image"), "{ended:?}");
+    assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "image_kept"), "{ended:?}");
     assert_eq!(order(&app).await, "", "nothing was removed");
     let kept = app.tenant("tenant-001").await;
     assert_eq!(kept.state, TenantState::Erred);
