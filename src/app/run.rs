@@ -15,7 +15,7 @@ use super::time::Shared;
 use crate::config::{Config, Schedule};
 use crate::http::{self, View};
 use crate::intake::amqp::{Amqp, BrokerState};
-use crate::intake::{leader, schedule, table};
+use crate::intake::{acknowledgements, leader, schedule, table};
 use crate::jobs::context::Context;
 use crate::jobs::runner::Runner;
 use crate::jobs::{self};
@@ -122,6 +122,8 @@ impl Daemon {
         lifecycle.spawn_vital("shared time", super::time::keep(context.store().clone(), shared, lifecycle.clone()));
         let schedules_run = schedule::run(context.clone(), lifecycle.clone(), timetable, leading.clone());
         lifecycle.spawn_vital("schedules", schedules_run);
+        let acknowledgements = acknowledgements::run(context.clone(), lifecycle.clone(), leading.clone());
+        lifecycle.spawn_vital("acknowledgements", acknowledgements);
         if let Some(settings) = config.broker.clone() {
             metrics::broker_connected(false);
             let parts = (context.clone(), runner, lifecycle.clone());

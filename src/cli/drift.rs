@@ -1,17 +1,20 @@
-//! `drift`: what differs from what is expected, and accepting it.
+//! `drift`: what differs from what is expected, and what somebody says of it.
+
+mod accept;
+mod ack;
+mod show;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::arguments::{Moment, author, count};
+use super::arguments::{Moment, count};
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
 use super::{DONE, DRIFT, FAILED, explain, policy, usage, values};
 use crate::drift::EXISTENCE;
-use crate::jobs::accept::accept;
-use crate::model::{Change, Finding, FindingState, ResourceType};
+use crate::model::{Finding, FindingState, ResourceType};
 use crate::store::findings::{Filter, Listed};
 
 /// Drift.
@@ -19,13 +22,17 @@ use crate::store::findings::{Filter, Listed};
 pub enum Command {
     /// Findings that last, the newest first
     List(List),
-    /// Everything about one
+    /// Everything about one, with its life
     Show {
         /// The finding's id.
         id: Id,
     },
+    /// Know of findings: no alert tells of them until the time is up, or they change or resolve
+    Ack(ack::Ack),
+    /// Write something into a finding's life
+    Note(ack::Note),
     /// Make what is there what is expected
-    Accept(Accept),
+    Accept(accept::Accept),
     /// Policies: what they would find
     #[command(subcommand)]
     Policy(policy::Command),
@@ -49,6 +56,9 @@ pub struct Which {
     /// Opened since: a time, or an age such as 2h.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
+    /// Of the tenants of this domain, by its id.
+    #[arg(long)]
+    domain: Option<String>,
 }
 
 /// Findings.
@@ -64,41 +74,36 @@ pub struct List {
     exit_code: bool,
 }
 
-/// Findings to accept.
-#[derive(Debug, Args)]
-pub struct Accept {
-    /// Their ids; else all that the options describe.
-    #[arg(conflicts_with_all = ["cloud", "tenant", "resource_type", "field", "since"])]
-    ids: Vec<Id>,
-    #[command(flatten)]
-    which: Which,
-    /// Only say what would be accepted.
-    #[arg(long)]
-    dry_run: bool,
-}
+/// What is listed of a finding, and at the end what is shown of it alone.
+const KEYS: &[&str] = &[
+    "id",
+    "cloud",
+    "tenant",
+    "tenant_name",
+    "resource_type",
+    "object",
+    "object_name",
+    "field",
+    "change",
+    "expected",
+    "observed",
+    "severity",
+    "state",
+    "source",
+    "opened_at",
+    "last_seen_at",
+    "resolved_at",
+    "customer_name",
+    "project_name",
+    "ack_reason",
+    "ack_by",
+    "ack_at",
+    "ack_until",
+    "life",
+];
 
 pub(super) const COLUMNS: Columns = Columns {
-    keys: &[
-        "id",
-        "cloud",
-        "tenant",
-        "tenant_name",
-        "resource_type",
-        "object",
-        "object_name",
-        "field",
-        "change",
-        "expected",
-        "observed",
-        "severity",
-        "state",
-        "source",
-        "opened_at",
-        "last_seen_at",
-        "resolved_at",
-        "customer_name",
-        "project_name",
-    ],
+    keys: KEYS.split_at(KEYS.len() - 1).0,
     headings: &["OPENED", "SEVERITY", "TENANT", "WHAT", "EXPECTED", "OBSERVED", "STATE", "ID"],
     none: "no open drift",
 };
@@ -108,18 +113,15 @@ impl Command {
         match self {
             Self::List(list) => list.run(records).await,
             Self::Show { id } => {
-                show(records, &find(records, &id).await?)?;
+                show::show(records, &find(records, &id).await?).await?;
                 Ok(DONE)
             }
+            Self::Ack(ack) => ack.run(records).await,
+            Self::Note(note) => note.run(records).await,
             Self::Accept(accept) => accept.run(records).await,
             Self::Policy(policy) => policy.run(records).await,
         }
     }
-}
-
-/// Whether a finding still lasts.
-pub(super) fn lasts(state: FindingState) -> bool {
-    matches!(state, FindingState::Open | FindingState::Acknowledged)
 }
 
 async fn find(records: &Records, id: &Id) -> anyhow::Result<Listed> {
@@ -135,7 +137,7 @@ async fn find(records: &Records, id: &Id) -> anyhow::Result<Listed> {
 
 impl Which {
     fn is_empty(&self) -> bool {
-        let named = [&self.cloud, &self.tenant, &self.field].into_iter().any(Option::is_some);
+        let named = [&self.cloud, &self.tenant, &self.field, &self.domain].into_iter().any(Option::is_some);
         !named && self.resource_type.is_none() && self.since.is_none()
     }
 
@@ -148,8 +150,25 @@ impl Which {
             field: self.field.as_deref(),
             ended,
             since: self.since.map(|since| since.at(records.now())),
+            domain: self.domain.as_deref(),
         };
         Ok(records.store().findings(filter).await?)
+    }
+
+    /// The findings with these ids, else those that last and that the options describe.
+    async fn chosen(&self, records: &Records, ids: &[Id]) -> anyhow::Result<Vec<Listed>> {
+        if !ids.is_empty() {
+            let mut chosen = Vec::with_capacity(ids.len());
+            for id in ids {
+                chosen.push(find(records, id).await?);
+            }
+            return Ok(chosen);
+        }
+        if self.is_empty() {
+            let options = "--cloud, --tenant, --resource-type, --field, --since, --domain";
+            return Err(usage(format!("name findings, or say which with {options}")));
+        }
+        self.findings(records, false).await
     }
 }
 
@@ -167,6 +186,7 @@ impl List {
 /// One finding in both forms.
 pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
     let finding = &listed.finding;
+    let known = finding.acknowledgement.as_ref();
     Row {
         json: json!({
             "id": finding.id, "cloud": listed.cloud, "tenant": listed.backend_id, "tenant_name": listed.tenant_name,
@@ -175,7 +195,9 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
             "observed": finding.observed, "severity": finding.severity, "state": finding.state,
             "source": finding.source, "opened_at": finding.opened_at, "last_seen_at": finding.last_seen_at,
             "resolved_at": finding.resolved_at, "customer_name": listed.customer_name,
-            "project_name": listed.project_name,
+            "project_name": listed.project_name, "ack_reason": known.map(|it| &it.reason),
+            "ack_by": known.map(|it| &it.by), "ack_at": known.map(|it| it.at),
+            "ack_until": known.and_then(|it| it.until),
         }),
         cells: vec![
             output::when(Some(finding.opened_at), now),
@@ -188,10 +210,30 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
             ),
             said(finding, &finding.expected),
             said(finding, &finding.observed),
-            finding.state.to_string(),
+            standing(finding, now),
             finding.id.to_string(),
         ],
     }
+}
+
+/// The state in a table: `acknowledged, 6d left`.
+fn standing(finding: &Finding, now: DateTime<Utc>) -> String {
+    let until = finding.acknowledgement.as_ref().and_then(|it| it.until);
+    match (finding.state, until) {
+        (FindingState::Acknowledged, Some(until)) => format!("{}, {} left", finding.state, output::age(now, until)),
+        (state, _) => state.to_string(),
+    }
+}
+
+/// Who knows of a finding, until when and why: `by olga until 2026-01-08T00:00:00Z (in 6d): ticket 7`.
+pub(super) fn known(finding: &Finding, now: DateTime<Utc>) -> Option<String> {
+    let known = finding.acknowledgement.as_ref().filter(|_| finding.state == FindingState::Acknowledged)?;
+    Some(say_known(&known.by, known.until, &known.reason, now))
+}
+
+fn say_known(by: &str, until: Option<DateTime<Utc>>, reason: &str, now: DateTime<Utc>) -> String {
+    let until = until.map_or_else(|| "it resolves".to_owned(), |until| output::moment(Some(until), now));
+    format!("by {by} until {until}: {reason}")
 }
 
 /// A value in a table; of a whole object or rule, which has been named, only whether it is there.
@@ -204,100 +246,35 @@ fn said(finding: &Finding, value: &Value) -> String {
     }
 }
 
-fn show(records: &Records, listed: &Listed) -> anyhow::Result<()> {
-    let (finding, now) = (&listed.finding, records.now());
-    let row = row(listed, now);
-    let fields = [
-        ("id", finding.id.to_string()),
-        ("tenant", format!("{}/{} (project {})", listed.cloud, listed.tenant_name, listed.backend_id)),
-        ("customer", listed.customer_name.clone()),
-        ("portal project", listed.project_name.clone()),
-        ("what", row.cells[3].clone()),
-        ("object", finding.object.clone()),
-        ("change", finding.change.to_string()),
-        ("expected", values::say(&finding.object, &finding.expected)),
-        ("observed", values::say(&finding.object, &finding.observed)),
-        ("severity", finding.severity.to_string()),
-        ("state", finding.state.to_string()),
-        ("source", format!("the expectation was {}", finding.source)),
-        ("opened", output::moment(Some(finding.opened_at), now)),
-        ("last seen", output::moment(Some(finding.last_seen_at), now)),
-        ("ended", output::moment(finding.resolved_at, now)),
-    ];
-    output::show(records.output, COLUMNS, &row, &fields)?;
-    if lasts(finding.state) && is_acceptable(finding.change) {
-        output::note(&format!("to make what is there what is expected: tenantd drift accept {}", finding.id));
-    }
-    Ok(())
+/// What became of findings, one by one.
+#[derive(Debug, Default)]
+struct Done {
+    ids: Vec<Uuid>,
+    failed: bool,
 }
 
-/// Whether it differs from an expectation; the others are conditions of the cloud.
-const fn is_acceptable(change: Change) -> bool {
-    !matches!(change, Change::OverLimit | Change::Usage | Change::Policy)
-}
-
-impl Accept {
-    async fn run(self, records: &Records) -> anyhow::Result<u8> {
-        if self.ids.is_empty() && self.which.is_empty() {
-            return Err(usage("name findings, or say which with --cloud, --tenant, --resource-type, --field, --since"));
+impl Done {
+    /// Takes down what became of one; what went wrong is said at once.
+    fn add(&mut self, id: Uuid, done: anyhow::Result<()>) {
+        match done {
+            Ok(()) => self.ids.push(id),
+            Err(error) => {
+                self.failed = true;
+                output::note(&format!("tenantd: {}", explain(&error)));
+            }
         }
-        let mut failed = false;
-        let mut chosen = Vec::new();
+    }
+
+    /// Prints the findings as they are now, and how many it were; the exit code.
+    async fn tell(self, records: &Records, what: &str, none: &'static str) -> anyhow::Result<u8> {
+        let mut rows = Vec::new();
         for id in &self.ids {
-            chosen.push(find(records, id).await?);
+            rows.extend(records.store().finding(*id).await?.map(|it| row(&it, records.now())));
         }
-        if self.ids.is_empty() {
-            chosen = self.which.findings(records, false).await?;
-            let all = chosen.len();
-            chosen.retain(|it| is_acceptable(it.finding.change));
-            if chosen.len() < all {
-                output::note(&format!(
-                    "{} left as it is: a condition of the cloud is no difference from an expectation",
-                    count(all - chosen.len(), "finding")
-                ));
-            }
+        if !(self.failed && rows.is_empty()) {
+            output::list(records.output, Columns { none, ..COLUMNS }, &rows)?;
         }
-        let mut accepted = Vec::new();
-        for listed in chosen {
-            match self.one(records, &listed).await {
-                Ok(()) => accepted.push(listed.finding.id),
-                Err(error) => {
-                    failed = true;
-                    output::note(&format!("tenantd: {}", explain(&error)));
-                }
-            }
-        }
-        if !(failed && accepted.is_empty()) {
-            print(records, &accepted).await?;
-        }
-        let what = if self.dry_run { "would be accepted; nothing was changed" } else { "accepted" };
-        output::note(&format!("{} {what}", count(accepted.len(), "finding")));
-        Ok(if failed { FAILED } else { DONE })
+        output::note(&format!("{} {what}", count(self.ids.len(), "finding")));
+        Ok(if self.failed { FAILED } else { DONE })
     }
-
-    async fn one(&self, records: &Records, listed: &Listed) -> anyhow::Result<()> {
-        let finding = &listed.finding;
-        if !self.dry_run {
-            accept(&records.context, finding.id, &author()).await?;
-            return Ok(());
-        }
-        if !lasts(finding.state) {
-            anyhow::bail!("finding {} is {} already", finding.id, finding.state);
-        }
-        if !is_acceptable(finding.change) {
-            let (id, change) = (finding.id, finding.change);
-            anyhow::bail!("finding {id} cannot be accepted: {change} is a condition of the cloud");
-        }
-        Ok(())
-    }
-}
-
-/// Prints findings as they are now.
-async fn print(records: &Records, ids: &[Uuid]) -> anyhow::Result<()> {
-    let mut rows = Vec::new();
-    for id in ids {
-        rows.extend(records.store().finding(*id).await?.map(|it| row(&it, records.now())));
-    }
-    output::list(records.output, Columns { none: "nothing to accept", ..COLUMNS }, &rows)?;
-    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::app::pull::{PullOptions, Pulled, pull};
 use crate::jobs::context::Context;
 use crate::jobs::runner::Ended;
 use crate::model::job::Outcome;
-use crate::model::{Body, ResourceType, Tenant};
+use crate::model::{Body, FindingState, ResourceType, Tenant};
 use crate::store::findings::{Filter, Listed};
 use crate::store::resources::Age;
 
@@ -163,7 +163,7 @@ async fn findings(context: &Context, options: &PullOptions) -> anyhow::Result<Ve
 fn print(context: &Context, format: Format, looks: &[Look], findings: &[Listed]) -> anyhow::Result<()> {
     let now = context.clock().now();
     let mut open: BTreeMap<(Uuid, ResourceType), usize> = BTreeMap::new();
-    for it in findings {
+    for it in findings.iter().filter(|it| it.finding.state == FindingState::Open) {
         *open.entry((it.finding.tenant, it.finding.resource_type)).or_default() += 1;
     }
     let open = |look: &Look| open.get(&(look.tenant.uuid, look.resource_type)).copied().unwrap_or_default();

@@ -110,6 +110,7 @@ impl Answer<'_> {
             };
             lines.push(format!("  drift: {what}, expected {expected}, observed {observed}"));
             lines.push(format!("    {severity}, {state}, opened {opened}; tenantd drift show {id}"));
+            lines.extend(drift::known(&listed.finding, now).map(|known| format!("    acknowledged {known}")));
         }
         lines
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Difference;
 use super::rules::Rules;
-use crate::model::Severity;
+use crate::model::{Change, FindingState, Severity};
 
 /// An unresolved finding, as far as its life depends on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,23 @@ pub struct Standing {
     pub difference: Difference,
     /// Its severity as last recorded.
     pub severity: Severity,
+    /// Whether somebody knows of it.
+    pub state: FindingState,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+}
+
+/// A finding whose values or severity are others now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// Its id.
+    pub id: Uuid,
+    /// The difference as it is now.
+    pub difference: Difference,
+    /// How urgent it is now.
+    pub severity: Severity,
+    /// Why it is open again, where somebody knew of it as it was.
+    pub reopened: Option<&'static str>,
 }
 
 /// A difference that was seen, but not often enough.
@@ -39,7 +56,7 @@ pub struct Plan {
     /// Findings to open.
     pub open: Vec<(Difference, Severity)>,
     /// Findings whose values or severity changed.
-    pub change: Vec<(Uuid, Difference, Severity)>,
+    pub change: Vec<Changed>,
     /// Findings that stand as they are.
     pub keep: Vec<Uuid>,
     /// Findings whose difference is gone.
@@ -79,7 +96,8 @@ pub fn plan(
             if finding.difference == difference && finding.severity == severity {
                 plan.keep.push(finding.id);
             } else {
-                plan.change.push((finding.id, difference, severity));
+                let reopened = reopened(finding, &difference, severity);
+                plan.change.push(Changed { id: finding.id, difference, severity, reopened });
             }
             continue;
         }
@@ -98,6 +116,23 @@ pub fn plan(
         }
     }
     plan
+}
+
+/// Why a finding that somebody knew of is open again: they knew of other values. Less that is used beyond a limit, or
+/// another name, is no news to them.
+fn reopened(finding: &Standing, difference: &Difference, severity: Severity) -> Option<&'static str> {
+    if finding.state != FindingState::Acknowledged {
+        return None;
+    }
+    let was = &finding.difference;
+    let is_less = difference.change == Change::OverLimit && difference.observed.as_u64() <= was.observed.as_u64();
+    if difference.observed != was.observed && !is_less {
+        return Some("another value was observed");
+    }
+    if difference.expected != was.expected {
+        return Some("another value is expected");
+    }
+    (severity > finding.severity).then_some("it is more urgent than it was")
 }
 
 fn owned((object, field): (&str, &str)) -> (String, String) {

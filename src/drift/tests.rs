@@ -8,7 +8,7 @@ use super::rules::Rules;
 use super::*;
 use crate::model::quota::{Limit, Quota, Quotas};
 use crate::model::security_group::{Meaning, Rule, SecurityGroup};
-use crate::model::{ResourceType, Severity};
+use crate::model::{FindingState, ResourceType, Severity};
 use chrono::{DateTime, Duration};
 use uuid::Uuid;
 
@@ -167,13 +167,33 @@ fn a_finding_is_opened_changed_kept_and_resolved_once() {
     let expected = quotas(&[("vcpu", 20, 0)]);
     let first = plan(compare(&expected, &quotas(&[("vcpu", 40, 0)])), &[], &[], &rules, now);
     assert_eq!(first.open.len(), 1);
-    let standing = [Standing { id: Uuid::nil(), difference: first.open[0].0.clone(), severity: first.open[0].1 }];
+    let (difference, severity) = first.open[0].clone();
+    let standing = [Standing { id: Uuid::nil(), difference, severity, state: FindingState::Open, opened_at: now }];
     let same = plan(compare(&expected, &quotas(&[("vcpu", 40, 0)])), &standing, &[], &rules, now);
     assert_eq!((same.keep.len(), same.open.len(), same.change.len(), same.resolve.len()), (1, 0, 0, 0));
     let other = plan(compare(&expected, &quotas(&[("vcpu", 50, 0)])), &standing, &[], &rules, now);
     assert_eq!((other.keep.len(), other.open.len(), other.change.len(), other.resolve.len()), (0, 0, 1, 0));
     let back = plan(compare(&expected, &expected), &standing, &[], &rules, now);
     assert_eq!((back.keep.len(), back.open.len(), back.change.len(), back.resolve.len()), (0, 0, 0, 1));
+}
+
+#[test]
+fn what_is_known_is_open_again_when_its_values_are_others() {
+    use FindingState::{Acknowledged, Open};
+    let (rules, now) = (Rules::default(), DateTime::UNIX_EPOCH);
+    let reopened = |was: Vec<Difference>, is: Vec<Difference>, state| {
+        let (difference, severity) = plan(was, &[], &[], &rules, now).open[0].clone();
+        let standing = [Standing { id: Uuid::nil(), difference, severity, state, opened_at: now }];
+        plan(is, &standing, &[], &rules, now).change[0].reopened
+    };
+    let limit = |expected, observed| compare(&quotas(&[("vcpu", expected, 0)]), &quotas(&[("vcpu", observed, 0)]));
+    let over = |limit, usage| conditions(&quotas(&[("vcpu", limit, usage)]));
+    assert_eq!(reopened(limit(20, 40), limit(20, 50), Open), None);
+    assert_eq!(reopened(limit(20, 40), limit(20, 50), Acknowledged), Some("another value was observed"));
+    assert_eq!(reopened(limit(20, 40), limit(30, 40), Acknowledged), Some("another value is expected"));
+    assert_eq!(reopened(over(2, 9), over(2, 10), Acknowledged), Some("another value was observed"));
+    assert_eq!(reopened(over(2, 9), over(2, 8), Acknowledged), None, "it gets better");
+    assert_eq!(reopened(over(2, 9), over(1, 8), Acknowledged), Some("another value is expected"));
 }
 
 #[test]

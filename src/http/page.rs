@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::View;
 use crate::drift::EXISTENCE;
 use crate::intake::amqp::BrokerState;
+use crate::model::FindingState;
 use crate::model::job::Job;
 use crate::store::StoreError;
 use crate::store::findings::{Filter, Listed};
@@ -30,6 +31,8 @@ struct Page {
     clouds: Vec<CloudRow>,
     drift: Vec<DriftRow>,
     drift_count: usize,
+    /// Of which somebody knows.
+    known_count: usize,
     ended: Vec<DriftRow>,
     jobs: Vec<JobRow>,
     schedules: Vec<ScheduleRow>,
@@ -52,6 +55,8 @@ struct DriftRow {
     object: String,
     what: String,
     state: &'static str,
+    /// Who knows of it, until when and why.
+    known: String,
     since: String,
 }
 
@@ -85,7 +90,9 @@ pub(super) async fn show(State(view): State<Arc<View>>) -> Response {
 async fn page(view: &View) -> Result<Page, StoreError> {
     let store = view.context.store();
     let now = view.context.clock().now();
-    let (tenants, open) = tokio::try_join!(store.tenants(None), store.findings(Filter::default()))?;
+    let (tenants, mut open) = tokio::try_join!(store.tenants(None), store.findings(Filter::default()))?;
+    // What nobody has spoken for comes first.
+    open.sort_by_key(|it| !is_open(it));
     let week = Filter { ended: true, since: Some(now - chrono::Duration::days(7)), ..Filter::default() };
     let (recent, jobs) =
         tokio::try_join!(store.findings(week), store.jobs(jobs::Filter { limit: 20, ..Default::default() }))?;
@@ -94,7 +101,7 @@ async fn page(view: &View) -> Result<Page, StoreError> {
     let clouds = live.clouds.keys().cloned().map(|name| CloudRow {
         tenants: tenants.iter().filter(|it| it.cloud == name && it.vanished_at.is_none()).count(),
         vanished: tenants.iter().filter(|it| it.cloud == name && it.vanished_at.is_some()).count(),
-        drift: open.iter().filter(|it| it.cloud == name).count(),
+        drift: open.iter().filter(|it| it.cloud == name && is_open(it)).count(),
         name,
     });
     let configured = view.schedules.borrow().clone();
@@ -120,12 +127,28 @@ async fn page(view: &View) -> Result<Page, StoreError> {
         leads: *view.leads.borrow(),
         clouds: clouds.collect(),
         drift_count: open.len(),
+        known_count: open.iter().filter(|it| !is_open(it)).count(),
         drift: open.iter().take(SHOWN).map(|listed| drift_row(listed, listed.finding.opened_at, now)).collect(),
         ended: ended(&recent, now),
         jobs: jobs.iter().map(|job| job_row(job, now)).collect(),
         schedules: schedules.collect(),
         now: now.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
     })
+}
+
+/// Whether nobody has spoken for it.
+fn is_open(listed: &Listed) -> bool {
+    listed.finding.state == FindingState::Open
+}
+
+/// `acknowledged by olga until 2026-01-08 12:00 UTC: ticket 7`.
+fn known(listed: &Listed) -> String {
+    let finding = &listed.finding;
+    let Some(known) = finding.acknowledgement.as_ref().filter(|_| finding.state == FindingState::Acknowledged) else {
+        return String::new();
+    };
+    let until = known.until.map_or_else(|| "it resolves".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
+    format!("acknowledged by {} until {until}: {}", known.by, known.reason)
 }
 
 fn ended(recent: &[Listed], now: DateTime<Utc>) -> Vec<DriftRow> {
@@ -144,6 +167,7 @@ fn drift_row(listed: &Listed, since: DateTime<Utc>, now: DateTime<Utc>) -> Drift
         object: finding.object_name.clone(),
         what: describe(&finding.field, &finding.expected, &finding.observed),
         state: finding.state.as_str(),
+        known: known(listed),
         since: ago(since, now),
     }
 }

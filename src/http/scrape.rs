@@ -21,7 +21,7 @@ use super::View;
 use crate::config::Schedule;
 use crate::intake::schedule::ticks;
 use crate::model::quota::{Limit, Quotas, Unit};
-use crate::model::{Body, ResourceType, Severity, Tenant};
+use crate::model::{Body, FindingState, ResourceType, Severity, Tenant};
 use crate::store::StoreError;
 use crate::store::directory::Owner;
 use crate::store::resources::Age;
@@ -213,9 +213,12 @@ fn drift(exposition: &mut Exposition, clouds: &[String], counts: &[crate::store:
     }
     let mut oldest: BTreeMap<(&str, &str, ResourceType), DateTime<Utc>> = BTreeMap::new();
     for count in counts {
-        *of_cloud.entry((&count.cloud, count.resource_type, count.severity)).or_default() += count.count;
-        let since = oldest.entry((&count.cloud, &count.backend_id, count.resource_type)).or_insert(count.oldest);
-        *since = (*since).min(count.oldest);
+        // What somebody knows of is neither open nor overdue.
+        if count.state == FindingState::Open {
+            *of_cloud.entry((&count.cloud, count.resource_type, count.severity)).or_default() += count.count;
+            let since = oldest.entry((&count.cloud, &count.backend_id, count.resource_type)).or_insert(count.oldest);
+            *since = (*since).min(count.oldest);
+        }
         let labels = [
             ("cloud", count.cloud.as_str()),
             ("tenant", &count.backend_id),

@@ -3,6 +3,7 @@
 //! Nothing here knows what a job does. What is waiting lies in the jobs table ([`table`]), so schedules and commands
 //! need no broker, and a broker that is away stops nothing else.
 
+pub mod acknowledgements;
 pub mod amqp;
 pub mod envelope;
 pub mod leader;

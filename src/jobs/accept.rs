@@ -3,12 +3,13 @@
 use uuid::Uuid;
 
 use super::context::Context;
-use super::events::Events;
+use super::findings::take_step;
 use crate::drift::Difference;
 use crate::drift::adopt::adopt;
 use crate::drift::lifecycle::Suspicion;
 use crate::drift::vanish::{ACCEPTED, EVERYTHING};
 use crate::model::FindingState;
+use crate::model::life::{Event, Step};
 use crate::store::expectations::Expectation;
 use crate::store::findings::Listed;
 use crate::store::{StoreError, Tx};
@@ -43,7 +44,7 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
     let store = context.store();
     let listed = store.finding(id).await?.ok_or(AcceptError::Unknown(id))?;
     let finding = &listed.finding;
-    if !matches!(finding.state, FindingState::Open | FindingState::Acknowledged) {
+    if !finding.state.lasts() {
         return Err(AcceptError::Ended(id, finding.state));
     }
     let now = context.clock().now();
@@ -72,7 +73,8 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
     if !tx.end_finding(id, FindingState::Accepted, now).await? {
         return Err(AcceptError::Ended(id, FindingState::Resolved));
     }
-    Events::new(context, now).drift(&mut tx, &tenant, finding, "accepted");
+    let event = Event { by: Some(author.to_owned()), ..Event::new(Step::Accepted, now) };
+    take_step(context, &mut tx, &tenant, finding, event).await?;
     context.tell(tx.commit().await?);
     Ok(listed)
 }

@@ -139,16 +139,17 @@ impl Tally {
     }
 }
 
-/// Records effects in the caller's transaction.
+/// Records effects in the caller's transaction; `job` is what brought them.
 pub async fn apply<'a>(
     context: &Context,
     live: &Live,
     tx: &mut Tx,
+    job: Option<Uuid>,
     effects: impl IntoIterator<Item = &'a Effect>,
     tally: &mut Tally,
 ) -> Result<(), StoreError> {
     let now = context.clock().now();
-    let recording = |tenant, resource_type| Recording { context, rules: &live.rules, tenant, resource_type, now };
+    let recording = |tenant, resource_type| Recording { context, rules: &live.rules, tenant, resource_type, now, job };
     for effect in effects {
         match effect {
             Effect::Observed { tenant, observation } => {

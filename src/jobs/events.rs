@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use crate::model::ids::new_id;
+use crate::model::life::{Event, Step};
 use crate::model::{Finding, Tenant};
 use crate::store::Tx;
 use crate::store::outbox::Outgoing;
@@ -78,8 +79,14 @@ impl<'a> Events<'a> {
         });
     }
 
-    /// A step in the life of a finding: `opened`, `changed`, `resolved`, `accepted`.
-    pub fn drift(&self, tx: &mut Tx, tenant: &Tenant, finding: &Finding, step: &str) {
+    /// A step in the life of a finding; one that is open again is told as opened, with the reason. What somebody notes
+    /// is told to nobody else.
+    pub fn drift(&self, tx: &mut Tx, tenant: &Tenant, finding: &Finding, event: &Event) {
+        let word = match event.step {
+            Step::Noted => return,
+            Step::Reopened => Step::Opened.as_str(),
+            step => step.as_str(),
+        };
         let mut data = json!({
             "id": finding.id,
             "cloud": tenant.cloud,
@@ -96,10 +103,14 @@ impl<'a> Events<'a> {
             "source": finding.source,
             "opened_at": finding.opened_at,
         });
-        if step != "opened" {
-            data["at"] = json!(self.now);
+        if event.step != Step::Opened {
+            data["at"] = json!(event.at);
         }
-        let routing_key = format!("drift.{}.{step}", finding.resource_type);
+        let said = [("by", json!(event.by)), ("reason", json!(event.reason)), ("until", json!(event.until))];
+        for (key, value) in said.into_iter().filter(|(_, value)| !value.is_null()) {
+            data[key] = value;
+        }
+        let routing_key = format!("drift.{}.{word}", finding.resource_type);
         self.emit(tx, &routing_key, &tenant.backend_id, &data);
     }
 }

@@ -6,6 +6,7 @@
 //! A new kind is one file with a type that implements [`Job`], and one line in [`KINDS`].
 
 pub mod accept;
+pub mod acknowledge;
 pub mod cancel;
 mod change_password;
 pub mod command;
@@ -22,6 +23,7 @@ mod detect_drift;
 pub mod effects;
 pub mod error;
 pub mod events;
+mod findings;
 mod journal;
 pub mod known;
 mod made;

@@ -1,6 +1,5 @@
 //! Applies one observation to the records: snapshot, findings, expectation, events, all in the caller's transaction.
-
-use std::collections::BTreeMap;
+//! What it means for each finding is carried out by the file `findings.rs` beside it.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -9,13 +8,14 @@ use uuid::Uuid;
 use super::context::Context;
 use super::effects::Tally;
 use super::events::Events;
+use super::findings::Grounds;
 use super::settled::Fingerprints;
 use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
 use crate::drift::rules::{Mode, Rules};
 use crate::drift::vanish::{ACCEPTED, EVERYTHING, mass_disappearance};
 use crate::drift::{self, Difference, EXISTENCE};
 use crate::model::ids::new_id;
-use crate::model::{Body, Change, Finding, FindingState, Observation, ResourceType, Severity, Tenant};
+use crate::model::{Body, Change, Observation, ResourceType, Severity, Tenant};
 use crate::store::expectations::Expectation;
 use crate::store::snapshots::Snapshot;
 use crate::store::{StoreError, Tx};
@@ -29,6 +29,18 @@ enum Look {
     Partial,
     /// Nothing was seen anew.
     Again,
+}
+
+/// What is compared, and how it came to be known.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    look: Look,
+    /// Whether a job is changing the tenant.
+    changing: bool,
+    /// The snapshot that holds it.
+    snapshot: Uuid,
+    /// When its earliest request left, where it was seen anew.
+    asked_at: Option<DateTime<Utc>>,
 }
 
 /// What a comparison came to.
@@ -46,10 +58,12 @@ pub(super) struct Recording<'a> {
     pub tenant: &'a Tenant,
     pub resource_type: ResourceType,
     pub now: DateTime<Utc>,
+    /// The job that does it.
+    pub job: Option<Uuid>,
 }
 
 impl Recording<'_> {
-    const fn key(&self) -> (Uuid, ResourceType) {
+    pub(super) const fn key(&self) -> (Uuid, ResourceType) {
         (self.tenant.uuid, self.resource_type)
     }
 
@@ -72,7 +86,7 @@ impl Recording<'_> {
         };
         let body = observation.completed_by(before.as_ref().map(|snapshot| &snapshot.body));
         if let Some(before) = &before
-            && !self.believes(tx, before, &body, tally).await?
+            && !self.believes(tx, before, &body, observation.asked_at, tally).await?
         {
             let now = Some(self.now);
             let times = (observation.asked_at, observation.answered_at);
@@ -80,7 +94,8 @@ impl Recording<'_> {
         }
         let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
         let look = if observation.is_partial() { Look::Partial } else { Look::Whole };
-        let judged = self.judge(tx, &body, (look, held.changing), tally).await?;
+        let seen = Seen { look, changing: held.changing, snapshot, asked_at: Some(observation.asked_at) };
+        let judged = self.judge(tx, &body, seen, tally).await?;
         // A service that did not answer leaves the age of the whole as it was.
         let complete_at = observation.trouble.is_none().then_some(self.now);
         let in_order = judged.in_order && look == Look::Whole && complete_at.is_some();
@@ -97,7 +112,8 @@ impl Recording<'_> {
         let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
             Some(snapshot) => {
-                if !self.judge(tx, &snapshot.body, (Look::Again, false), tally).await?.in_order {
+                let seen = Seen { look: Look::Again, changing: false, snapshot: id, asked_at: None };
+                if !self.judge(tx, &snapshot.body, seen, tally).await?.in_order {
                     tx.unsettle(self.tenant.uuid, self.resource_type).await?;
                 }
                 Ok(())
@@ -110,7 +126,8 @@ impl Recording<'_> {
     pub async fn end_all(&self, tx: &mut Tx, why: &str, tally: &mut Tally) -> Result<(), StoreError> {
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let resolve = standing.iter().map(|finding| finding.id).collect();
-        self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, why, tally).await
+        let grounds = Grounds { source: why, ended: Some(why), observed_at: None, snapshot: None };
+        self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, grounds, tally).await
     }
 
     /// Whether much of what was there before may count as gone. The first looks that say so open a critical finding
@@ -120,6 +137,7 @@ impl Recording<'_> {
         tx: &mut Tx,
         before: &Snapshot,
         body: &Body,
+        asked_at: DateTime<Utc>,
         tally: &mut Tally,
     ) -> Result<bool, StoreError> {
         let Some(difference) = mass_disappearance(self.rules.vanish, &before.body, body) else { return Ok(true) };
@@ -143,10 +161,13 @@ impl Recording<'_> {
         tx.suspect(self.key(), &suspicion).await?;
         tally.look_again(self.tenant, self.resource_type, suspicion.counted_at + spacing);
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
-        match standing.iter().find(|finding| finding.difference.key() == suspicion.difference.key()) {
-            Some(finding) => tx.keep_finding(finding.id, self.now).await?,
-            None => self.open(tx, suspicion.difference, Severity::Critical, "guard", tally).await?,
+        let key = suspicion.difference.key();
+        if let Some(finding) = standing.iter().find(|finding| finding.difference.key() == key) {
+            tx.keep_finding(finding.id, self.now).await?;
+            return Ok(false);
         }
+        let grounds = Grounds { source: "guard", ended: None, observed_at: Some(asked_at), snapshot: None };
+        self.open(tx, suspicion.difference, Severity::Critical, grounds, tally).await?;
         Ok(false)
     }
 
@@ -181,13 +202,8 @@ impl Recording<'_> {
     }
 
     /// Compares with the expectation and moves the findings on.
-    async fn judge(
-        &self,
-        tx: &mut Tx,
-        body: &Body,
-        (look, changing): (Look, bool),
-        tally: &mut Tally,
-    ) -> Result<Judged, StoreError> {
+    async fn judge(&self, tx: &mut Tx, body: &Body, seen: Seen, tally: &mut Tally) -> Result<Judged, StoreError> {
+        let Seen { look, changing, .. } = seen;
         let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
         let mut expected_since = expectation.as_ref().map(|expectation| expectation.set_at);
         let conditions = drift::conditions(body, self.rules.policies_for(self.tenant));
@@ -238,7 +254,9 @@ impl Recording<'_> {
             plan.suspect.clear();
             plan.look_again_at = None;
         }
-        self.carry_out(tx, plan, &standing, &source, tally).await?;
+        let ended = (look == Look::Again).then_some("what is expected was changed");
+        let grounds = Grounds { source: &source, ended, observed_at: seen.asked_at, snapshot: Some(seen.snapshot) };
+        self.carry_out(tx, plan, &standing, grounds, tally).await?;
         Ok(Judged { in_order, expected_since })
     }
 
@@ -287,92 +305,6 @@ impl Recording<'_> {
         let body = expectation.body.clone().with_objects_of(body, |_| true);
         tx.set_expectation(&Expectation { body, ..expectation.clone() }).await
     }
-
-    async fn carry_out(
-        &self,
-        tx: &mut Tx,
-        plan: Plan,
-        standing: &[Standing],
-        source: &str,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        for (object, field) in &plan.forget {
-            tx.forget_suspicion(self.key(), (object, field)).await?;
-        }
-        for suspicion in &plan.suspect {
-            tx.suspect(self.key(), suspicion).await?;
-        }
-        if let Some(at) = plan.look_again_at {
-            tally.look_again(self.tenant, self.resource_type, at);
-        }
-        for id in plan.keep {
-            tx.keep_finding(id, self.now).await?;
-        }
-        let events = Events::new(self.context, self.now);
-        for (id, difference, severity) in plan.change {
-            let source = rests_on(&difference, source);
-            tx.change_finding(id, &difference, severity, source, self.now).await?;
-            events.drift(tx, self.tenant, &self.finding(id, difference, severity, source), "changed");
-            tally.changed = true;
-        }
-        for (difference, severity) in plan.open {
-            let source = rests_on(&difference, source);
-            self.open(tx, difference, severity, source, tally).await?;
-        }
-        let by_id: BTreeMap<Uuid, &Standing> = standing.iter().map(|finding| (finding.id, finding)).collect();
-        for id in plan.resolve {
-            let Some(was) = by_id.get(&id) else { continue };
-            if tx.end_finding(id, FindingState::Resolved, self.now).await? {
-                let source = rests_on(&was.difference, source);
-                let finding = self.finding(id, was.difference.clone(), was.severity, source);
-                events.drift(tx, self.tenant, &finding, "resolved");
-                tally.resolved.push((self.tenant.cloud.clone(), self.resource_type, was.severity));
-                tally.changed = true;
-            }
-        }
-        Ok(())
-    }
-
-    async fn open(
-        &self,
-        tx: &mut Tx,
-        difference: Difference,
-        severity: Severity,
-        source: &str,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        let finding = self.finding(new_id(self.now), difference, severity, source);
-        tx.open_finding(&finding).await?;
-        Events::new(self.context, self.now).drift(tx, self.tenant, &finding, "opened");
-        tally.opened.push((self.tenant.cloud.clone(), self.resource_type, severity));
-        tally.changed = true;
-        Ok(())
-    }
-
-    fn finding(&self, id: Uuid, difference: Difference, severity: Severity, source: &str) -> Finding {
-        Finding {
-            id,
-            tenant: self.tenant.uuid,
-            resource_type: self.resource_type,
-            object: difference.object,
-            object_name: difference.object_name,
-            field: difference.field,
-            change: difference.change,
-            expected: difference.expected,
-            observed: difference.observed,
-            severity,
-            state: FindingState::Open,
-            source: source.to_owned(),
-            opened_at: self.now,
-            last_seen_at: self.now,
-            resolved_at: None,
-        }
-    }
-}
-
-/// What a finding rests on: a policy needs no expectation.
-fn rests_on<'a>(difference: &Difference, expectation: &'a str) -> &'a str {
-    if difference.change == Change::Policy { "policy" } else { expectation }
 }
 
 /// How many objects a mass disappearance left.

@@ -54,6 +54,13 @@ words! {
     }
 }
 
+impl FindingState {
+    /// Whether the difference is still there.
+    pub const fn lasts(self) -> bool {
+        matches!(self, Self::Open | Self::Acknowledged)
+    }
+}
+
 /// One finding of one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -87,4 +94,31 @@ pub struct Finding {
     pub last_seen_at: DateTime<Utc>,
     /// When it ended.
     pub resolved_at: Option<DateTime<Utc>>,
+    /// Who knows of it; of one that has ended, who knew of it then.
+    pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// That somebody knows of a finding, and that it may stay as it is for now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Acknowledgement {
+    /// Why it may.
+    pub reason: String,
+    /// Who says so.
+    pub by: String,
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Until when; none: until it is resolved.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Finding {
+    /// What stands in its life as its values.
+    pub fn values(&self) -> Value {
+        values(&self.expected, &self.observed, self.severity)
+    }
+}
+
+/// The values of a finding as they stand in its life.
+pub fn values(expected: &Value, observed: &Value, severity: Severity) -> Value {
+    serde_json::json!({ "expected": expected, "observed": observed, "severity": severity })
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::drift::Difference;
 use crate::drift::lifecycle::Standing;
-use crate::model::{Finding, FindingState, ResourceType, Severity};
+use crate::model::{Acknowledgement, Finding, FindingState, ResourceType, Severity};
 
 #[derive(sqlx::FromRow)]
 struct StandingRow {
@@ -20,6 +20,8 @@ struct StandingRow {
     expected: Json<Value>,
     observed: Json<Value>,
     severity: String,
+    state: String,
+    opened_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -28,11 +30,13 @@ pub(super) struct Row {
     standing: StandingRow,
     tenant: Uuid,
     resource_type: String,
-    state: String,
     source: String,
-    opened_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
     resolved_at: Option<DateTime<Utc>>,
+    ack_reason: Option<String>,
+    ack_by: Option<String>,
+    ack_at: Option<DateTime<Utc>>,
+    ack_until: Option<DateTime<Utc>>,
     cloud: String,
     backend_id: String,
     tenant_name: String,
@@ -61,6 +65,10 @@ impl TryFrom<Row> for Listed {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
+        let acknowledgement = match (row.ack_reason, row.ack_by, row.ack_at) {
+            (Some(reason), Some(by), Some(at)) => Some(Acknowledgement { reason, by, at, until: row.ack_until }),
+            _ => None,
+        };
         let finding = Finding {
             id: row.standing.id,
             tenant: row.tenant,
@@ -72,11 +80,12 @@ impl TryFrom<Row> for Listed {
             expected: row.standing.expected.0,
             observed: row.standing.observed.0,
             severity: word!("findings", "severity", row.standing.severity)?,
-            state: word!("findings", "state", row.state)?,
+            state: word!("findings", "state", row.standing.state)?,
             source: row.source,
-            opened_at: row.opened_at,
+            opened_at: row.standing.opened_at,
             last_seen_at: row.last_seen_at,
             resolved_at: row.resolved_at,
+            acknowledgement,
         };
         Ok(Self {
             finding,
@@ -104,6 +113,26 @@ pub struct Filter<'a> {
     pub ended: bool,
     /// Opened at that time or later.
     pub since: Option<DateTime<Utc>>,
+    /// Of the tenants of one domain, by its id.
+    pub domain: Option<&'a str>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ExpiredRow {
+    id: Uuid,
+    tenant: Uuid,
+    resource_type: String,
+}
+
+/// A finding whose acknowledgement is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// Its id.
+    pub id: Uuid,
+    /// tenantd's id of the tenant.
+    pub tenant: Uuid,
+    /// Of which resource type.
+    pub resource_type: ResourceType,
 }
 
 #[derive(sqlx::FromRow)]
@@ -148,8 +177,20 @@ impl Store {
     pub async fn findings(&self, filter: Filter<'_>) -> Result<Vec<Listed>, StoreError> {
         let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::FINDING_LIST)
             .bind(filter.cloud).bind(filter.tenant).bind(filter.resource_type.map(ResourceType::as_str))
-            .bind(filter.field).bind(i64::from(filter.ended)).bind(filter.since).fetch_all(pool).await)?;
+            .bind(filter.field).bind(i64::from(filter.ended)).bind(filter.since)
+            .bind(filter.domain).fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Findings whose acknowledgement has ended, those that ended first.
+    pub async fn expired_findings(&self, now: DateTime<Utc>, limit: i64) -> Result<Vec<Expired>, StoreError> {
+        let rows: Vec<ExpiredRow> =
+            read!(self, pool => sqlx::query_as(sql::FINDING_EXPIRED).bind(now).bind(limit).fetch_all(pool).await)?;
+        let expired = |row: ExpiredRow| {
+            let resource_type = word!("findings", "resource_type", row.resource_type)?;
+            Ok(Expired { id: row.id, tenant: row.tenant, resource_type })
+        };
+        rows.into_iter().map(expired).collect()
     }
 
     /// How many findings last, by tenant and sort.
@@ -171,6 +212,13 @@ impl Store {
 }
 
 impl Tx {
+    /// The finding `id`, as this transaction sees it.
+    pub async fn finding(&mut self, id: Uuid) -> Result<Option<Listed>, StoreError> {
+        let row: Option<Row> = write!(self, connection => sqlx::query_as(sql::FINDING_GET).bind(id)
+            .fetch_optional(connection).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
     /// The unresolved findings of one resource type of one tenant.
     pub async fn standing(&mut self, tenant: Uuid, resource_type: ResourceType) -> Result<Vec<Standing>, StoreError> {
         let rows: Vec<StandingRow> = write!(self, connection => sqlx::query_as(sql::FINDING_STANDING)
@@ -179,6 +227,8 @@ impl Tx {
             Ok(Standing {
                 id: row.id,
                 severity: word!("findings", "severity", row.severity)?,
+                state: word!("findings", "state", row.state)?,
+                opened_at: row.opened_at,
                 difference: Difference {
                     object: row.object,
                     object_name: row.object_name,
@@ -223,6 +273,21 @@ impl Tx {
         write!(self, connection => sqlx::query(sql::FINDING_KEEP).bind(id).bind(now)
             .execute(connection).await.map(drop))?;
         Ok(())
+    }
+
+    /// Notes that somebody knows of a finding; whether it still lasted.
+    pub async fn acknowledge_finding(&mut self, id: Uuid, said: &Acknowledgement) -> Result<bool, StoreError> {
+        let known = write!(self, connection => sqlx::query(sql::FINDING_ACKNOWLEDGE)
+            .bind(id).bind(&said.reason).bind(&said.by).bind(said.at).bind(said.until)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(known > 0)
+    }
+
+    /// Ends the acknowledgement of a finding; whether there was one.
+    pub async fn reopen_finding(&mut self, id: Uuid) -> Result<bool, StoreError> {
+        let reopened = write!(self, connection => sqlx::query(sql::FINDING_REOPEN).bind(id)
+            .execute(connection).await.map(|done| done.rows_affected()))?;
+        Ok(reopened > 0)
     }
 
     /// Ends a finding as resolved or accepted; whether it still lasted.

@@ -11,6 +11,7 @@ pub mod findings;
 pub mod holds;
 pub mod jobs;
 pub mod leases;
+pub mod life;
 pub mod objects;
 mod open;
 pub mod outbox;

@@ -6,6 +6,7 @@ mod cloud;
 mod configuration;
 mod contract;
 mod full;
+mod living;
 mod migrating;
 mod policies;
 mod records;
@@ -178,6 +179,7 @@ fn finding(tenant: Uuid, object: &str, change: Change) -> Finding {
         opened_at: now(),
         last_seen_at: now(),
         resolved_at: None,
+        acknowledgement: None,
     }
 }
 

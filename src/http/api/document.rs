@@ -12,8 +12,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::refusal::Detail;
 use super::{
-    actions, backend, changes, drift, groups, images, jobs, lifetime, marketplace, objects, schedules, snapshots,
-    tenants,
+    acknowledge, actions, backend, changes, drift, groups, images, jobs, lifetime, marketplace, objects, schedules,
+    snapshots, tenants,
 };
 
 #[derive(OpenApi)]
@@ -53,6 +53,8 @@ use super::{
         drift::list,
         drift::retrieve,
         drift::accept,
+        acknowledge::ack,
+        acknowledge::note,
         snapshots::list,
         snapshots::retrieve,
         schedules::list,

@@ -20,6 +20,7 @@ use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::{stamp, stamp_if};
 use crate::jobs::accept::{self, AcceptError};
+use crate::model::life::{self, Event};
 use crate::model::token::Role;
 use crate::model::{FindingState, Invalid, ResourceType, Severity};
 use crate::store::findings::Listed;
@@ -83,11 +84,76 @@ pub(super) struct FindingView {
     last_seen_at: DateTime<Utc>,
     #[serde(serialize_with = "stamp_if")]
     resolved_at: Option<DateTime<Utc>>,
+    /// Why it may stay as it is, where somebody knows of it, or did at its end.
+    ack_reason: Option<String>,
+    /// Who says so.
+    ack_by: Option<String>,
+    /// Until when; null: until it resolves.
+    #[serde(serialize_with = "stamp_if")]
+    ack_until: Option<DateTime<Utc>>,
+}
+
+/// A finding with its life.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FindingLife {
+    #[serde(flatten)]
+    finding: FindingView,
+    /// What happened to it, in its order.
+    life: Vec<StepView>,
+}
+
+/// A step in the life of a finding.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StepView {
+    /// `opened`, `changed`, `acknowledged`, `reopened`, `noted`, `accepted` or `resolved`.
+    step: &'static str,
+    #[serde(serialize_with = "stamp")]
+    at: DateTime<Utc>,
+    /// Who took it; null: tenantd by itself.
+    by: Option<String>,
+    /// Why, or what was noted.
+    reason: Option<String>,
+    /// Until when it is acknowledged; null: until it resolves.
+    #[serde(serialize_with = "stamp_if")]
+    until: Option<DateTime<Utc>>,
+    /// `expected`, `observed` and `severity` before a change.
+    before: Option<Value>,
+    /// The same since then.
+    after: Option<Value>,
+    /// When the first request of the observation that brought it was sent.
+    #[serde(serialize_with = "stamp_if")]
+    observed_at: Option<DateTime<Utc>>,
+    /// The snapshot in which it was seen.
+    snapshot: Option<String>,
+    /// The job that brought it.
+    job: Option<String>,
+}
+
+impl From<Event> for StepView {
+    fn from(event: Event) -> Self {
+        Self {
+            step: event.step.as_str(),
+            at: event.at,
+            by: event.by,
+            reason: event.reason,
+            until: event.until,
+            before: event.before,
+            after: event.after,
+            observed_at: event.observed_at,
+            snapshot: event.snapshot.map(hex),
+            job: event.job.map(hex),
+        }
+    }
 }
 
 impl FindingView {
     fn of(listed: Listed, links: &Links) -> Self {
         let finding = listed.finding;
+        let (known, until) = match finding.acknowledgement {
+            Some(it) => (Some((it.reason, it.by)), it.until),
+            None => (None, None),
+        };
+        let (ack_reason, ack_by) = known.unzip();
         Self {
             url: links.to("drift", &hex(finding.id)),
             uuid: hex(finding.id),
@@ -111,6 +177,9 @@ impl FindingView {
             opened_at: finding.opened_at,
             last_seen_at: finding.last_seen_at,
             resolved_at: finding.resolved_at,
+            ack_reason,
+            ack_by,
+            ack_until: until,
         }
     }
 }
@@ -158,14 +227,14 @@ pub(super) async fn list(State(api): State<Arc<Api>>, links: Links, query: Query
     operation_id = "drift_retrieve",
     tag = "drift",
     params(("uuid" = Uuid, Path, description = "The finding")),
-    responses((status = 200, body = FindingView), (status = 404, body = Detail))
+    responses((status = 200, body = FindingLife), (status = 404, body = Detail))
 )]
 pub(super) async fn retrieve(
     State(api): State<Arc<Api>>,
     Path(uuid): Path<String>,
     links: Links,
-) -> Result<Json<FindingView>, Refusal> {
-    Ok(Json(finding(&api, &uuid, &links).await?))
+) -> Result<Json<FindingLife>, Refusal> {
+    show(&api, id(&uuid)?, &links).await
 }
 
 /// Accept a finding
@@ -178,7 +247,7 @@ pub(super) async fn retrieve(
     tag = "drift",
     params(("uuid" = Uuid, Path, description = "The finding")),
     responses(
-        (status = 200, body = FindingView),
+        (status = 200, body = FindingLife),
         (status = 403, body = Detail),
         (status = 404, body = Detail),
         (status = 409, description = "It has ended, or cannot be accepted", body = Detail)
@@ -189,11 +258,11 @@ pub(super) async fn accept(
     caller: Caller,
     Path(uuid): Path<String>,
     links: Links,
-) -> Result<Json<FindingView>, Refusal> {
+) -> Result<Json<FindingLife>, Refusal> {
     caller.must_be(Role::Operator)?;
-    let id = Uuid::parse_str(&uuid).map_err(|_| Refusal::not_found())?;
+    let id = id(&uuid)?;
     match accept::accept(&api.view.context, id, &caller.name).await {
-        Ok(_) => Ok(Json(finding(&api, &uuid, &links).await?)),
+        Ok(_) => show(&api, id, &links).await,
         Err(AcceptError::Store(error)) => Err(error.into()),
         Err(AcceptError::Unknown(_)) => Err(Refusal::not_found()),
         Err(error @ (AcceptError::Ended(..) | AcceptError::Refused { .. })) => {
@@ -202,8 +271,16 @@ pub(super) async fn accept(
     }
 }
 
-async fn finding(api: &Api, uuid: &str, links: &Links) -> Result<FindingView, Refusal> {
-    let id = Uuid::parse_str(uuid).map_err(|_| Refusal::not_found())?;
-    let listed = api.view.context.store().finding(id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(FindingView::of(listed, links))
+/// The id that a path names.
+pub(super) fn id(uuid: &str) -> Result<Uuid, Refusal> {
+    Uuid::parse_str(uuid).map_err(|_| Refusal::not_found())
+}
+
+/// A finding as it is now, with its life.
+pub(super) async fn show(api: &Api, id: Uuid, links: &Links) -> Result<Json<FindingLife>, Refusal> {
+    let store = api.view.context.store();
+    let listed = store.finding(id).await?.ok_or_else(Refusal::not_found)?;
+    let life = life::whole(&listed.finding, store.life(id).await?);
+    let life = life.into_iter().map(Into::into).collect();
+    Ok(Json(FindingLife { finding: FindingView::of(listed, links), life }))
 }

@@ -4,6 +4,7 @@
 //! this order; then something recorded is shown, or a job is made. Only what is live by its nature, or asks whether there
 //! can be an address at all, talks to a cloud, within a small budget of its own.
 
+mod acknowledge;
 mod actions;
 mod auth;
 mod backend;
@@ -119,6 +120,8 @@ fn records() -> Router<Arc<Api>> {
         .route("/api/drift/", get(drift::list))
         .route("/api/drift/{uuid}/", get(drift::retrieve))
         .route("/api/drift/{uuid}/accept/", post(drift::accept))
+        .route("/api/drift/{uuid}/ack/", post(acknowledge::ack))
+        .route("/api/drift/{uuid}/note/", post(acknowledge::note))
         .route("/api/snapshots/", get(snapshots::list))
         .route("/api/snapshots/{uuid}/", get(snapshots::retrieve))
         .route("/api/schedules/", get(schedules::list))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::flights::Flight;
 use super::lease::Lease;
@@ -67,6 +68,11 @@ impl Attempt {
     /// How long it took.
     pub fn took(&self, now: DateTime<Utc>) -> Duration {
         (now - self.started_at).to_std().unwrap_or_default()
+    }
+
+    /// The job that it ran for; of several, the first.
+    pub fn job(&self) -> Option<Uuid> {
+        self.members.first().map(|member| member.request.id)
     }
 
     /// Why it failed for one of its members.

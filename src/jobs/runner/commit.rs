@@ -169,7 +169,7 @@ impl Scribe {
             let mut tally = Tally::default();
             let left: Vec<&Effect> =
                 attempt.report.effects.iter().filter(|_| !passed.next().unwrap_or_default()).collect();
-            apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
+            apply(&self.context, &attempt.live, &mut tx, attempt.job(), left, &mut tally).await?;
             tally.changed |= attempt.tally.changed | attempt.report.did;
             tallies.push(tally);
         }
@@ -196,7 +196,7 @@ impl Scribe {
             let passed = pass_over(&self.context, &attempt.live.rules, &mut tx, &effects).await?;
             let left = effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(effect, _)| effect);
             let left: Vec<&Effect> = left.collect();
-            apply(&self.context, &attempt.live, &mut tx, left, &mut tally).await?;
+            apply(&self.context, &attempt.live, &mut tx, attempt.job(), left, &mut tally).await?;
             self.context.tell(tx.commit().await?);
             Ok(())
         })

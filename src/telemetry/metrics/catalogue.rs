@@ -72,11 +72,15 @@ pub const CATALOGUE: &[Family] = &[
         &["cloud", "tenant", "resource_type", "severity", "state"],
         "Open and acknowledged drift findings of a tenant; absent at zero.",
     ),
-    stored("tenantd_cloud_drift_open", &["cloud", "resource_type", "severity"], "Open drift findings of a cloud."),
+    stored(
+        "tenantd_cloud_drift_open",
+        &["cloud", "resource_type", "severity"],
+        "Open drift findings of a cloud, acknowledged ones left out.",
+    ),
     stored(
         "tenantd_drift_oldest_open_timestamp_seconds",
         &["cloud", "tenant", "resource_type"],
-        "When the oldest open drift finding was opened.",
+        "When the oldest open drift finding was opened, acknowledged ones left out.",
     ),
     stored(
         "tenantd_resources",

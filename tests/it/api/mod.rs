@@ -5,6 +5,7 @@ mod actions;
 mod changes;
 mod import;
 mod lifetime;
+mod living;
 mod objects;
 mod others;
 mod places;

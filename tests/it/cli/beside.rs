@@ -187,6 +187,8 @@ impl Machine {
             ("drift list", words("drift list")),
             ("drift show", with("drift show", &[&drift])),
             ("drift policy test", words("drift policy test")),
+            ("drift ack", with("drift ack --reason known", &[&drift])),
+            ("drift note", with("drift note", &[&drift, "seen"])),
             ("drift accept", with("drift accept --dry-run", &[&drift])),
             ("expectations show", words("expectations show --tenant tenant-001")),
             ("expectations set", with("expectations set --tenant tenant-001 quotas --values", &[quotas])),
@@ -215,7 +217,7 @@ impl Machine {
             let fine = match command.as_str() {
                 "run" => said.code == 1 && said.err.contains("is in use by another `tenantd run`"),
                 "tenants unlink" if round > 1 => said.code <= 1,
-                "drift accept" => said.code <= 1,
+                "drift ack" | "drift accept" => said.code <= 1,
                 // Nobody is there to be asked.
                 "tenants import" => said.code == 1 && said.err.contains("127.0.0.1:1"),
                 _ => said.code == 0,

@@ -17,7 +17,7 @@ async fn every_listing_has_the_keys_of_the_contract() {
         (
             vec!["drift", "list"],
             "id, cloud, tenant, tenant_name, resource_type, object, object_name, field, change, expected, observed, \
-             severity, state, source, opened_at, last_seen_at, resolved_at",
+             severity, state, source, opened_at, last_seen_at, resolved_at, ack_reason, ack_by, ack_at, ack_until",
         ),
         (
             vec!["jobs", "list"],
@@ -101,7 +101,7 @@ fn help_of_every_command_renders() {
     let promised = "run; demo; simulate; check; config init; config check; config show; config schema; migrate; enqueue; \
         pull; tenants list; tenants show; tenants why; tenants add; tenants import; tenants unlink; backup; jobs list; jobs show; \
         jobs cancel; dead list; dead show; dead requeue; dead purge; schedules list; schedules run; snapshots list; \
-        snapshots show; snapshots diff; drift list; drift show; drift accept; expectations show; expectations set; \
+        snapshots show; snapshots diff; drift list; drift show; drift ack; drift note; drift accept; expectations show; expectations set; \
         expectations clear; tokens create; tokens list; tokens revoke; schema job; completions; man";
     let commands = commands();
     for command in promised.split("; ") {

@@ -56,13 +56,14 @@ async fn mass_disappearance_is_believed_after_agreeing_looks(database: Database)
     database.expect_leftovers();
     let (app, tenant) = with_addresses(&database).await;
     look(&app, &tenant, 1, addresses(0)).await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @r#"
     + findings change=removed expected=8 field=existence last_seen_at=T+3 object=* object_name=8 of 8 objects observed=0 opened_at=T+3 resource_type=floating_ips severity=critical source=guard state=open tenant=tenant-001
     + jobs cloud=sim kind=pull_floating_ips not_before=T+63 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
+    + life after={"expected":8,"observed":0,"severity":"critical"} at=T+3 finding=<finding> observed_at=T+3 step=opened
     + outbox events drift.floating_ips.opened
     + suspicions change=removed count=1 counted_at=T+3 expected=8 field=existence object=* object_name=8 of 8 objects observed=0 resource_type=floating_ips since=T+3 tenant=tenant-001
     ~ resources tenant-001/floating_ips: last_attempt_at T+2 → T+3, last_success_at T+2 → T+3, observed_at T+2 → T+3
-    ");
+    "#);
     look(&app, &tenant, 1, addresses(0)).await;
     assert_snapshot!(app.changes().await, @r"
     ~ findings <finding>: last_seen_at T+3 → T+4

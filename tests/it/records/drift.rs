@@ -27,15 +27,16 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
 
     app.cloud().limit_cores("tenant-001", 50).await;
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @"
+    assert_snapshot!(app.changes().await, @r#"
     + findings change=limit expected=46 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=50 opened_at=T+2 resource_type=quotas severity=warning source=accepted state=open tenant=tenant-001
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 snapshot=<snapshot> step=opened
     + outbox events drift.quotas.opened
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
     + snapshots body=[15 quotas, vcpu 50] first_seen_at=T+2 last_seen_at=T+2 resource_type=quotas tenant=tenant-001
     ~ resources tenant-001/quotas: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2, snapshot <snapshot> → <snapshot>
-    ");
+    "#);
 
     app.run("pull_quotas", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
@@ -48,20 +49,22 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
 
     app.cloud().limit_cores("tenant-001", -1).await;
     app.run("pull_quotas", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @"
+    assert_snapshot!(app.changes().await, @r#"
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + life after={"expected":46,"observed":"unlimited","severity":"warning"} at=T+4 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+4 snapshot=<snapshot> step=changed
     + outbox events drift.quotas.changed
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
     + snapshots body=[15 quotas, vcpu unlimited] first_seen_at=T+4 last_seen_at=T+4 resource_type=quotas tenant=tenant-001
     ~ findings <finding>: last_seen_at T+3 → T+4, observed 50 → unlimited
     ~ resources tenant-001/quotas: last_attempt_at T+3 → T+4, last_success_at T+3 → T+4, observed_at T+3 → T+4, snapshot <snapshot> → <snapshot>
-    ");
+    "#);
 
     app.cloud().limit_cores("tenant-001", 46).await;
     app.run("pull_quotas", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+4 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + life at=T+5 finding=<finding> job=<job> observed_at=T+5 reason=what is there is what is expected snapshot=<snapshot> step=resolved
     + outbox events drift.quotas.resolved
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -93,7 +96,8 @@ async fn accepting_takes_over_just_that_field(database: Database) {
     ");
 
     accept(&app.context, finding(&app, "vcpu").await, "mari").await.unwrap();
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
+    + life at=T+2 author=mari finding=<finding> step=accepted
     + outbox events drift.quotas.accepted
     ~ expectations tenant-001/quotas: author first observation → mari, body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], set_at T+1 → T+2
     ~ findings <finding>: resolved_at null → T+2, state open → accepted
@@ -139,12 +143,13 @@ async fn detect_drift_compares_with_a_new_expectation(database: Database) {
     let request =
         tenantd::model::job::Request { subject: Some("sim/tenant-001".into()), ..app.request("detect_drift") };
     app.deliver(request).await;
-    assert_snapshot!(app.changes().await, @"
+    assert_snapshot!(app.changes().await, @r#"
     + findings change=limit expected=10 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=46 opened_at=T+2 resource_type=quotas severity=warning source=declared state=open tenant=tenant-001
     + jobs attempt=1 cloud=sim kind=detect_drift not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=sim/tenant-001 tenant=tenant-001
+    + life after={"expected":10,"observed":46,"severity":"warning"} at=T+2 finding=<finding> job=<job> snapshot=<snapshot> step=opened
     + outbox events drift.quotas.opened
     + outbox events job.detect_drift.succeeded
-    ");
+    "#);
     app.deliver(app.request("detect_drift")).await;
     assert_snapshot!(app.changes_in(&DRIFT).await, @"
     + jobs attempt=1 kind=detect_drift not_before=T+2 outcome=unchanged params={} source=test state=succeeded

@@ -11,6 +11,7 @@ mod failures;
 mod groups;
 mod holding;
 mod killed;
+mod living;
 mod logins;
 mod policies;
 mod properties;

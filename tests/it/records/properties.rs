@@ -49,7 +49,7 @@ impl World {
         let effects =
             [Effect::Observed { tenant: self.tenant.clone(), observation: Observation::clean(asked_at, body) }];
         let mut tx = self.context.store().begin().await.unwrap();
-        apply(&self.context, &self.context.live(), &mut tx, &effects, &mut Tally::default()).await.unwrap();
+        apply(&self.context, &self.context.live(), &mut tx, None, &effects, &mut Tally::default()).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -33,7 +33,7 @@ async fn a_tenant_goes_with_all_that_hangs_off_it(database: Database) {
 
     let ended = app.run("unlink_tenant", "tenant-001", none()).await;
     assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
-    assert_snapshot!(app.changes().await, @"
+    assert_snapshot!(app.changes().await, @r#"
     + jobs attempt=1 cloud=sim kind=unlink_tenant not_before=T+2 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + leases expires_at=T+3 name=tenant/tenant-001 token=1
     + outbox events drift.quotas.resolved
@@ -46,6 +46,7 @@ async fn a_tenant_goes_with_all_that_hangs_off_it(database: Database) {
     - expectations author=first observation body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] resource_type=security_groups set_at=T+1 source=accepted tenant=tenant-001
     - expectations author=first observation body=[tenant-001-group0, tenant-001-group1] resource_type=server_groups set_at=T+1 source=accepted tenant=tenant-001
     - findings change=limit expected=46 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=50 opened_at=T+2 resource_type=quotas severity=warning source=accepted state=open tenant=tenant-001
+    - life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 snapshot=<snapshot> step=opened
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=floating_ips snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=security_groups snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=server_groups snapshot=<snapshot> tenant=tenant-001
@@ -57,7 +58,7 @@ async fn a_tenant_goes_with_all_that_hangs_off_it(database: Database) {
     - snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+1 last_seen_at=T+1 resource_type=server_groups tenant=tenant-001
     - tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
     ~ jobs <job>: error null → its tenant was unlinked, outcome null → cancelled, reason null → cancelled, state queued → cancelled
-    ");
+    "#);
     let left = rows::all(&database).await;
     let tables = ["tenants", "snapshots", "resources", "expectations", "findings", "suspicions"];
     let of_a_tenant = left.keys().filter(|(table, _)| tables.contains(&table.as_str())).count();

@@ -98,7 +98,7 @@ async fn a_gone_tenants_findings_end(database: Database) {
     let tenant = app.tenant("tenant-001").await;
     let (live, mut tally) = (app.context.live(), Tally::default());
     let mut tx = app.context.store().begin().await.unwrap();
-    apply(&app.context, &live, &mut tx, &[Effect::Vanished(tenant)], &mut tally).await.unwrap();
+    apply(&app.context, &live, &mut tx, None, &[Effect::Vanished(tenant)], &mut tally).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(app.context.store().finding_counts().await.unwrap(), []);
     assert_eq!((tally.resolved.len(), tally.changed), (1, true));

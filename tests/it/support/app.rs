@@ -216,7 +216,7 @@ impl TestApp {
         let effects = [Effect::Observed { tenant: tenant.clone(), observation }];
         let mut tx = self.context.store().begin().await.unwrap();
         let mut tally = Tally::default();
-        apply(&self.context, &self.context.live(), &mut tx, &effects, &mut tally).await.unwrap();
+        apply(&self.context, &self.context.live(), &mut tx, None, &effects, &mut tally).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rows::{Row, Rows, text};
 
 /// Columns that say nothing to a reader of a test.
-const SILENT: [&str; 21] = [
+const SILENT: [&str; 22] = [
     "answered_at",
     "content_type",
     "description",
@@ -26,6 +26,7 @@ const SILENT: [&str; 21] = [
     "modified_at",
     "owner",
     "priority",
+    "sequence",
     "settled",
     "started_at",
     "trace",

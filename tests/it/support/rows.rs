@@ -80,6 +80,9 @@ async fn postgres(url: &str) -> sqlx::Result<Raw> {
     Ok(raw)
 }
 
+/// Columns that hold JSON.
+const JSON: [&str; 9] = ["after", "before", "body", "existing", "expected", "headers", "observed", "params", "result"];
+
 /// What the two databases write differently: bytes, JSON and truth.
 fn alike(table: &str, column: &str, value: Value) -> Value {
     let is_bytes = column == "body" && matches!(table, "outbox" | "dead_letters");
@@ -89,7 +92,7 @@ fn alike(table: &str, column: &str, value: Value) -> Value {
             let bytes = bytes(hex.trim_start_matches("\\x"));
             serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
         }
-        ("body" | "params" | "expected" | "observed" | "headers" | "existing" | "result", Value::String(json)) => {
+        (column, Value::String(json)) if JSON.contains(&column) => {
             serde_json::from_str(&json).unwrap_or(Value::String(json))
         }
         (_, value) => value,
