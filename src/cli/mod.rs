@@ -4,10 +4,13 @@
 
 mod arguments;
 mod backup;
+mod changes;
 mod check;
+mod compared;
 mod config;
 mod daemon;
 mod dead;
+mod diff;
 #[cfg(test)]
 mod documented;
 mod drift;
@@ -23,6 +26,7 @@ mod schema;
 mod snapshots;
 mod tenants;
 mod tokens;
+mod unified;
 mod unlink;
 mod values;
 mod why;

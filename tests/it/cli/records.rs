@@ -273,19 +273,6 @@ async fn a_job_is_put_where_the_daemon_takes_it_from() {
 }
 
 #[tokio::test]
-async fn what_changed_between_two_looks_reads_like_a_patch() {
-    let (place, furniture) = Place::furnished().await;
-    let (earlier, later) = (furniture.earlier.to_string(), furniture.later.to_string());
-    let said = place.run(&["snapshots", "diff", &earlier, &later]);
-    assert!(said.out.contains("\n- vcpu: limit 20\n+ vcpu: limit 40\n"), "{said:?}");
-    let by_time = ["snapshots", "diff", "--tenant", "blue", "--resource-type", "quotas", "--from", "30m", "-o", "json"];
-    let rows = place.run(&by_time).json();
-    assert_eq!((rows.len(), &rows[0]["before"], &rows[0]["after"]), (1, &json!(20), &json!(40)));
-    let too_early = place.run(&["snapshots", "diff", "--tenant", "blue", "--resource-type", "quotas", "--from", "9h"]);
-    assert!(too_early.code == 1 && too_early.err.contains("were not seen yet"), "{too_early:?}");
-}
-
-#[tokio::test]
 async fn a_tenant_goes_by_many_names_but_never_by_two_meanings() {
     let (place, furniture) = Place::furnished().await;
     let uuid = furniture.tenant.uuid;

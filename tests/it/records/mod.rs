@@ -9,6 +9,7 @@ mod delete_tenant;
 mod drift;
 mod failures;
 mod groups;
+mod history;
 mod holding;
 mod killed;
 mod logins;
