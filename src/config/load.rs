@@ -240,17 +240,25 @@ mod tests {
     }
 
     #[test]
-    fn pruning_is_built_in_and_can_be_replaced() {
+    fn pruning_is_built_in_and_can_be_replaced_or_switched_off() {
         let names = |text: &str| {
             let config = read(Path::new("t.toml"), text, &["prune", "pull"]).unwrap();
             config.timetable().iter().map(|it| format!("{} at {}", it.name, it.cron)).collect::<Vec<_>>()
         };
-        assert_eq!(names(""), ["prune at 0 20 3 * * *"]);
-        assert_eq!(names("[[schedules]]\nname = 'old'\ncron = '0 0 0 * * *'\njob = 'prune'\n"), ["old at 0 0 0 * * *"]);
+        let prune = "prune at 0 20 3 * * *";
+        assert_eq!(names(""), [prune]);
+        let old = "[[schedules]]\nname = 'old'\ncron = '0 0 0 * * *'\njob = 'prune'\n";
+        assert_eq!(names(old), ["old at 0 0 0 * * *"]);
+        let off = "[[schedules]]\nname = 'prune'\ncron = '0 20 3 * * *'\njob = 'prune'\nenabled = false\n";
+        assert!(names(off).is_empty());
+        assert_eq!(
+            names("[[schedules]]\nname = 'x'\ncron = '0 0 0 * * *'\njob = 'pull'\nenabled = false\n"),
+            [prune]
+        );
         let said =
             problems("[retention]\njobs = '23h'\n[[schedules]]\nname = 'prune'\ncron = '0 0 0 * * *'\njob = 'pull'\n");
         assert!(said[0].contains("must be at least 1d: a message that is delivered again"), "{said:?}");
-        assert!(said[1].contains("is the name of the built-in schedule"), "{said:?}");
+        assert!(said[1].contains("is the name of a built-in schedule"), "{said:?}");
         let said = problems("[[schedules]]\nname = 'x'\ncron = '0 0 0 30 2 *'\njob = 'pull'\n");
         assert_eq!(said, ["schedules[0].cron: `0 0 0 30 2 *` names a day that never comes"]);
     }
