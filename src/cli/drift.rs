@@ -26,6 +26,8 @@ pub enum Command {
     },
     /// Make what is there what is expected
     Accept(Accept),
+    /// What was opened and ended in a while, and what stands
+    Digest(super::digest::Tell),
 }
 
 /// Which findings.
@@ -109,6 +111,7 @@ impl Command {
                 Ok(DONE)
             }
             Self::Accept(accept) => accept.run(records).await,
+            Self::Digest(digest) => digest.run(records).await,
         }
     }
 }

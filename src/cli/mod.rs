@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod dead;
 mod diff;
+mod digest;
 #[cfg(test)]
 mod documented;
 mod drift;

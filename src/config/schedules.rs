@@ -58,9 +58,11 @@ const fn no_jitter() -> HumanDuration {
 }
 
 /// The built-in schedules: each has the name of its job, its times, and by how many minutes a tick is put off at most.
-const BUILT_IN: [(&str, &str, u64); 1] = [
+const BUILT_IN: [(&str, &str, u64); 2] = [
     // Once a day, at night, not everywhere in the same minute: it keeps others from writing.
     ("prune", "0 20 3 * * *", 20),
+    // Once a day, before people come to work.
+    ("digest", "0 0 6 * * *", 0),
 ];
 
 impl Schedule {

@@ -5,6 +5,7 @@
 //! function compares facts of any kind, and one decides what the differences mean for the findings that exist.
 
 pub mod adopt;
+pub mod digest;
 pub mod facts;
 mod floating_ips;
 pub mod least_change;

@@ -31,6 +31,7 @@ statements! {
     FINDING_LIST = "finding_list",
     FINDING_OPEN = "finding_open",
     FINDING_PAGE = "finding_page",
+    FINDING_SINCE = "finding_since",
     FINDING_STANDING = "finding_standing",
     JOB_ACTIVE = "job_active",
     JOB_ASK_CANCEL = "job_ask_cancel",

@@ -185,6 +185,7 @@ impl Machine {
             ("snapshots diff", with("snapshots diff", &[&snapshot, &snapshot])),
             ("drift list", words("drift list")),
             ("drift show", with("drift show", &[&drift])),
+            ("drift digest", words("drift digest --since 7d")),
             ("drift accept", with("drift accept --dry-run", &[&drift])),
             ("expectations show", words("expectations show --tenant tenant-001")),
             ("expectations set", with("expectations set --tenant tenant-001 quotas --values", &[quotas])),

@@ -31,6 +31,11 @@ async fn every_listing_has_the_keys_of_the_contract() {
             vec!["snapshots", "diff", "--from", "30m"],
             "cloud, tenant, tenant_name, resource_type, object, object_name, field, change, before, after, changed_at",
         ),
+        (
+            vec!["drift", "digest"],
+            "since, until, cloud, opened, resolved, accepted, acknowledged, standing, oldest, noisiest_tenants, \
+             noisiest_objects",
+        ),
         (vec!["dead", "list"], "id, kind, tenant, reason, error, attempts, died_at"),
         (vec!["tenants", "list"], "uuid, cloud, backend_id, name, state, error_message, ages"),
         (vec!["schedules", "list"], "name, cron, timezone, job, next_tick, last_tick, last_success_at"),
@@ -106,7 +111,7 @@ fn help_of_every_command_renders() {
     let promised = "run; demo; simulate; check; config init; config check; config show; config schema; migrate; enqueue; \
         pull; tenants list; tenants show; tenants why; tenants add; tenants import; tenants unlink; backup; jobs list; jobs show; \
         jobs cancel; dead list; dead show; dead requeue; dead purge; schedules list; schedules run; snapshots list; \
-        snapshots show; snapshots diff; drift list; drift show; drift accept; expectations show; expectations set; \
+        snapshots show; snapshots diff; drift list; drift show; drift accept; drift digest; expectations show; expectations set; \
         expectations clear; tokens create; tokens list; tokens revoke; schema job; completions; man";
     let commands = commands();
     for command in promised.split("; ") {

@@ -6,6 +6,7 @@ mod changing;
 mod create_tenant;
 mod creations;
 mod delete_tenant;
+mod digest;
 mod drift;
 mod failures;
 mod groups;
