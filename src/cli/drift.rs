@@ -36,6 +36,8 @@ pub enum Command {
     /// Policies: what they would find
     #[command(subcommand)]
     Policy(policy::Command),
+    /// What was opened and ended in a while, and what stands
+    Digest(super::digest::Tell),
 }
 
 /// Which findings.
@@ -120,6 +122,7 @@ impl Command {
             Self::Note(note) => note.run(records).await,
             Self::Accept(accept) => accept.run(records).await,
             Self::Policy(policy) => policy.run(records).await,
+            Self::Digest(digest) => digest.run(records).await,
         }
     }
 }

@@ -4,10 +4,14 @@
 
 mod arguments;
 mod backup;
+mod changes;
 mod check;
+mod compared;
 mod config;
 mod daemon;
 mod dead;
+mod diff;
+mod digest;
 #[cfg(test)]
 mod documented;
 mod drift;
@@ -24,6 +28,7 @@ mod schema;
 mod snapshots;
 mod tenants;
 mod tokens;
+mod unified;
 mod unlink;
 mod values;
 mod why;

@@ -215,7 +215,12 @@ pub fn when(moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
 /// Both forms of a moment, where there is room: `2026-01-01T00:00:00Z (3m ago)`.
 pub fn moment(moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     let Some(at) = moment else { return String::new() };
-    format!("{} ({})", at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), when(moment, now))
+    format!("{} ({})", stamp(at), when(moment, now))
+}
+
+/// A moment as programs read it too: `2026-01-01T00:00:00Z`.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]

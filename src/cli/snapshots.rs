@@ -1,14 +1,12 @@
 //! `snapshots`: what was seen, and what changed between two looks.
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 
-use super::arguments::Moment;
-use super::output::{self, Columns, Format, Row};
+use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
-use super::{DONE, usage, values};
-use crate::drift::{self, Difference};
+use super::{DONE, diff, values};
 use crate::model::ResourceType;
 use crate::store::snapshots::{Filter, Snapshot};
 
@@ -35,31 +33,8 @@ pub enum Command {
         /// The snapshot's id.
         id: Id,
     },
-    /// What changed between two
-    Diff(Diff),
-}
-
-/// Two snapshots, or two moments of one resource type of one tenant.
-#[derive(Debug, Args)]
-pub struct Diff {
-    /// The earlier snapshot and the later one.
-    #[arg(num_args = 2, value_names = ["EARLIER", "LATER"], conflicts_with_all = ["tenant", "resource_type", "from", "to"])]
-    ids: Vec<Id>,
-    /// Of this tenant.
-    #[arg(long, requires = "from", requires = "resource_type")]
-    tenant: Option<String>,
-    /// Of this cloud, where the tenant alone does not tell.
-    #[arg(long, requires = "tenant")]
-    cloud: Option<String>,
-    /// Of this resource type.
-    #[arg(long, value_name = "TYPE", requires = "tenant")]
-    resource_type: Option<ResourceType>,
-    /// From then: a time, or an age such as 2h.
-    #[arg(long, value_name = "TIME", requires = "tenant")]
-    from: Option<Moment>,
-    /// To then; default: now.
-    #[arg(long, value_name = "TIME", requires = "tenant")]
-    to: Option<Moment>,
+    /// What changed, and of whom
+    Diff(diff::Diff),
 }
 
 const COLUMNS: Columns = Columns {
@@ -70,11 +45,6 @@ const COLUMNS: Columns = Columns {
 const SHOWN: Columns = Columns {
     keys: &["id", "cloud", "tenant", "tenant_name", "resource_type", "digest", "first_seen_at", "last_seen_at", "body"],
     ..COLUMNS
-};
-const CHANGES: Columns = Columns {
-    keys: &["object", "object_name", "field", "change", "before", "after"],
-    headings: &["OBJECT", "FIELD", "CHANGE", "BEFORE", "AFTER"],
-    none: "no difference in what is compared",
 };
 
 impl Command {
@@ -90,7 +60,7 @@ impl Command {
                 output::list(records.output, COLUMNS, &rows)?;
             }
             Self::Show { id } => show(records, &find(records, &id).await?)?,
-            Self::Diff(diff) => diff.run(records).await?,
+            Self::Diff(diff) => return diff.run(records).await,
         }
         Ok(DONE)
     }
@@ -145,67 +115,4 @@ fn show(records: &Records, snapshot: &Snapshot) -> anyhow::Result<()> {
     ];
     output::show(records.output, SHOWN, &row(snapshot, now), &fields)?;
     Ok(())
-}
-
-impl Diff {
-    async fn run(self, records: &Records) -> anyhow::Result<()> {
-        let (before, after) = match self.ids.as_slice() {
-            [before, after] => (find(records, before).await?, find(records, after).await?),
-            _ => self.of_moments(records).await?,
-        };
-        if before.resource_type != after.resource_type {
-            let (before, after) = (before.resource_type, after.resource_type);
-            return Err(usage(format!("{before} cannot be compared with {after}")));
-        }
-        let now = records.now();
-        let differences = drift::compare(&before.body, &after.body);
-        if records.output != Format::Table || differences.is_empty() {
-            output::list(records.output, CHANGES, &differences.iter().map(change).collect::<Vec<_>>())?;
-            return Ok(());
-        }
-        let head = |sign: &str, it: &Snapshot| {
-            let (cloud, name, first_seen) = (&it.cloud, &it.tenant_name, output::moment(Some(it.first_seen_at), now));
-            format!("{sign} {cloud}/{name} {} first seen {first_seen}", it.resource_type)
-        };
-        let lines = [head("---", &before), head("+++", &after)].into_iter();
-        let lines = lines.chain(differences.iter().flat_map(values::diff_lines));
-        output::line(&lines.collect::<Vec<_>>().join("\n"))?;
-        Ok(())
-    }
-
-    /// The snapshots that were current at the two moments.
-    async fn of_moments(&self, records: &Records) -> anyhow::Result<(Snapshot, Snapshot)> {
-        let (Some(tenant), Some(resource_type), Some(from)) = (&self.tenant, self.resource_type, self.from) else {
-            return Err(usage("name two snapshots, or --tenant, --resource-type and --from"));
-        };
-        let tenant = records.tenant(tenant, self.cloud.as_deref()).await?;
-        let now = records.now();
-        let at = |moment: DateTime<Utc>| {
-            let label = tenant.label();
-            async move {
-                let snapshot = records.store().snapshot_at(tenant.uuid, resource_type, moment).await?;
-                let at = moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-                snapshot.ok_or_else(|| {
-                    anyhow::anyhow!("{resource_type} of {label} were not seen yet at {at}; see: tenantd snapshots list")
-                })
-            }
-        };
-        Ok((at(from.at(now)).await?, at(self.to.map_or(now, |to| to.at(now))).await?))
-    }
-}
-
-fn change(difference: &Difference) -> Row {
-    Row {
-        json: json!({
-            "object": difference.object, "object_name": difference.object_name, "field": difference.field,
-            "change": difference.change, "before": difference.expected, "after": difference.observed,
-        }),
-        cells: vec![
-            difference.object_name.clone(),
-            difference.field.clone(),
-            difference.change.to_string(),
-            values::say(&difference.object, &difference.expected),
-            values::say(&difference.object, &difference.observed),
-        ],
-    }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::drift::{Difference, facts};
+use crate::drift::facts;
+use crate::drift::facts::Object;
 use crate::model::quota::{Limit, Quota, Unit};
 use crate::model::security_group::Meaning;
-use crate::model::{Body, Change, ResourceType};
+use crate::model::{Body, ResourceType};
 
 /// The quotas that a summary names; the rest is counted.
 const FOREMOST: [&str; 4] = ["vcpu", "ram", "instances", "floating_ip_count"];
@@ -36,7 +37,7 @@ pub fn say(object: &str, value: &Value) -> String {
 fn say_field(object: &str, (name, value): (&String, &Value)) -> String {
     match (name.as_str(), value) {
         ("at_most", value) => format!("at most {}", say(object, value)),
-        ("rules", Value::Array(rules)) => format!("{} rules", rules.len()),
+        ("rules", Value::Array(rules)) => super::arguments::count(rules.len(), "rule"),
         (name, value) => format!("{name} {}", say(object, value)),
     }
 }
@@ -47,24 +48,6 @@ pub fn what(object_name: &str, object: &str, field: &str) -> String {
     match field {
         crate::drift::EXISTENCE => name.to_owned(),
         field => format!("{name}: {field}"),
-    }
-}
-
-/// The lines of a difference between two snapshots: what was with a minus, what is with a plus.
-pub fn diff_lines(difference: &Difference) -> Vec<String> {
-    let what = what(&difference.object_name, &difference.object, &difference.field);
-    // The name of a rule's field says all that its value does.
-    let says_all = difference.field.starts_with("rule ");
-    let line = |sign: char, value: &Value| match (value, says_all) {
-        (Value::Null, _) => None,
-        (_, true) => Some(format!("{sign} {what}")),
-        (value, false) => Some(format!("{sign} {what} {}", say(&difference.object, value))),
-    };
-    let lines = [line('-', &difference.expected), line('+', &difference.observed)];
-    let lines: Vec<String> = lines.into_iter().flatten().collect();
-    match difference.change {
-        Change::Removed | Change::Added if lines.is_empty() => vec![format!("~ {what}")],
-        _ => lines,
     }
 }
 
@@ -113,36 +96,40 @@ fn one_quota(name: &str, quota: Quota) -> String {
 /// Each object of a body that counts in a comparison: its name and its fields in words.
 pub fn objects(body: &Body) -> Vec<(String, String)> {
     let words = facts(body).objects.into_iter().map(|(id, object)| {
-        let fields = object.fields.iter().filter(|(name, fact)| {
-            name.as_str() != "name" && fact.value != Value::Null && fact.value != Value::String(String::new())
-        });
-        let fields = fields.map(|(name, fact)| match name.strip_prefix("rule ") {
-            Some(rule) => rule.to_owned(),
-            None if body.resource_type() == ResourceType::Quotas => say(&id, &fact.value),
-            None => format!("{name} {}", say(&id, &fact.value)),
-        });
-        let words = fields.collect::<Vec<_>>().join("\n");
+        let words = fields(body.resource_type(), &id, &object).join("\n");
         (if object.name.is_empty() { id } else { object.name }, words)
     });
     words.collect()
 }
 
+/// The fields of an object in words, without its name and what is empty.
+pub fn fields(resource_type: ResourceType, id: &str, object: &Object) -> Vec<String> {
+    let says_something =
+        |name: &str, value: &Value| name != "name" && *value != Value::Null && *value != Value::String(String::new());
+    let fields = object.fields.iter().filter(|(name, fact)| says_something(name, &fact.value));
+    let words = fields.map(|(name, fact)| match name.strip_prefix("rule ") {
+        Some(rule) => rule.to_owned(),
+        None if resource_type == ResourceType::Quotas => say(id, &fact.value),
+        None => format!("{name} {}", say(id, &fact.value)),
+    });
+    words.collect()
+}
+
+/// A text on one line of a terminal: whoever names things in a cloud must not move anybody's cursor.
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { printable.extend(c.escape_default()) } else { printable.push(c) }
+    }
+    printable
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    fn difference(field: &str, change: Change, expected: Value, observed: Value) -> Difference {
-        let (object, object_name) = ("ram".to_owned(), "ram".to_owned());
-        Difference { object, object_name, field: field.to_owned(), change, expected, observed }
-    }
 
     #[test]
-    fn a_change_has_two_lines_and_a_rule_is_said_once() {
-        let lines = diff_lines(&difference("limit", Change::Limit, json!(1024), json!("unlimited")));
-        assert_eq!(lines, ["- ram: limit 1024 MiB", "+ ram: limit unlimited"]);
-        let rule = json!({ "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_min": 22 });
-        let lines = diff_lines(&difference("rule ingress IPv4 tcp", Change::Added, Value::Null, rule));
-        assert_eq!(lines, ["+ ram: rule ingress IPv4 tcp"]);
+    fn what_moves_a_cursor_is_written_out() {
+        assert_eq!(printable("two\nlines, \u{1b}[2Jõ"), "two\\nlines, \\u{1b}[2Jõ");
     }
 }

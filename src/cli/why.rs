@@ -90,8 +90,8 @@ fn next(records: &Records, tenant: &Tenant, resource_type: ResourceType, queued:
         Next { at: job.request.not_before, by: format!("job {}{again}", job.request.id) }
     });
     let ticks = |schedule: &Schedule| reads(&schedule.job) && concerns(schedule.tenant(), schedule.cloud.as_deref());
-    let ticking = records.config.schedules.iter().filter(|schedule| ticks(schedule)).filter_map(|schedule| {
-        Some(Next { at: next_tick(schedule, records.now())?, by: format!("schedule {}", schedule.name) })
+    let ticking = records.config.timetable().into_iter().filter(ticks).filter_map(|schedule| {
+        Some(Next { at: next_tick(&schedule, records.now())?, by: format!("schedule {}", schedule.name) })
     });
     waiting.chain(ticking).min_by_key(|next| next.at)
 }

@@ -240,17 +240,25 @@ mod tests {
     }
 
     #[test]
-    fn pruning_is_built_in_and_can_be_replaced() {
+    fn pruning_and_the_digest_are_built_in_and_can_be_replaced_or_switched_off() {
         let names = |text: &str| {
-            let config = read(Path::new("t.toml"), text, &["prune", "pull"]).unwrap();
+            let config = read(Path::new("t.toml"), text, &["digest", "prune", "pull"]).unwrap();
             config.timetable().iter().map(|it| format!("{} at {}", it.name, it.cron)).collect::<Vec<_>>()
         };
-        assert_eq!(names(""), ["prune at 0 20 3 * * *"]);
-        assert_eq!(names("[[schedules]]\nname = 'old'\ncron = '0 0 0 * * *'\njob = 'prune'\n"), ["old at 0 0 0 * * *"]);
+        let (prune, digest) = ("prune at 0 20 3 * * *", "digest at 0 0 6 * * *");
+        assert_eq!(names(""), [prune, digest]);
+        let old = "[[schedules]]\nname = 'old'\ncron = '0 0 0 * * *'\njob = 'prune'\n";
+        assert_eq!(names(old), ["old at 0 0 0 * * *", digest]);
+        let off = "[[schedules]]\nname = 'digest'\ncron = '0 0 6 * * *'\njob = 'digest'\nenabled = false\n";
+        assert_eq!(names(off), [prune]);
+        assert_eq!(
+            names("[[schedules]]\nname = 'x'\ncron = '0 0 0 * * *'\njob = 'pull'\nenabled = false\n"),
+            [prune, digest]
+        );
         let said =
             problems("[retention]\njobs = '23h'\n[[schedules]]\nname = 'prune'\ncron = '0 0 0 * * *'\njob = 'pull'\n");
         assert!(said[0].contains("must be at least 1d: a message that is delivered again"), "{said:?}");
-        assert!(said[1].contains("is the name of the built-in schedule"), "{said:?}");
+        assert!(said[1].contains("is the name of a built-in schedule"), "{said:?}");
         let said = problems("[[schedules]]\nname = 'x'\ncron = '0 0 0 30 2 *'\njob = 'pull'\n");
         assert_eq!(said, ["schedules[0].cron: `0 0 0 30 2 *` names a day that never comes"]);
     }
@@ -271,7 +279,7 @@ mod tests {
         let config = read(Path::new("config/tenantd.toml"), text, &kinds).unwrap();
         let defaults = Config::default();
         assert_eq!((&config.database, &config.jobs), (&defaults.database, &defaults.jobs));
-        assert_eq!((&config.retention, config.timetable().len()), (&defaults.retention, config.schedules.len() + 1));
+        assert_eq!((&config.retention, config.timetable().len()), (&defaults.retention, config.schedules.len() + 2));
         assert_eq!((&config.http, &config.telemetry), (&defaults.http, &defaults.telemetry));
         assert_eq!((&config.drift, config.broker), (&defaults.drift, Some(crate::config::Broker::default())));
         let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();

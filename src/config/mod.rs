@@ -83,11 +83,9 @@ impl Config {
 
     /// The schedules that run: those of the file, and the built-in ones that they do not replace.
     pub fn timetable(&self) -> Vec<Schedule> {
-        let mut schedules = self.schedules.clone();
-        if !schedules.iter().any(|schedule| schedule.job == schedules::PRUNE) {
-            schedules.push(Schedule::prune());
-        }
-        schedules
+        let replaced = |built_in: &Schedule| self.schedules.iter().any(|schedule| schedule.job == built_in.job);
+        let built_in = Schedule::built_in().filter(|it| !replaced(it));
+        self.schedules.iter().cloned().chain(built_in).filter(|schedule| schedule.enabled).collect()
     }
 
     /// This instance's name.

@@ -33,6 +33,9 @@ pub struct Schedule {
     /// The job's parameters.
     #[serde(default)]
     pub params: serde_json::Map<String, serde_json::Value>,
+    /// Whether it runs; a built-in one is switched off by one of the same job that does not.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     /// Each tick is put off by up to so much, evenly spread.
     #[serde(default = "no_jitter")]
     pub jitter: HumanDuration,
@@ -46,26 +49,36 @@ fn all() -> String {
     "all".to_owned()
 }
 
+const fn yes() -> bool {
+    true
+}
+
 const fn no_jitter() -> HumanDuration {
     HumanDuration::seconds(0)
 }
 
-/// The name and the job of the built-in schedule.
-pub(super) const PRUNE: &str = "prune";
+/// The built-in schedules: each has the name of its job, its times, and by how many minutes a tick is put off at most.
+const BUILT_IN: [(&str, &str, u64); 2] = [
+    // Once a day, at night, not everywhere in the same minute: it keeps others from writing.
+    ("prune", "0 20 3 * * *", 20),
+    // Once a day, before people come to work.
+    ("digest", "0 0 6 * * *", 0),
+];
 
 impl Schedule {
-    /// What forgets old records unless another schedule does: once a day, at night, not everywhere in the same minute.
-    pub(super) fn prune() -> Self {
-        Self {
-            name: PRUNE.to_owned(),
-            cron: "0 20 3 * * *".to_owned(),
+    /// What runs unless another schedule has the same job.
+    pub(super) fn built_in() -> impl Iterator<Item = Self> {
+        BUILT_IN.into_iter().map(|(job, cron, minutes)| Self {
+            name: job.to_owned(),
+            cron: cron.to_owned(),
             timezone: utc(),
-            job: PRUNE.to_owned(),
+            job: job.to_owned(),
             tenants: all(),
             cloud: None,
             params: serde_json::Map::new(),
-            jitter: HumanDuration::seconds(20 * 60),
-        }
+            enabled: yes(),
+            jitter: HumanDuration::seconds(minutes * 60),
+        })
     }
 
     /// The parsed times.
@@ -107,11 +120,11 @@ pub(super) fn validate(schedules: &[Schedule], clouds: &[Cloud], known_kinds: &[
         if schedule.name.trim().is_empty() {
             problems.add(path("name"), "must not be empty");
         }
-        if schedule.name == PRUNE && schedule.job != PRUNE {
-            problems.add(
-                path("name"),
-                "`prune` is the name of the built-in schedule; only one with job = \"prune\" may replace it",
-            );
+        if BUILT_IN.iter().any(|(name, ..)| *name == schedule.name) && schedule.job != schedule.name {
+            let name = &schedule.name;
+            let why =
+                format!("`{name}` is the name of a built-in schedule; only one with job = \"{name}\" may replace it");
+            problems.add(path("name"), why);
         }
         if !names.insert(&schedule.name) {
             problems.add(path("name"), format!("`{}` is the name of another schedule already", schedule.name));

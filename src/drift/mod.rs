@@ -5,6 +5,7 @@
 //! function compares facts of any kind, and one decides what the differences mean for the findings that exist.
 
 pub mod adopt;
+pub mod digest;
 pub mod facts;
 mod floating_ips;
 pub mod least_change;
@@ -14,6 +15,7 @@ mod quotas;
 pub mod rules;
 mod security_groups;
 mod server_groups;
+pub mod since;
 pub mod vanish;
 
 use serde_json::Value;
@@ -62,6 +64,12 @@ pub fn facts(body: &Body) -> Facts {
 /// Everything in which `observed` differs from `expected`, sorted by object and field.
 pub fn compare(expected: &Body, observed: &Body) -> Vec<Difference> {
     diff(&facts(expected), &facts(observed))
+}
+
+/// Everything in which a later look differs from an earlier one, sorted by object and field. Both saw all there was, so
+/// what only the later one has is new, quotas too.
+pub fn changes(before: &Body, after: &Body) -> Vec<Difference> {
+    diff(&Facts { open_ended: false, ..facts(before) }, &facts(after))
 }
 
 /// What is wrong with `observed` whatever was expected: more used than allowed, or what a policy forbids.

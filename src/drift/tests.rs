@@ -187,7 +187,7 @@ fn what_is_known_is_open_again_when_its_values_are_others() {
         plan(is, &standing, &[], &rules, now).change[0].reopened
     };
     let limit = |expected, observed| compare(&quotas(&[("vcpu", expected, 0)]), &quotas(&[("vcpu", observed, 0)]));
-    let over = |limit, usage| conditions(&quotas(&[("vcpu", limit, usage)]));
+    let over = |limit, usage| conditions(&quotas(&[("vcpu", limit, usage)]), []);
     assert_eq!(reopened(limit(20, 40), limit(20, 50), Open), None);
     assert_eq!(reopened(limit(20, 40), limit(20, 50), Acknowledged), Some("another value was observed"));
     assert_eq!(reopened(limit(20, 40), limit(30, 40), Acknowledged), Some("another value is expected"));

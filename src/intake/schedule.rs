@@ -236,6 +236,7 @@ mod tests {
             tenants: "all".into(),
             cloud: None,
             params: serde_json::Map::new(),
+            enabled: true,
             jitter: HumanDuration::seconds(30),
         }
     }

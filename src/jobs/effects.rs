@@ -11,6 +11,7 @@ use super::events::Events;
 use super::normalise::storable;
 use super::record::Recording;
 use super::{JobError, pull_kind};
+use crate::drift::digest::Digest;
 use crate::model::ids::{named_id, new_id};
 use crate::model::job::{PRIORITY_PRODUCER, Request};
 use crate::model::{Body, Object, Observation, ResourceType, Severity, Tenant};
@@ -84,6 +85,8 @@ pub enum Effect {
     ObjectGone(Uuid),
     /// A tenant that somebody wanted removed, and whose project is confirmed to be gone.
     Deleted(Tenant),
+    /// What came of drift, to be told.
+    Digest(Digest),
     /// Old records went already, batch by batch.
     Pruned,
     /// Another job to do.
@@ -218,6 +221,11 @@ pub async fn apply<'a>(
                     announce(context, tx, tenant, "tenant.deleted");
                     tally.changed = true;
                 }
+            }
+            Effect::Digest(digest) => {
+                let subject = digest.cloud.as_deref().unwrap_or("all");
+                Events::new(context, now).emit(tx, "drift.digest", subject, digest);
+                tally.changed = true;
             }
             Effect::Pruned => tally.changed = true,
             Effect::Enqueue(request) => {

@@ -20,6 +20,7 @@ mod create_server_group;
 mod create_tenant;
 mod delete_tenant;
 mod detect_drift;
+mod digest;
 pub mod effects;
 pub mod error;
 pub mod events;
@@ -283,6 +284,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<create_tenant::CreateTenant>(),
     Kind::of::<delete_tenant::DeleteTenant>(),
     Kind::of::<detect_drift::DetectDrift>(),
+    Kind::of::<digest::TellDigest>(),
     Kind::of::<prune::Prune>(),
     Kind::of::<pull::Pull>(),
     Kind::of::<pull_floating_ips::PullFloatingIps>(),

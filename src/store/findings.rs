@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::drift::Difference;
+use crate::drift::digest::Entry;
 use crate::drift::lifecycle::Standing;
 use crate::model::{Acknowledgement, Finding, FindingState, ResourceType, Severity};
 
@@ -165,6 +166,43 @@ pub struct Count {
     pub oldest: DateTime<Utc>,
 }
 
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    id: Uuid,
+    cloud: String,
+    backend_id: String,
+    tenant_name: String,
+    resource_type: String,
+    object: String,
+    object_name: String,
+    field: String,
+    severity: String,
+    state: String,
+    opened_at: DateTime<Utc>,
+    resolved_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<EntryRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            resource_type: word!("findings", "resource_type", row.resource_type)?,
+            severity: word!("findings", "severity", row.severity)?,
+            state: word!("findings", "state", row.state)?,
+            id: row.id,
+            cloud: row.cloud,
+            tenant: row.backend_id,
+            tenant_name: row.tenant_name,
+            object: row.object,
+            object_name: row.object_name,
+            field: row.field,
+            opened_at: row.opened_at,
+            resolved_at: row.resolved_at,
+        })
+    }
+}
+
 impl Store {
     /// The finding `id`.
     pub async fn finding(&self, id: Uuid) -> Result<Option<Listed>, StoreError> {
@@ -191,6 +229,13 @@ impl Store {
             Ok(Expired { id: row.id, tenant: row.tenant, resource_type })
         };
         rows.into_iter().map(expired).collect()
+    }
+
+    /// What stands, and what was opened or ended since then, as far as a digest counts it.
+    pub async fn findings_since(&self, cloud: Option<&str>, since: DateTime<Utc>) -> Result<Vec<Entry>, StoreError> {
+        let rows: Vec<EntryRow> =
+            read!(self, pool => sqlx::query_as(sql::FINDING_SINCE).bind(cloud).bind(since).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// How many findings last, by tenant and sort.

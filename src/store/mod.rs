@@ -8,6 +8,7 @@ pub mod error;
 pub mod expectations;
 mod file;
 pub mod findings;
+pub mod history;
 pub mod holds;
 pub mod jobs;
 pub mod leases;

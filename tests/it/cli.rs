@@ -6,6 +6,7 @@ mod cloud;
 mod configuration;
 mod contract;
 mod full;
+mod history;
 mod living;
 mod migrating;
 mod policies;
@@ -94,11 +95,16 @@ fn tenantd(arguments: &[&str]) -> Said {
 impl Place {
     async fn new(rest: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("tenantd.toml");
         let url = format!("sqlite://{}/records.db", folder.path().display());
+        Self::on(folder, &url, rest).await
+    }
+
+    /// With records in a database that is there already.
+    async fn on(folder: tempfile::TempDir, url: &str, rest: &str) -> Self {
+        let config = folder.path().join("tenantd.toml");
         std::fs::write(&config, format!("[database]\nurl = \"{url}\"\n[http]\nlisten = \"127.0.0.1:0\"\n{rest}"))
             .unwrap();
-        let store = Store::open(&url, 2).await.unwrap();
+        let store = Store::open(url, 2).await.unwrap();
         store.migrate().await.unwrap();
         Self { folder, config, store }
     }
@@ -126,7 +132,6 @@ impl Place {
 /// The ids of what was put there.
 struct Furniture {
     tenant: Tenant,
-    earlier: Uuid,
     later: Uuid,
     finding: Uuid,
     over_limit: Uuid,
@@ -215,5 +220,5 @@ async fn furnish(store: &Store) -> Furniture {
     tx.insert_job(&job, Some(tenant.uuid)).await.unwrap();
     tx.commit().await.unwrap();
     let (finding, over_limit, letter, unreadable) = (limit.id, over.id, good.id, bad.id);
-    Furniture { tenant, earlier, later, finding, over_limit, letter, unreadable, dead_job }
+    Furniture { tenant, later, finding, over_limit, letter, unreadable, dead_job }
 }

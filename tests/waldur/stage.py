@@ -86,7 +86,7 @@ class Stage(Company):
     def writing_kinds(self):
         schema = json.loads(self.output("schema", "job"))
         kinds = schema["properties"]["kind"]["enum"]
-        return [it for it in kinds if not it.startswith(("pull", "detect", "prune", "unlink"))]
+        return [it for it in kinds if not it.startswith(("pull", "detect", "digest", "prune", "unlink"))]
 
     def disturb(self, *faults):
         """Lets requests to the simulated cloud go wrong in these ways only."""

@@ -189,6 +189,7 @@ impl Machine {
             ("drift policy test", words("drift policy test")),
             ("drift ack", with("drift ack --reason known", &[&drift])),
             ("drift note", with("drift note", &[&drift, "seen"])),
+            ("drift digest", words("drift digest --since 7d")),
             ("drift accept", with("drift accept --dry-run", &[&drift])),
             ("expectations show", words("expectations show --tenant tenant-001")),
             ("expectations set", with("expectations set --tenant tenant-001 quotas --values", &[quotas])),
