@@ -23,8 +23,9 @@ pub(super) async fn meddle(context: &Context, cloud: &str, tenants: usize, print
         tokio::time::sleep(BETWEEN).await;
         if standing.first().is_some_and(|(since, _)| since.elapsed() >= LASTS) {
             let (_, deed) = standing.remove(0);
-            if post(&client, &url, &json!({ "revert": deed["id"] })).await.is_some() {
-                print(&format!("  somebody takes it back: {}", describe(&deed)));
+            // The answer is the way back.
+            if let Some(back) = post(&client, &url, &json!({ "revert": deed["id"] })).await {
+                print(&format!("  somebody takes it back in {}: {}", text(&deed["project_name"]), describe(&back)));
             }
             continue;
         }
