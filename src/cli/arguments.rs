@@ -20,7 +20,11 @@ impl Moment {
     pub fn at(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(moment) => moment,
-            Self::Ago(long) => now - chrono::Duration::from_std(long).unwrap_or_default(),
+            // Longer ago than any calendar reaches is the beginning.
+            Self::Ago(long) => {
+                let long = chrono::Duration::from_std(long).ok().filter(|long| *long < chrono::Duration::days(36_500));
+                long.map_or(DateTime::UNIX_EPOCH, |long| now - long)
+            }
         }
     }
 }

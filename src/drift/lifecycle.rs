@@ -69,6 +69,10 @@ pub struct Plan {
     pub look_again_at: Option<DateTime<Utc>>,
 }
 
+/// A look that a policy's patience asks for is asked for when it is so near: until then the looks that come anyway tell as
+/// much, and a job would lie in the queue for days.
+const SOON: Duration = Duration::hours(1);
+
 /// Decides what an observation made at `now` means.
 pub fn plan(
     differences: Vec<Difference>,
@@ -96,8 +100,7 @@ pub fn plan(
             if finding.difference == difference && finding.severity == severity {
                 plan.keep.push(finding.id);
             } else {
-                let reopened = reopened(finding, &difference, severity);
-                plan.change.push(Changed { id: finding.id, difference, severity, reopened });
+                plan.change.push(Changed::of(finding, difference, severity));
             }
             continue;
         }
@@ -111,11 +114,21 @@ pub fn plan(
             plan.open.push((suspicion.difference, severity));
         } else {
             let counts_at = lasts_at.max(suspicion.counted_at + spacing(rules));
-            plan.look_again_at = Some(plan.look_again_at.map_or(counts_at, |earliest| earliest.min(counts_at)));
+            if lasts_at <= now + SOON {
+                plan.look_again_at = Some(plan.look_again_at.map_or(counts_at, |earliest| earliest.min(counts_at)));
+            }
             plan.suspect.push(suspicion);
         }
     }
     plan
+}
+
+impl Changed {
+    /// A finding with other values than it had.
+    pub fn of(finding: &Standing, difference: Difference, severity: Severity) -> Self {
+        let reopened = reopened(finding, &difference, severity);
+        Self { id: finding.id, difference, severity, reopened }
+    }
 }
 
 /// Why a finding that somebody knew of is open again: they knew of other values. Less that is used beyond a limit, or

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 
+use super::addresses::Addresses;
 use super::certificate::Certificate;
 use crate::config::{Http, Listen};
 
@@ -70,7 +72,7 @@ pub async fn bind(settings: &Http) -> anyhow::Result<Bound> {
         return Ok(Bound::Plain(tcp));
     };
     let certificate = Certificate::load(certificate, key)?;
-    Ok(Bound::Secure(Secure { tcp, certificate, handshakes: JoinSet::new() }))
+    Ok(Bound::Secure(Secure { tcp, certificate, handshakes: JoinSet::new(), addresses: Arc::default() }))
 }
 
 /// Listens on a path; what a process that was killed left there is removed. Owner and group may connect.
@@ -93,6 +95,7 @@ pub struct Secure {
     tcp: TcpListener,
     certificate: Certificate,
     handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
+    addresses: Arc<Addresses>,
 }
 
 impl std::fmt::Debug for Secure {
@@ -103,6 +106,8 @@ impl std::fmt::Debug for Secure {
 
 /// Handshakes at once; whoever comes later waits in the system's queue.
 const HANDSHAKES: usize = 256;
+/// Those of one address; one more is closed.
+const OF_ADDRESS: usize = 64;
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -114,10 +119,12 @@ impl Listener for Secure {
         loop {
             tokio::select! {
                 (stream, address) = Listener::accept(&mut self.tcp), if self.handshakes.len() < HANDSHAKES => {
+                    let Some(counted) = self.addresses.take(address.into(), OF_ADDRESS) else { continue };
                     let handshake = self.certificate.acceptor().accept(stream);
                     self.handshakes.spawn(async move {
-                        let stream = tokio::time::timeout(PATIENCE, handshake).await.ok()?.ok()?;
-                        Some((stream, address))
+                        let stream = tokio::time::timeout(PATIENCE, handshake).await;
+                        drop(counted);
+                        Some((stream.ok()?.ok()?, address))
                     });
                 }
                 Some(ended) = self.handshakes.join_next() => {

@@ -1,6 +1,7 @@
 //! What a person or a program reads over HTTP: metrics, health, the status page, and the API. All of it shows stored state
 //! and waits for no cloud, but where the API's documents ask for what is there right now.
 
+mod addresses;
 mod api;
 mod certificate;
 mod health;

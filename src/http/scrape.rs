@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::View;
+use super::addresses::{Addresses, Counted};
+use super::api::Peer;
 use crate::config::Schedule;
 use crate::intake::schedule::ticks;
 use crate::model::quota::{Limit, Quotas, Unit};
@@ -33,7 +35,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers that are under way at once: each may be long, and is held until its client has read it.
-const UNDER_WAY: usize = 8;
+const UNDER_WAY: usize = 16;
+/// Those to one address: more than a Prometheus has, and too few to keep everybody else waiting.
+const OF_ADDRESS: usize = 4;
 /// Bytes of an answer that go out at once.
 const PIECE: usize = 64 << 10;
 
@@ -42,15 +46,21 @@ const PIECE: usize = 64 << 10;
 struct Scrapes {
     view: Arc<View>,
     places: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
 }
 
 /// The route.
 pub(super) fn router(view: &Arc<View>) -> Router {
-    let scrapes = Scrapes { view: Arc::clone(view), places: Arc::new(Semaphore::new(UNDER_WAY)) };
+    let (places, addresses) = (Arc::new(Semaphore::new(UNDER_WAY)), Arc::new(Addresses::default()));
+    let scrapes = Scrapes { view: Arc::clone(view), places, addresses };
     Router::new().route("/metrics", get(show)).with_state(Arc::new(scrapes))
 }
 
-async fn show(State(scrapes): State<Arc<Scrapes>>) -> Response {
+async fn show(State(scrapes): State<Arc<Scrapes>>, ConnectInfo(peer): ConnectInfo<Peer>) -> Response {
+    let Some(counted) = scrapes.addresses.take(peer, OF_ADDRESS) else {
+        let why = format!("{OF_ADDRESS} answers to this address are under way already\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    };
     let clock = scrapes.view.context.clock();
     let page = async {
         let place = Arc::clone(&scrapes.places).acquire_owned().await.map_err(|closed| closed.to_string())?;
@@ -61,7 +71,7 @@ async fn show(State(scrapes): State<Arc<Scrapes>>) -> Response {
         () = clock.sleep(LIMIT) => Err(format!("no answer within {LIMIT:?}")),
     };
     match page {
-        Ok((text, place)) => ([(CONTENT_TYPE, FORMAT)], in_pieces(text, place)).into_response(),
+        Ok((text, place)) => ([(CONTENT_TYPE, FORMAT)], in_pieces(text, (place, counted))).into_response(),
         // Half an answer would end every alert on drift; a scrape that failed ends none.
         Err(error) => {
             tracing::warn!(error, "the stored metrics cannot be read");
@@ -78,7 +88,7 @@ async fn page(view: &View) -> Result<String, String> {
 }
 
 /// A body that keeps its place until the last of it is taken.
-fn in_pieces(text: String, place: OwnedSemaphorePermit) -> axum::body::Body {
+fn in_pieces(text: String, place: (OwnedSemaphorePermit, Counted)) -> axum::body::Body {
     let pieces = stream::unfold((Bytes::from(text), place), async |(mut left, place)| {
         let piece = left.split_to(left.len().min(PIECE));
         (!piece.is_empty()).then_some((Ok::<_, Infallible>(piece), (left, place)))

@@ -1,9 +1,8 @@
 //! Connections: so many at once, each with so long to say what it wants.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,6 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
+use super::addresses::Addresses;
 use super::api::Peer;
 
 /// What clients may take of the server.
@@ -39,49 +39,6 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { connections: 512, of_address: 128, patience: Duration::from_secs(30) }
-    }
-}
-
-/// How many connections each address has.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// A connection that counts.
-#[derive(Debug)]
-struct Counted {
-    addresses: Arc<Addresses>,
-    address: Option<IpAddr>,
-}
-
-impl Addresses {
-    fn all(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts one more connection of an address, unless it has so many.
-    fn take(self: &Arc<Self>, Peer(address): Peer, most: usize) -> Option<Counted> {
-        if let Some(address) = address {
-            let mut all = self.all();
-            let count = all.entry(address).or_default();
-            if *count >= most {
-                return None;
-            }
-            *count += 1;
-        }
-        Some(Counted { addresses: Arc::clone(self), address })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let Some(address) = self.address else { return };
-        let mut all = self.addresses.all();
-        if let Some(count) = all.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                all.remove(&address);
-            }
-        }
     }
 }
 

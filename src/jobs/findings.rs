@@ -109,7 +109,8 @@ impl Recording<'_> {
         Ok(())
     }
 
-    async fn change(
+    /// Writes down that a finding has other values.
+    pub(super) async fn change(
         &self,
         tx: &mut Tx,
         was: &Standing,
@@ -149,7 +150,9 @@ impl Recording<'_> {
         let grounds = grounds.of(&was.difference);
         let finding = self.finding(was.id, was.difference.clone(), was.severity, grounds);
         let finding = Finding { opened_at: was.opened_at, ..finding };
-        let why = grounds.ended.unwrap_or_else(|| gone(&was.difference)).to_owned();
+        // A policy that went took its findings with it, whatever is expected.
+        let ended = grounds.ended.filter(|_| was.difference.change != Change::Policy);
+        let why = ended.unwrap_or_else(|| gone(&was.difference)).to_owned();
         let event = Event { reason: Some(why), ..self.event(Step::Resolved, grounds) };
         take_step(self.context, tx, self.tenant, &finding, event).await?;
         tally.resolved.push((self.tenant.cloud.clone(), self.resource_type, was.severity));

@@ -10,7 +10,7 @@ use super::effects::Tally;
 use super::events::Events;
 use super::findings::Grounds;
 use super::settled::Fingerprints;
-use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
+use crate::drift::lifecycle::{Changed, Plan, Standing, Suspicion, plan};
 use crate::drift::rules::{Mode, Rules};
 use crate::drift::vanish::{ACCEPTED, EVERYTHING, mass_disappearance};
 use crate::drift::{self, Difference, EXISTENCE};
@@ -162,11 +162,16 @@ impl Recording<'_> {
         tally.look_again(self.tenant, self.resource_type, suspicion.counted_at + spacing);
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let key = suspicion.difference.key();
+        let grounds = Grounds { source: "guard", ended: None, observed_at: Some(asked_at), snapshot: None };
         if let Some(finding) = standing.iter().find(|finding| finding.difference.key() == key) {
-            tx.keep_finding(finding.id, self.now).await?;
+            if left(&suspicion.difference) < left(&finding.difference) {
+                let changed = Changed::of(finding, suspicion.difference, Severity::Critical);
+                self.change(tx, finding, changed, grounds, tally).await?;
+            } else {
+                tx.keep_finding(finding.id, self.now).await?;
+            }
             return Ok(false);
         }
-        let grounds = Grounds { source: "guard", ended: None, observed_at: Some(asked_at), snapshot: None };
         self.open(tx, suspicion.difference, Severity::Critical, grounds, tally).await?;
         Ok(false)
     }
@@ -248,7 +253,11 @@ impl Recording<'_> {
         }
         let in_order = plan == Plan::default() && standing.is_empty() && suspicions.is_empty();
         if changing {
-            // What a job is about to command differs from what was commanded before: no finding begins with that.
+            // What a job is about to command differs from what was commanded before: no finding begins with that, and
+            // what was suspected of it is not forgotten.
+            plan.forget.retain(|(object, field)| {
+                !plan.open.iter().any(|(difference, _)| difference.key() == (object.as_str(), field.as_str()))
+            });
             plan.open.clear();
             plan.change.clear();
             plan.suspect.clear();
@@ -263,7 +272,8 @@ impl Recording<'_> {
     /// What is left of a plan when nothing was seen anew: no suspicion grows or goes, no object counts as gone, nothing
     /// was seen again, and a mass disappearance is not over.
     fn without_evidence(&self, mut plan: Plan, standing: &[Standing]) -> Plan {
-        plan.open.retain(|(difference, _)| self.rules.needed(difference) <= 1);
+        plan.open
+            .retain(|(difference, _)| self.rules.needed(difference) <= 1 && self.rules.patience(difference).is_zero());
         let everything = standing.iter().filter(|finding| finding.difference.object == EVERYTHING);
         let everything: Vec<Uuid> = everything.map(|finding| finding.id).collect();
         plan.resolve.retain(|id| !everything.contains(id));

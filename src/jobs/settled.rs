@@ -24,7 +24,7 @@ pub(super) struct Fingerprints {
 
 impl Fingerprints {
     pub fn of(rules: &Rules) -> Self {
-        Self { rules: format!("{rules:?}") }
+        Self { rules: hex_digest(format!("{rules:?}")) }
     }
 
     pub fn fingerprint(

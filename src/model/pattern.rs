@@ -2,9 +2,15 @@
 
 /// Whether `pattern` is one of `name`.
 pub fn matches(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(name) = name.strip_prefix(start) else { return false };
-    (0..=name.len()).any(|end| name.is_char_boundary(end) && matches(rest, &name[end..]))
+    let mut parts = pattern.split('*');
+    let Some(mut left) = name.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let Some(last) = parts.next_back() else { return left.is_empty() };
+    // Of each part in between the first place is as good as any other.
+    for part in parts {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
 }
 
 #[cfg(test)]
@@ -22,6 +28,9 @@ mod tests {
             ("p*l*s", "pull_quotas", true),
             ("p*x*s", "pull_quotas", false),
             ("é*", "éa", true),
+            ("a*b*a", "aba", true),
+            ("a*a", "a", false),
+            ("*ab*ab", "xab", false),
             ("", "pull", false),
         ] {
             assert_eq!(matches(pattern, name), fits, "{pattern} {name}");

@@ -136,7 +136,7 @@ impl fmt::Display for Meaning {
 }
 
 /// Name of an IP protocol as Neutron knows it (its constants), by number or alias. `0` and "any" are any protocol.
-pub(super) fn canonical_protocol(written: &str, ethertype: &str) -> Option<String> {
+pub fn canonical_protocol(written: &str, ethertype: &str) -> Option<String> {
     let lower = written.trim().to_ascii_lowercase();
     let name = match lower.as_str() {
         "" | "any" | "0" => return None,

@@ -36,12 +36,7 @@ pub struct Image {
 
 #[derive(Deserialize)]
 struct Members {
-    members: Vec<Member>,
-}
-
-#[derive(Deserialize)]
-struct Member {
-    status: String,
+    members: Vec<serde::de::IgnoredAny>,
 }
 
 impl Cloud {
@@ -51,11 +46,11 @@ impl Cloud {
         self.list(&IMAGES, &request.query("os_hidden", hidden.to_string())).await
     }
 
-    /// Whether another project has accepted an image whose visibility is `shared`.
+    /// Whether an image whose visibility is `shared` was offered to another project, which may use it unasked.
     pub async fn is_image_shared(&self, id: &str) -> Result<bool, Error> {
         let request = Request::get(Service::Image, "image_member_list", &["images", id, "members"]);
         let answer: Members = self.send(&request).await?.json(&request)?;
-        Ok(answer.members.iter().any(|member| member.status == "accepted"))
+        Ok(!answer.members.is_empty())
     }
 
     /// An image, if there is one of this id that we may see.

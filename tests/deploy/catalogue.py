@@ -67,7 +67,7 @@ SAMPLES = {
     "severity": ["warning", "critical"], "state": ["open", "acknowledged"], "reason": ["forbidden"],
     "kind": ["pull_quotas"], "outcome": ["succeeded", "failed"], "status": ["200", "503"], "service": ["network"],
     "operation": ["list"], "schedule": ["quotas"], "version": ["1.0.0"], "domain": ["customers"],
-    "le": ["0.1", "1", "+Inf"],
+    "customer_name": ["University"], "project_name": ["Genomics"], "le": ["0.1", "1", "+Inf"],
 }
 
 

@@ -6,6 +6,7 @@ use chrono::Duration;
 use insta::assert_snapshot;
 use tenantd::clock::Clock;
 use tenantd::jobs::accept::accept;
+use tenantd::jobs::acknowledge::{Known, acknowledge};
 use tenantd::model::floating_ip::FloatingIp;
 use tenantd::model::{Body, Observation, Tenant};
 use tenantd::store::findings::Filter;
@@ -16,6 +17,7 @@ on_both_databases!(
     mass_disappearance_is_believed_after_agreeing_looks,
     mass_disappearance_that_does_not_last_is_resolved,
     mass_disappearance_is_believed_when_it_is_accepted,
+    more_that_vanishes_opens_what_somebody_knew_of,
     what_cannot_be_read_is_not_gone,
     an_older_look_never_overwrites_a_newer_one,
 );
@@ -119,6 +121,23 @@ async fn mass_disappearance_is_believed_when_it_is_accepted(database: Database) 
     + snapshots body=[0 addresses] first_seen_at=T+4 last_seen_at=T+4 resource_type=floating_ips tenant=tenant-001
     - suspicions change=removed count=2147483647 counted_at=T+3 expected=8 field=existence object=* object_name=8 of 8 objects observed=0 resource_type=floating_ips since=T+3 tenant=tenant-001
     ");
+}
+
+async fn more_that_vanishes_opens_what_somebody_knew_of(database: Database) {
+    database.expect_leftovers();
+    let (app, tenant) = with_addresses(&database).await;
+    look(&app, &tenant, 1, addresses(3)).await;
+    let standing = app.context.store().findings(Filter::default()).await.unwrap();
+    let reason = "the tenant moves".parse().unwrap();
+    let known = Known { by: "mari", reason: &reason, until: None };
+    acknowledge(&app.context, standing[0].finding.id, known).await.unwrap();
+    app.changes().await;
+    look(&app, &tenant, 1, addresses(0)).await;
+    assert_snapshot!(app.changes_in(&["findings", "life"]).await, @r#"
+    + life after={"expected":8,"observed":0,"severity":"critical"} at=T+4 before={"expected":8,"observed":3,"severity":"critical"} finding=<finding> observed_at=T+4 step=changed
+    + life at=T+4 finding=<finding> observed_at=T+4 reason=another value was observed step=reopened
+    ~ findings <finding>: ack_at T+3 → null, ack_by mari → null, ack_reason the tenant moves → null, last_seen_at T+3 → T+4, object_name 5 of 8 objects → 8 of 8 objects, observed 3 → 0, state acknowledged → open
+    "#);
 }
 
 async fn what_cannot_be_read_is_not_gone(database: Database) {

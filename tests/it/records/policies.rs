@@ -8,15 +8,16 @@ use serde_json::json;
 use tenantd::drift::policy::{Condition, Policy, Whom};
 use tenantd::drift::rules::Rules;
 use tenantd::jobs::context::Live;
-use tenantd::model::Severity;
+use tenantd::model::{Severity, TenantState};
 
-use crate::support::app::none;
+use crate::support::app::{began, none};
 use crate::support::{Database, Setup, TestApp, on_both_databases};
 
 on_both_databases!(
     what_a_policy_forbids_is_a_finding_though_groups_are_followed,
     what_must_last_is_looked_at_again_when_it_has,
     a_policy_that_goes_takes_its_findings_with_it,
+    a_change_meanwhile_puts_a_finding_off_and_forgets_nothing,
 );
 
 const TABLES: [&str; 4] = ["findings", "suspicions", "jobs", "outbox"];
@@ -89,7 +90,6 @@ async fn what_must_last_is_looked_at_again_when_it_has(database: Database) {
     app.run("pull_floating_ips", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&TABLES).await, @"
     + jobs attempt=1 cloud=sim kind=pull_floating_ips not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + jobs cloud=sim kind=pull_floating_ips not_before=T+604801 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
     + outbox events job.pull_floating_ips.succeeded
     + outbox events snapshot.floating_ips.changed
     + outbox events tenant.discovered
@@ -98,12 +98,15 @@ async fn what_must_last_is_looked_at_again_when_it_has(database: Database) {
     ");
     app.advance(week.as_secs() - 60);
     app.run("pull_floating_ips", "tenant-001", none()).await;
-    assert_eq!(app.changes_in(&["findings"]).await, "", "a minute is missing");
+    assert_snapshot!(app.changes_in(&["findings", "jobs"]).await, @"
+    + jobs attempt=1 cloud=sim kind=pull_floating_ips not_before=T+604741 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs cloud=sim kind=pull_floating_ips not_before=T+604802 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
+    ");
     app.advance(60);
     app.run_waiting().await;
     assert_snapshot!(app.changes_in(&["findings", "suspicions"]).await, @"
-    + findings change=policy expected=leads to a port field=policy idle last_seen_at=T+604804 object=<id> object_name=100.64.62.209 observed=leads nowhere opened_at=T+604803 resource_type=floating_ips severity=critical source=policy state=open tenant=tenant-001
-    + findings change=policy expected=leads to a port field=policy idle last_seen_at=T+604804 object=<id> object_name=100.84.206.237 observed=leads nowhere opened_at=T+604803 resource_type=floating_ips severity=critical source=policy state=open tenant=tenant-001
+    + findings change=policy expected=leads to a port field=policy idle last_seen_at=T+604803 object=<id> object_name=100.64.62.209 observed=leads nowhere opened_at=T+604803 resource_type=floating_ips severity=critical source=policy state=open tenant=tenant-001
+    + findings change=policy expected=leads to a port field=policy idle last_seen_at=T+604803 object=<id> object_name=100.84.206.237 observed=leads nowhere opened_at=T+604803 resource_type=floating_ips severity=critical source=policy state=open tenant=tenant-001
     - suspicions change=policy count=2 counted_at=T+604742 expected=leads to a port field=policy idle object=<id> object_name=100.64.62.209 observed=leads nowhere resource_type=floating_ips since=T+1 tenant=tenant-001
     - suspicions change=policy count=2 counted_at=T+604742 expected=leads to a port field=policy idle object=<id> object_name=100.84.206.237 observed=leads nowhere resource_type=floating_ips since=T+1 tenant=tenant-001
     ");
@@ -119,4 +122,25 @@ async fn a_policy_that_goes_takes_its_findings_with_it(database: Database) {
     app.context.replace_live(Live { clouds, retries, rules: Rules::default(), ..Live::default() });
     app.run("detect_drift", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&["findings"]).await, @"~ findings <finding>: resolved_at null → T+2, state open → resolved");
+}
+
+async fn a_change_meanwhile_puts_a_finding_off_and_forgets_nothing(database: Database) {
+    database.expect_leftovers();
+    let week = Duration::from_hours(7 * 24);
+    let app = start(&database, policy("idle", Condition::IdleFloatingIp(week))).await;
+    app.run("pull_floating_ips", "tenant-001", none()).await;
+    app.advance(week.as_secs());
+    let (tenant, job) = (app.tenant("tenant-001").await, app.request("pull"));
+    let mut tx = app.context.store().begin().await.unwrap();
+    assert!(tx.insert_job(&job, None).await.unwrap());
+    let (from, to) = ([TenantState::Ok], TenantState::UpdateScheduled);
+    assert!(tx.schedule_tenant(tenant.uuid, &from, to, job.id, began()).await.unwrap());
+    tx.commit().await.unwrap();
+    app.run("pull_floating_ips", "tenant-001", none()).await;
+    assert_eq!(app.changes_in(&["findings"]).await, "");
+    let mut tx = app.context.store().begin().await.unwrap();
+    tx.settle_tenant(job.id, TenantState::Ok, "", began()).await.unwrap();
+    tx.commit().await.unwrap();
+    app.run("pull_floating_ips", "tenant-001", none()).await;
+    assert_eq!(app.changes_in(&["findings"]).await.matches("field=policy idle").count(), 2);
 }
