@@ -114,7 +114,7 @@ pub struct Digest {
 impl Digest {
     /// Counts findings: those that stand, and those that were opened or ended since then, in whatever order.
     pub fn of(entries: &[Entry], (since, until): (DateTime<Utc>, DateTime<Utc>), cloud: Option<&str>) -> Self {
-        let within = |at: DateTime<Utc>| since <= at && at <= until;
+        let within = |at: DateTime<Utc>| since <= at && at < until;
         let opened: Vec<&Entry> = entries.iter().filter(|it| within(it.opened_at)).collect();
         let ended = |state| entries.iter().filter(|it| it.state == state && it.resolved_at.is_some_and(within)).count();
         let standing =

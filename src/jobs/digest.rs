@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer};
 use super::{Call, Effect, Job, JobError, Report};
 use crate::drift::digest::Digest;
 
+/// The furthest back that a digest looks: no records are older.
+const LONGEST: chrono::Duration = chrono::Duration::days(36_500);
+
 /// Counts findings that were opened and that ended, and those that stand, and publishes that as `drift.digest`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -42,8 +45,10 @@ impl Job for TellDigest {
             let message = "digest is for the records as a whole or for one cloud: leave the tenant out";
             return Report::failed(JobError::give_up("invalid_params", message));
         }
-        let (until, cloud) = (call.context.clock().now(), call.request.cloud.as_deref());
-        let long = chrono::Duration::from_std(self.since).unwrap_or(chrono::Duration::MAX);
+        // From tick to tick, however late one runs: each finding is in one digest, and none is left out.
+        let until = call.request.not_before.min(call.context.clock().now());
+        let cloud = call.request.cloud.as_deref();
+        let long = chrono::Duration::from_std(self.since).unwrap_or(LONGEST).min(LONGEST);
         let since = until.checked_sub_signed(long).unwrap_or_default();
         match call.context.store().findings_since(cloud, since).await {
             Ok(entries) => {

@@ -29,6 +29,7 @@ async fn drifted(database: &Database) -> TestApp {
     app.run("pull_quotas", "tenant-001", none()).await;
     app.cloud().limit_cores("tenant-002", 7).await;
     app.run("pull_quotas", "tenant-002", none()).await;
+    app.advance(1);
     app.changes().await;
     app
 }
@@ -55,7 +56,7 @@ async fn a_day_of_drift_is_told(database: Database) {
     let ended = app.deliver(app.request("digest")).await;
     assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
     assert_snapshot!(app.changes().await, @"
-    + jobs attempt=1 kind=digest not_before=T+5 outcome=succeeded params={} source=test state=succeeded
+    + jobs attempt=1 kind=digest not_before=T+6 outcome=succeeded params={} source=test state=succeeded
     + outbox events drift.digest
     + outbox events job.digest.succeeded
     ");
