@@ -18,6 +18,8 @@
 //! | `PUT halt` `{"at": n, "when": w}`, `GET halt`, `DELETE halt` | the cloud stops at the n-th change asked for |
 //! | `PUT limits` `{"concurrent": n}` | beyond `n` requests at once: 429 and 503 in turn; 0 or null lifts it |
 //! | `GET requests?since=`, `DELETE requests` | who asked what, with numbers to go on from |
+//! | `PUT counters` `{"tenant": …, "service": …, "resource": …}` | that counter is off by `used`, and has `reserved` promised; nothing puts it right |
+//! | `PUT status` `{"id": …, "status": …}` | a server (with `task_state`), volume or snapshot is in that state |
 //! | `POST meddle`, `GET meddles` | one change behind the portal's back, or back again with `{"revert": id}` |
 //! | `POST expire-credentials` | application credentials end: all, or the one named in `{"credential": …}` |
 //!
@@ -44,6 +46,7 @@ mod random;
 mod reply;
 mod seed;
 mod server;
+mod skew;
 mod table;
 mod volume;
 mod wire;

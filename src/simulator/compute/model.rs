@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::super::skew::Skews;
 use super::super::table::{Resource, Table};
 
 /// A server.
@@ -16,6 +17,10 @@ pub struct Server {
     pub name: String,
     pub flavor: usize,
     pub groups: Vec<String>,
+    /// Its status, as the API writes it.
+    pub status: String,
+    /// What is being done with it.
+    pub task: Option<String>,
     /// Network name, address, hardware address.
     pub address: Option<(String, String, String)>,
     pub number: u64,
@@ -51,6 +56,8 @@ pub struct Compute {
     pub groups: Table<ServerGroup>,
     pub flavors: Vec<Flavor>,
     pub limits: BTreeMap<Uuid, BTreeMap<&'static str, i64>>,
+    /// Counters that are off.
+    pub skews: Skews,
     /// The image that servers were made from.
     pub image: Uuid,
     /// How many servers there ever were.

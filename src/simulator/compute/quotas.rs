@@ -39,8 +39,12 @@ impl Compute {
         own.copied().or_else(default).unwrap_or(-1)
     }
 
-    /// How much of it is used.
+    /// How much of it is said to be used.
     pub fn used(&self, project: Uuid, resource: &str) -> i64 {
+        self.counted(project, resource) + self.skews.of(project, resource).used
+    }
+
+    fn counted(&self, project: Uuid, resource: &str) -> i64 {
         let sum = |of: fn(&super::model::Flavor) -> i64| {
             let flavors = self.servers.of(project).filter_map(|server| self.flavors.get(server.flavor));
             flavors.map(of).sum()
@@ -81,7 +85,8 @@ pub fn read(world: &World, caller: &Caller, project: &str, rest: &[&str], minor:
             shown(minor)
                 .map(|(name, _)| {
                     let (limit, used) = (compute.limit(found, name), compute.used(found, name));
-                    (name.to_owned(), json!({"limit": limit, "in_use": used, "reserved": 0}))
+                    let reserved = compute.skews.of(found, name).reserved;
+                    (name.to_owned(), json!({"limit": limit, "in_use": used, "reserved": reserved}))
                 })
                 .collect()
         }

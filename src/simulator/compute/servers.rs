@@ -49,7 +49,7 @@ pub fn list(world: &World, call: &Call, caller: &Caller, detail: bool) -> Answer
 fn wanted(row: &Server, call: &Call) -> bool {
     call.query("name").is_none_or(|name| row.name.contains(name))
         && call.query("uuid").is_none_or(|text| id(text) == row.id)
-        && call.query("status").is_none_or(|status| status == "ACTIVE")
+        && call.query("status").is_none_or(|status| status == row.status)
 }
 
 /// A server that the caller may see.
@@ -74,6 +74,8 @@ pub fn create(world: &mut World, call: &Call, caller: &Caller) -> Answer {
         name: asked["name"].as_str().unwrap_or_default().to_owned(),
         flavor,
         groups: vec!["default".to_owned()],
+        status: "ACTIVE".to_owned(),
+        task: None,
         address: None,
         number: world.compute.number,
         at: clock::now(),
@@ -136,6 +138,16 @@ fn links(row: &Server, base: &str) -> Value {
     ])
 }
 
+/// Nova's own word for a status.
+fn vm_state(row: &Server) -> String {
+    match row.status.as_str() {
+        "BUILD" => "building".to_owned(),
+        "SHUTOFF" => "stopped".to_owned(),
+        "VERIFY_RESIZE" => "resized".to_owned(),
+        other => other.to_lowercase(),
+    }
+}
+
 /// A server in detail; hosts are for administrators.
 pub fn view(compute: &Compute, row: &Server, base: &str, admin: bool) -> Value {
     let flavor = compute.flavors.get(row.flavor).map(|flavor| {
@@ -158,11 +170,11 @@ pub fn view(compute: &Compute, row: &Server, base: &str, admin: bool) -> Value {
             "id": compute.image,
             "links": [{"rel": "bookmark", "href": format!("{base}/compute/images/{}", compute.image)}],
         },
-        "links": links(row, base), "metadata": {}, "name": row.name, "status": "ACTIVE",
+        "links": links(row, base), "metadata": {}, "name": row.name, "status": row.status,
         "tenant_id": hex(row.project), "user_id": hex(row.user), "updated": seconds(row.at),
         "OS-DCF:diskConfig": "MANUAL", "progress": 0, "OS-EXT-AZ:availability_zone": "nova", "config_drive": "",
         "key_name": null, "OS-SRV-USG:launched_at": micros(row.at), "OS-SRV-USG:terminated_at": null,
-        "OS-EXT-SRV-ATTR:hostname": row.name, "OS-EXT-STS:task_state": null, "OS-EXT-STS:vm_state": "active",
+        "OS-EXT-SRV-ATTR:hostname": row.name, "OS-EXT-STS:task_state": row.task, "OS-EXT-STS:vm_state": vm_state(row),
         "OS-EXT-STS:power_state": 1, "os-extended-volumes:volumes_attached": [], "locked": false,
         "description": null, "tags": [], "trusted_image_certificates": null, "locked_reason": null,
         "pinned_availability_zone": null, "security_groups": groups,

@@ -1,6 +1,7 @@
 //! The switches below `/simulator`: faults, the request log, and changes behind the portal's back.
 
 mod deeds;
+mod disorder;
 pub mod faults;
 pub mod halt;
 pub mod log;
@@ -82,7 +83,7 @@ pub fn answer(shared: &Shared, call: &Call) -> Reply {
 fn route(shared: &Shared, call: &Call) -> Answer {
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
-        ("GET", []) => Ok(Reply::ok(&json!({"simulator": "faults halt requests limits meddles"}))),
+        ("GET", []) => Ok(Reply::ok(&json!({"simulator": "faults halt requests limits counters status meddles"}))),
         ("GET", ["faults"]) => Ok(Reply::ok(&json!({"faults": shared.control().faults.rules()}))),
         ("PUT", ["faults"]) => {
             let rules = call.body.get("faults").unwrap_or(&call.body);
@@ -124,6 +125,16 @@ fn route(shared: &Shared, call: &Call) -> Answer {
         ("DELETE", ["requests"]) => {
             shared.control().log.clear();
             Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        ("PUT", ["counters"]) => {
+            let counter: disorder::Counter = parsed(&call.body)?;
+            let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+            disorder::put_off(&mut world, &counter).map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
+        }
+        ("PUT", ["status"]) => {
+            let status: disorder::Status = parsed(&call.body)?;
+            let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+            disorder::put_into(&mut world, status).map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
         }
         ("GET", ["meddles"]) => Ok(Reply::ok(&json!({"meddles": shared.control().meddles.all()}))),
         ("POST", ["meddle"]) => {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::clock;
+use super::super::skew::Skews;
 use super::super::table::{Resource, Table};
 
 /// Direction of a rule.
@@ -175,6 +176,8 @@ pub struct Networking {
     pub defaults: HashMap<Uuid, Uuid>,
     /// Limits that differ from the defaults.
     pub limits: BTreeMap<Uuid, BTreeMap<&'static str, i64>>,
+    /// Counters that are off.
+    pub skews: Skews,
     /// Floating addresses in use.
     pub addresses: BTreeSet<String>,
     /// The external network and its subnet.

@@ -34,8 +34,12 @@ impl Networking {
         own.copied().or_else(default).unwrap_or(-1)
     }
 
-    /// How much of it is used.
+    /// How much of it is said to be used.
     pub fn used(&self, project: Uuid, resource: &str) -> i64 {
+        self.counted(project, resource) + self.skews.of(project, resource).used
+    }
+
+    fn counted(&self, project: Uuid, resource: &str) -> i64 {
         match resource {
             "network" => self.networks.count(project),
             "subnet" => self.subnets.count(project),
@@ -104,7 +108,8 @@ pub fn read(networking: &Networking, caller: &Caller, parts: &[&str]) -> Answer 
                         .iter()
                         .map(|(name, _)| {
                             let (limit, used) = (networking.limit(project, name), networking.used(project, name));
-                            ((*name).to_owned(), json!({"limit": limit, "used": used, "reserved": 0}))
+                            let reserved = networking.skews.of(project, name).reserved;
+                            ((*name).to_owned(), json!({"limit": limit, "used": used, "reserved": reserved}))
                         })
                         .collect();
                     Ok(Reply::ok(&json!({"quota": view})))

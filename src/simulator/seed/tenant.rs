@@ -162,6 +162,8 @@ fn sow_servers(world: &mut World, tenant: &Tenant, groups: &[(Uuid, String)]) {
             name: format!("{}-server{number}", tenant.name),
             flavor: number,
             groups: groups.iter().take(1).map(|(_, name)| name.clone()).collect(),
+            status: "ACTIVE".to_owned(),
+            task: None,
             address: Some((network_name.clone(), address, mac)),
             number: compute.number,
             at,
@@ -195,6 +197,7 @@ fn sow_volumes(world: &mut World, tenant: &Tenant) {
             user: tenant.user,
             name: format!("{}-volume{number}", tenant.name),
             size: number,
+            status: "available".to_owned(),
             at: tenant.at,
         };
         if number == 1 {
@@ -205,6 +208,7 @@ fn sow_volumes(world: &mut World, tenant: &Tenant) {
                 name: format!("{}-snapshot", tenant.name),
                 volume: volume.id,
                 size: volume.size,
+                status: "available".to_owned(),
                 at: tenant.at,
             });
         }

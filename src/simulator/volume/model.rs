@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::super::skew::Skews;
 use super::super::table::{Resource, Table};
 
 /// A volume.
@@ -15,6 +16,8 @@ pub struct Volume {
     pub user: Uuid,
     pub name: String,
     pub size: i64,
+    /// Its status, as the API writes it.
+    pub status: String,
     pub at: DateTime<Utc>,
 }
 
@@ -27,6 +30,8 @@ pub struct Snapshot {
     pub name: String,
     pub volume: Uuid,
     pub size: i64,
+    /// Its status, as the API writes it.
+    pub status: String,
     pub at: DateTime<Utc>,
 }
 
@@ -36,6 +41,8 @@ pub struct BlockStorage {
     pub volumes: Table<Volume>,
     pub snapshots: Table<Snapshot>,
     pub limits: BTreeMap<Uuid, BTreeMap<&'static str, i64>>,
+    /// Counters that are off.
+    pub skews: Skews,
     /// The one volume type.
     pub kind: Uuid,
     /// The one backend's service.

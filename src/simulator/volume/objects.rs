@@ -76,6 +76,7 @@ pub fn create_volume(world: &mut World, call: &Call, caller: &Caller) -> Answer 
         user: caller.user,
         name: asked["name"].as_str().unwrap_or_default().to_owned(),
         size,
+        status: "available".to_owned(),
         at: clock::now(),
     };
     let mut view = view(&world.volume, &row, call, false, 0);
@@ -115,6 +116,7 @@ pub fn create_snapshot(world: &mut World, call: &Call, caller: &Caller) -> Answe
         name: asked["name"].as_str().unwrap_or_default().to_owned(),
         volume,
         size,
+        status: "available".to_owned(),
         at: clock::now(),
     };
     let body = json!({"snapshot": {
@@ -165,7 +167,7 @@ fn links(row: &Volume, call: &Call) -> Value {
 
 fn view(volumes: &BlockStorage, row: &Volume, call: &Call, admin: bool, minor: u32) -> Value {
     let mut view = json!({
-        "id": row.id, "status": "available", "size": row.size, "availability_zone": "nova",
+        "id": row.id, "status": row.status, "size": row.size, "availability_zone": "nova",
         "created_at": micros(row.at), "updated_at": micros(row.at), "name": row.name, "description": null,
         "volume_type": "__DEFAULT__", "snapshot_id": null, "source_volid": null, "metadata": {},
         "links": links(row, call), "user_id": hex(row.user), "bootable": "false", "encrypted": false,
@@ -194,7 +196,7 @@ fn view(volumes: &BlockStorage, row: &Volume, call: &Call, admin: bool, minor: u
 fn snapshot_view(row: &Snapshot, minor: u32) -> Value {
     let mut view = json!({
         "id": row.id, "created_at": micros(row.at), "updated_at": micros(row.at), "name": row.name,
-        "description": null, "volume_id": row.volume, "status": "available", "size": row.size, "metadata": {},
+        "description": null, "volume_id": row.volume, "status": row.status, "size": row.size, "metadata": {},
         "os-extended-snapshot-attributes:project_id": hex(row.project),
         "os-extended-snapshot-attributes:progress": "100%",
     });

@@ -33,8 +33,12 @@ impl BlockStorage {
         own.copied().or_else(default).unwrap_or(-1)
     }
 
-    /// How much of it is used; snapshots count as gigabytes too.
+    /// How much of it is said to be used; snapshots count as gigabytes too.
     pub fn used(&self, project: Uuid, resource: &str) -> i64 {
+        self.counted(project, resource) + self.skews.of(project, resource).used
+    }
+
+    fn counted(&self, project: Uuid, resource: &str) -> i64 {
         let snapshots = || self.snapshots.of(project).map(|row| row.size).sum::<i64>();
         match resource.trim_end_matches("___DEFAULT__") {
             "volumes" => self.volumes.count(project),
@@ -79,7 +83,8 @@ pub fn read(volumes: &BlockStorage, call: &Call, caller: &Caller, project: &str,
     } else if call.flag("usage") {
         let usage = DEFAULTS.iter().map(|(name, _)| {
             let (limit, used) = (volumes.limit(found, name), volumes.used(found, name));
-            ((*name).to_owned(), json!({"limit": limit, "in_use": used, "reserved": 0}))
+            let reserved = volumes.skews.of(found, name).reserved;
+            ((*name).to_owned(), json!({"limit": limit, "in_use": used, "reserved": reserved}))
         });
         usage.collect()
     } else {
