@@ -1,5 +1,6 @@
 //! `tenantd pull`: reads clouds now, in this process, without broker or daemon.
 
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::context::Context;
@@ -8,6 +9,9 @@ use crate::jobs::{self};
 use crate::model::ResourceType;
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
+
+/// The kind that reads every resource type.
+const PULL: &str = "pull";
 
 /// What to read.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +22,8 @@ pub struct PullOptions {
     pub tenant: Option<String>,
     /// Of this cloud.
     pub cloud: Option<String>,
+    /// Count what quotas limit, and compare with the services' counters.
+    pub count: bool,
 }
 
 /// How one job of it ended.
@@ -29,6 +35,12 @@ pub struct Pulled {
     pub cloud: Option<String>,
     /// How it ended.
     pub ended: Ended,
+}
+
+/// The parameters of one job: only what reads quotas can count.
+fn params(kind: &str, options: &PullOptions) -> Value {
+    let counts = options.count && [PULL, &jobs::pull_kind(ResourceType::Quotas)].contains(&kind);
+    if counts { json!({ "count": true }) } else { json!({}) }
 }
 
 /// Discovers tenants (unless one is named), reads what was asked for, and says how each job ended.
@@ -43,7 +55,7 @@ pub async fn pull(context: &Context, options: &PullOptions) -> anyhow::Result<Ve
         (None, None) => context.live().clouds.keys().cloned().map(Some).collect(),
     };
     let kinds: Vec<String> = match options.types.as_slice() {
-        [] => vec!["pull".to_owned()],
+        [] => vec![PULL.to_owned()],
         types => types.iter().map(|it| jobs::pull_kind(*it)).collect(),
     };
     let mut pulled = Vec::new();
@@ -55,6 +67,7 @@ pub async fn pull(context: &Context, options: &PullOptions) -> anyhow::Result<Ve
                 cloud: cloud.clone(),
                 subject: options.tenant.clone(),
                 priority: PRIORITY_PERSON,
+                params: params(&kind, options),
                 ..Request::new(new_id(now), kind.clone(), "cli", now)
             };
             let ended = runner.run(request, Origin::Delivery).await?;

@@ -14,7 +14,7 @@ use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
 use super::{DONE, DRIFT, FAILED, explain, policy, usage, values};
 use crate::drift::EXISTENCE;
-use crate::model::{Finding, FindingState, ResourceType};
+use crate::model::{Change, Finding, FindingState, ResourceType};
 use crate::store::findings::{Filter, Listed};
 
 /// Drift.
@@ -212,7 +212,7 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
                 values::what(&finding.object_name, &finding.object, &finding.field)
             ),
             said(finding, &finding.expected),
-            said(finding, &finding.observed),
+            observed(finding),
             standing(finding, now),
             finding.id.to_string(),
         ],
@@ -247,6 +247,12 @@ fn said(finding: &Finding, value: &Value) -> String {
         (true, _) => "present".to_owned(),
         (false, value) => values::say(&finding.object, value),
     }
+}
+
+/// What is there, in a table: a limit that is the service's default is called so.
+fn observed(finding: &Finding) -> String {
+    let observed = said(finding, &finding.observed);
+    if finding.change == Change::Default { format!("{observed} (the default)") } else { observed }
 }
 
 /// What became of findings, one by one.

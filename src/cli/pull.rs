@@ -33,6 +33,9 @@ pub struct Pull {
     /// Only this cloud.
     #[arg(long)]
     cloud: Option<String>,
+    /// Count what quotas limit, and compare with the services' own counters; costs nine listings a tenant.
+    #[arg(long)]
+    count: bool,
 }
 
 const COLUMNS: Columns = Columns {
@@ -83,7 +86,8 @@ impl Pull {
 
     /// A tenant that is recorded is named by its id; another is left for the job to look up.
     async fn options(&self, context: &Context) -> anyhow::Result<PullOptions> {
-        let mut options = PullOptions { types: self.types.clone(), cloud: self.cloud.clone(), tenant: None };
+        let mut options =
+            PullOptions { types: self.types.clone(), cloud: self.cloud.clone(), tenant: None, count: self.count };
         if let Some(subject) = &self.tenant {
             let known = candidates(context, subject, self.cloud.as_deref()).await?;
             if known.is_empty() && Uuid::parse_str(subject).is_ok() {

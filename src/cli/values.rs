@@ -37,6 +37,7 @@ pub fn say(object: &str, value: &Value) -> String {
 fn say_field(object: &str, (name, value): (&String, &Value)) -> String {
     match (name.as_str(), value) {
         ("at_most", value) => format!("at most {}", say(object, value)),
+        ("service", Value::String(service)) => format!("{service} to mend"),
         ("rules", Value::Array(rules)) => super::arguments::count(rules.len(), "rule"),
         (name, value) => format!("{name} {}", say(object, value)),
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
-use super::Difference;
 use super::rules::Rules;
+use super::{Difference, usage};
 use crate::model::{Change, FindingState, Severity};
 
 /// An unresolved finding, as far as its life depends on it.
@@ -67,6 +67,13 @@ pub struct Plan {
     pub forget: Vec<(String, String)>,
     /// When the next observation would count.
     pub look_again_at: Option<DateTime<Utc>>,
+}
+
+impl Plan {
+    /// Whether the next look must count, for a counter to be believed wrong.
+    pub fn counts_again(&self) -> bool {
+        self.suspect.iter().any(|suspicion| suspicion.difference.change == Change::Usage)
+    }
 }
 
 /// A look that a policy's patience asks for is asked for when it is so near: until then the looks that come anyway tell as
@@ -131,13 +138,17 @@ impl Changed {
     }
 }
 
-/// Why a finding that somebody knew of is open again: they knew of other values. Less that is used beyond a limit, or
-/// another name, is no news to them.
+/// Why a finding that somebody knew of is open again: they knew of other values. Less that is used beyond a limit, a
+/// counter that is no more wrong than it was, or another name, is no news to them.
 fn reopened(finding: &Standing, difference: &Difference, severity: Severity) -> Option<&'static str> {
     if finding.state != FindingState::Acknowledged {
         return None;
     }
     let was = &finding.difference;
+    if let (Some(before), Some(now)) = (usage::gap(was), usage::gap(difference)) {
+        let is_no_more = now.signum() == before.signum() && now.abs() <= before.abs();
+        return (!is_no_more).then_some("another value was observed");
+    }
     let is_less = difference.change == Change::OverLimit && difference.observed.as_u64() <= was.observed.as_u64();
     if difference.observed != was.observed && !is_less {
         return Some("another value was observed");
@@ -179,5 +190,9 @@ fn counted(difference: Difference, earlier: Option<&Suspicion>, rules: &Rules, n
 }
 
 fn agrees(earlier: &Difference, now: &Difference) -> bool {
-    earlier.change == now.change && earlier.observed == now.observed
+    let is_same = match now.change {
+        Change::Usage => usage::gap(earlier) == usage::gap(now),
+        _ => earlier.observed == now.observed,
+    };
+    earlier.change == now.change && is_same
 }

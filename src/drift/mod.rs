@@ -5,6 +5,7 @@
 //! function compares facts of any kind, and one decides what the differences mean for the findings that exist.
 
 pub mod adopt;
+pub mod defaults;
 pub mod digest;
 pub mod facts;
 mod floating_ips;
@@ -16,6 +17,7 @@ pub mod rules;
 mod security_groups;
 mod server_groups;
 pub mod since;
+pub mod usage;
 pub mod vanish;
 
 use serde_json::Value;
@@ -48,6 +50,19 @@ impl Difference {
     /// What makes it the same difference at the next look.
     pub fn key(&self) -> (&str, &str) {
         (&self.object, &self.field)
+    }
+}
+
+/// What a difference of this kind means, where its values do not say it by themselves; `say` writes a number.
+pub fn meaning(
+    change: Change,
+    (expected, observed): (&Value, &Value),
+    say: impl Fn(&Value) -> String,
+) -> Option<String> {
+    match change {
+        Change::Usage => Some(usage::meaning(expected, observed, say)),
+        Change::Default => Some(defaults::MEANING.to_owned()),
+        _ => None,
     }
 }
 

@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::View;
-use crate::drift::EXISTENCE;
+use crate::drift::{self, EXISTENCE};
 use crate::intake::amqp::BrokerState;
-use crate::model::FindingState;
 use crate::model::job::Job;
+use crate::model::{Change, Finding, FindingState};
 use crate::store::StoreError;
 use crate::store::findings::{Filter, Listed};
 use crate::store::jobs;
@@ -165,7 +165,7 @@ fn drift_row(listed: &Listed, since: DateTime<Utc>, now: DateTime<Utc>) -> Drift
         owner: owner(&listed.customer_name, &listed.project_name),
         resource_type: finding.resource_type.as_str(),
         object: finding.object_name.clone(),
-        what: describe(&finding.field, &finding.expected, &finding.observed),
+        what: what(finding),
         state: finding.state.as_str(),
         known: known(listed),
         since: ago(since, now),
@@ -191,6 +191,17 @@ fn job_row(job: &Job, now: DateTime<Utc>) -> JobRow {
         source: request.source.clone(),
         ended: job.finished_at.map_or("-".to_owned(), |at| ago(at, now)),
         error: job.error.clone().unwrap_or_default(),
+    }
+}
+
+/// What differs and, where that does not say it by itself, what it means.
+fn what(finding: &Finding) -> String {
+    let values = (&finding.expected, &finding.observed);
+    let described = describe(&finding.field, values.0, values.1);
+    match drift::meaning(finding.change, values, ToString::to_string) {
+        Some(meaning) if finding.change == Change::Usage => meaning,
+        Some(meaning) => format!("{described}: {meaning}"),
+        None => described,
     }
 }
 

@@ -120,12 +120,15 @@ pub struct Tally {
     pub resolved: Vec<(String, ResourceType, Severity)>,
     /// Changes between snapshots.
     pub changes: Vec<(String, ResourceType, usize)>,
-    look_again: Vec<(Tenant, ResourceType, DateTime<Utc>)>,
+    look_again: Vec<(Tenant, Again, DateTime<Utc>)>,
 }
 
+/// What another look is to look at, and whether it is to count.
+pub(super) type Again = (ResourceType, bool);
+
 impl Tally {
-    pub(super) fn look_again(&mut self, tenant: &Tenant, resource_type: ResourceType, at: DateTime<Utc>) {
-        self.look_again.push((tenant.clone(), resource_type, at));
+    pub(super) fn look_again(&mut self, tenant: &Tenant, what: Again, at: DateTime<Utc>) {
+        self.look_again.push((tenant.clone(), what, at));
     }
 
     /// Moves the counters; to be called after the commit.
@@ -233,8 +236,8 @@ pub async fn apply<'a>(
             }
         }
     }
-    for (tenant, resource_type, at) in tally.look_again.drain(..) {
-        tx.insert_job(&second_look(&tenant, resource_type, at, now), Some(tenant.uuid)).await?;
+    for (tenant, what, at) in tally.look_again.drain(..) {
+        tx.insert_job(&second_look(&tenant, what, at, now), Some(tenant.uuid)).await?;
     }
     Ok(())
 }
@@ -260,13 +263,15 @@ pub(super) fn announce(context: &Context, tx: &mut Tx, tenant: &Tenant, what: &s
 }
 
 /// The look that confirms or dispels a suspicion; asked for twice, it is one job.
-fn second_look(tenant: &Tenant, resource_type: ResourceType, at: DateTime<Utc>, now: DateTime<Utc>) -> Request {
-    let id = named_id("look-again", &format!("{}/{resource_type}/{}", tenant.uuid, at.timestamp_micros()));
+fn second_look(tenant: &Tenant, (resource_type, counts): Again, at: DateTime<Utc>, now: DateTime<Utc>) -> Request {
+    let (params, how) = if counts { (json!({ "count": true }), "/count") } else { (json!({}), "") };
+    let id = named_id("look-again", &format!("{}/{resource_type}/{}{how}", tenant.uuid, at.timestamp_micros()));
     Request {
         cloud: Some(tenant.cloud.clone()),
         subject: Some(tenant.uuid.to_string()),
         not_before: at,
         priority: PRIORITY_PRODUCER,
+        params,
         ..Request::new(id, pull_kind(resource_type), "look-again", now)
     }
 }

@@ -33,9 +33,13 @@ pub(super) struct Grounds<'a> {
 }
 
 impl Grounds<'_> {
-    /// What a finding about this difference rests on: a policy needs no expectation.
+    /// What a finding about this difference rests on: neither a policy nor what was counted needs an expectation.
     fn of(self, difference: &Difference) -> Self {
-        let source = if difference.change == Change::Policy { "policy" } else { self.source };
+        let source = match difference.change {
+            Change::Policy => "policy",
+            Change::Usage => "counted",
+            _ => self.source,
+        };
         Self { source, ..self }
     }
 }
@@ -70,7 +74,7 @@ impl Recording<'_> {
             tx.suspect(self.key(), suspicion).await?;
         }
         if let Some(at) = plan.look_again_at {
-            tally.look_again(self.tenant, self.resource_type, at);
+            tally.look_again(self.tenant, (self.resource_type, plan.counts_again()), at);
         }
         for id in plan.keep {
             tx.keep_finding(id, self.now).await?;
@@ -192,6 +196,7 @@ fn gone(difference: &Difference) -> &'static str {
     match difference.change {
         _ if difference.object == EVERYTHING => "what had vanished is there again, or is believed to be gone",
         Change::OverLimit => "no more is used than is allowed",
+        Change::Usage => "the service counts what is there",
         Change::Policy => "the tenant keeps to the policy, or nobody asks for it any more",
         _ => "what is there is what is expected",
     }

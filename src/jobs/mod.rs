@@ -12,6 +12,7 @@ mod change_password;
 pub mod command;
 mod commanded;
 pub mod context;
+mod count;
 pub mod create_floating_ip;
 pub mod create_image;
 mod create_network;

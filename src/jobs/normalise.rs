@@ -72,6 +72,26 @@ pub(super) fn service_key(name: &str) -> Option<(Service, &str, u64)> {
     }
 }
 
+/// Our name of a service's key, and how many of our units one of the service's has; none for what is not recorded.
+pub(super) fn name_of(key: &str) -> Option<(&str, u64)> {
+    let named = COMPUTE.iter().chain(&NETWORK).find(|(it, _)| *it == key).map(|(_, name)| (*name, 1));
+    named.or(match key {
+        "gigabytes" => Some(("storage", MEBIBYTES)),
+        "volumes" | "snapshots" => Some((key, 1)),
+        _ => key.strip_prefix("gigabytes_").filter(|kind| !kind.is_empty()).map(|_| (key, 1)),
+    })
+}
+
+/// The limits where nobody set one, under our names; what a service writes that is no limit is left out.
+pub(super) fn defaults(of: &openstack::Defaults) -> BTreeMap<String, Limit> {
+    let services = [&of.compute, &of.network, &of.volume];
+    let limits = services.into_iter().flatten().flatten().filter_map(|(key, limit)| {
+        let (name, factor) = name_of(key)?;
+        Some((name.to_owned(), Limit::from_api(*limit).ok()?.times(factor)))
+    });
+    limits.collect()
+}
+
 fn insert(quotas: &mut Quotas, name: &str, value: Option<&QuotaValue>, factor: u64) -> Result<(), String> {
     let Some(value) = value else { return Ok(()) };
     let limit = Limit::from_api(value.limit).map_err(|why| format!("{name}: {why}"))?.times(factor);
@@ -183,6 +203,31 @@ mod tests {
                 "volumes 2/50",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_and_its_name_lead_to_each_other() {
+        let names = crate::model::quota::NAMES.into_iter().chain(["gigabytes_ssd"]);
+        for (name, (service, key, factor)) in names.filter_map(|name| Some((name, service_key(name)?))) {
+            assert_eq!(name_of(key), Some((name, factor)));
+            let keeper = match service {
+                Service::Compute => "nova",
+                Service::Network => "neutron",
+                _ => "cinder",
+            };
+            assert_eq!(crate::model::quota::keeper(name), keeper, "{name}");
+        }
+        assert_eq!([name_of("volumes_ssd"), name_of("gigabytes_"), name_of("key_pairs")], [None; 3]);
+    }
+
+    #[test]
+    fn default_limits_are_those_of_the_documents() {
+        let limits = |entries: &[(&str, i64)]| Some(entries.iter().map(|(key, it)| (key.to_string(), *it)).collect());
+        let compute = limits(&[("cores", 20), ("key_pairs", 100)]);
+        let known =
+            openstack::Defaults { compute, network: None, volume: limits(&[("gigabytes", 10), ("volumes", -1)]) };
+        let expected = [("storage", Limit::Of(10_240)), ("vcpu", Limit::Of(20)), ("volumes", Limit::Unlimited)];
+        assert_eq!(defaults(&known), expected.map(|(name, limit)| (name.to_owned(), limit)).into());
     }
 
     #[test]

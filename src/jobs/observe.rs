@@ -1,11 +1,13 @@
 //! Looks at one resource type, of one tenant or of a whole cloud, and says what was seen or why not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 use super::context::CloudEntry;
+use super::count::{self, Count};
 use super::error::JobError;
 use super::normalise;
 use crate::model::{Body, Observation, ResourceType, Tenant};
@@ -16,6 +18,8 @@ use crate::openstack::{self, Answer, Broken, Listing, Which};
 pub(super) struct Extent {
     /// Sum up the sizes of volumes and snapshots, at the cost of two listings.
     pub sizes: bool,
+    /// Count what quotas limit, at the cost of nine listings and the counters once more.
+    pub count: bool,
 }
 
 /// What a look at many tenants brought, by the project's id.
@@ -82,8 +86,8 @@ fn whole<T>(listing: Result<Listing<T>, openstack::Error>) -> Result<Option<List
 /// Each of the three services by itself: one that fails leaves what the others say.
 async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Observation, JobError> {
     let api = &cloud.api;
-    let (compute, network, volume) =
-        tokio::join!(api.compute_quota(project), api.network_quota(project), api.volume_quota(project));
+    let (compute, network, volume, defaults) =
+        tokio::join!(api.compute_quota(project), api.network_quota(project), api.volume_quota(project), api.defaults());
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
     for answer in [compute, network, volume] {
         match answer {
@@ -120,10 +124,21 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
     }
     let mut observation = Observation::clean(asked_at, Body::Quotas(quotas));
     observation.answered_at = answered_at;
+    observation.defaults = Some(Arc::new(normalise::defaults(&defaults)));
     // Of a quota that cannot be read only the service's key is known, so every earlier one may be it.
     observation.absence_unknown = !failures.is_empty() || answers.iter().any(|it| !it.value.broken.is_empty());
     observation.trouble = failures.first().map(|error| (error.reason(), error.to_string()));
+    if extent.count {
+        // A service that did not answer has no counters.
+        let told = [0, 1, 2].map(|place| answers.get(place).map(|it| &it.value).filter(|it| !it.values.is_empty()));
+        add_count(&mut observation, count::count(cloud, project, told).await);
+    }
     Ok(observation)
+}
+
+fn add_count(observation: &mut Observation, count: Count) {
+    observation.answered_at = count.answered_at.map_or(observation.answered_at, |at| at.max(observation.answered_at));
+    (observation.counted, observation.uncounted) = (Some(count.numbers), count.trouble);
 }
 
 /// What a kind of object knows about itself.
@@ -258,12 +273,10 @@ impl<T: Listed> Heap<T> {
 
     fn observation(self, asked_at: DateTime<Utc>, answered_at: DateTime<Utc>) -> Observation {
         Observation {
-            asked_at,
             answered_at,
-            body: T::body(self.objects).sorted(),
             unreadable: self.unreadable,
             absence_unknown: self.absence_unknown,
-            trouble: None,
+            ..Observation::clean(asked_at, T::body(self.objects))
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::model::{ResourceType, Tenant};
 pub(super) struct Pull {
     /// Sum up the sizes of volumes and snapshots too, at the cost of two listings.
     sizes: bool,
+    /// Count security groups, rules, floating IPs, ports, networks, subnets, instances, volumes and snapshots, and compare
+    /// with the services' own counters, at the cost of nine listings a tenant and the three questions once more.
+    count: bool,
 }
 
 impl Job for Pull {
@@ -26,7 +29,7 @@ impl Job for Pull {
     const STATES: Option<States> = Some(States::RECOVERING_LOOK);
 
     async fn run(self, call: Call) -> Report {
-        resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes }).await
+        resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes, count: self.count }).await
     }
 }
 
@@ -135,6 +138,7 @@ struct Gathered {
     complete: usize,
     incomplete: usize,
     troubles: Vec<String>,
+    uncounted: Vec<String>,
     failures: Vec<JobError>,
 }
 
@@ -144,6 +148,7 @@ impl Gathered {
             Ok(observation) => {
                 self.complete += 1;
                 self.incomplete += usize::from(observation.is_partial());
+                self.uncounted.extend(observation.uncounted.clone());
                 let trouble = observation.trouble.clone();
                 self.effects.push(Effect::Observed { tenant: tenant.clone(), observation });
                 if let Some((reason, error)) = trouble {
@@ -185,6 +190,9 @@ impl Gathered {
         let unreadable = self.incomplete - self.troubles.len();
         if unreadable > 0 {
             left_out.push(format!("{unreadable} listings had objects that cannot be read"));
+        }
+        if let Some(first) = self.uncounted.first() {
+            left_out.push(format!("{} looks could not count; the first: {first}", self.uncounted.len()));
         }
         let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
         Report { effects: self.effects, left_out, ..Report::default() }

@@ -13,6 +13,9 @@ use crate::model::ResourceType;
 pub(super) struct PullQuotas {
     /// Sum up the sizes of volumes and snapshots too, at the cost of two listings.
     sizes: bool,
+    /// Count security groups, rules, floating IPs, ports, networks, subnets, instances, volumes and snapshots, and compare
+    /// with the services' own counters, at the cost of nine listings a tenant and the three questions once more.
+    count: bool,
 }
 
 impl Job for PullQuotas {
@@ -21,6 +24,6 @@ impl Job for PullQuotas {
     const STATES: Option<States> = Some(States::LOOK);
 
     async fn run(self, call: Call) -> Report {
-        pull::resource_types(call, &[ResourceType::Quotas], Extent { sizes: self.sizes }).await
+        pull::resource_types(call, &[ResourceType::Quotas], Extent { sizes: self.sizes, count: self.count }).await
     }
 }

@@ -13,7 +13,7 @@ use super::settled::Fingerprints;
 use crate::drift::lifecycle::{Changed, Plan, Standing, Suspicion, plan};
 use crate::drift::rules::{Mode, Rules};
 use crate::drift::vanish::{ACCEPTED, EVERYTHING, mass_disappearance};
-use crate::drift::{self, Difference, EXISTENCE};
+use crate::drift::{self, Difference, EXISTENCE, defaults, usage};
 use crate::model::ids::new_id;
 use crate::model::{Body, Change, Observation, ResourceType, Severity, Tenant};
 use crate::store::expectations::Expectation;
@@ -33,7 +33,7 @@ enum Look {
 
 /// What is compared, and how it came to be known.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct Seen<'a> {
     look: Look,
     /// Whether a job is changing the tenant.
     changing: bool,
@@ -41,6 +41,8 @@ struct Seen {
     snapshot: Uuid,
     /// When its earliest request left, where it was seen anew.
     asked_at: Option<DateTime<Utc>>,
+    /// What the look knows beside the body.
+    observation: Option<&'a Observation>,
 }
 
 /// What a comparison came to.
@@ -75,7 +77,8 @@ impl Recording<'_> {
             if let Some(answered_at) = held.answered_at
                 && held.observed_at.is_none_or(|asked_at| asked_at < observation.asked_at)
             {
-                tally.look_again(self.tenant, self.resource_type, answered_at);
+                let counts = observation.counted.is_some();
+                tally.look_again(self.tenant, (self.resource_type, counts), answered_at);
             }
             tracing::debug!(project.id = self.tenant.backend_id, resource_type = %self.resource_type, "a later look was recorded before");
             return Ok(());
@@ -94,7 +97,8 @@ impl Recording<'_> {
         }
         let snapshot = self.keep(tx, before.as_ref(), &body, tally).await?;
         let look = if observation.is_partial() { Look::Partial } else { Look::Whole };
-        let seen = Seen { look, changing: held.changing, snapshot, asked_at: Some(observation.asked_at) };
+        let (changing, asked_at) = (held.changing, Some(observation.asked_at));
+        let seen = Seen { look, changing, snapshot, asked_at, observation: Some(observation) };
         let judged = self.judge(tx, &body, seen, tally).await?;
         // A service that did not answer leaves the age of the whole as it was.
         let complete_at = observation.trouble.is_none().then_some(self.now);
@@ -112,7 +116,8 @@ impl Recording<'_> {
         let Some(id) = held.and_then(|held| held.snapshot) else { return Ok(()) };
         match tx.snapshot(id).await? {
             Some(snapshot) => {
-                let seen = Seen { look: Look::Again, changing: false, snapshot: id, asked_at: None };
+                let look = Look::Again;
+                let seen = Seen { look, changing: false, snapshot: id, asked_at: None, observation: None };
                 if !self.judge(tx, &snapshot.body, seen, tally).await?.in_order {
                     tx.unsettle(self.tenant.uuid, self.resource_type).await?;
                 }
@@ -159,7 +164,7 @@ impl Recording<'_> {
             return Ok(true);
         }
         tx.suspect(self.key(), &suspicion).await?;
-        tally.look_again(self.tenant, self.resource_type, suspicion.counted_at + spacing);
+        tally.look_again(self.tenant, (self.resource_type, false), suspicion.counted_at + spacing);
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let key = suspicion.difference.key();
         let grounds = Grounds { source: "guard", ended: None, observed_at: Some(asked_at), snapshot: None };
@@ -207,12 +212,15 @@ impl Recording<'_> {
     }
 
     /// Compares with the expectation and moves the findings on.
-    async fn judge(&self, tx: &mut Tx, body: &Body, seen: Seen, tally: &mut Tally) -> Result<Judged, StoreError> {
+    async fn judge(&self, tx: &mut Tx, body: &Body, seen: Seen<'_>, tally: &mut Tally) -> Result<Judged, StoreError> {
         let Seen { look, changing, .. } = seen;
+        let counted = seen.observation.and_then(|it| it.counted.as_ref());
+        let defaults = seen.observation.and_then(|it| it.defaults.as_deref());
         let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
         let mut expected_since = expectation.as_ref().map(|expectation| expectation.set_at);
-        let conditions = drift::conditions(body, self.rules.policies_for(self.tenant));
-        let (source, differences) = match &expectation {
+        let mut conditions = drift::conditions(body, self.rules.policies_for(self.tenant));
+        conditions.extend(usage::differences(body, counted));
+        let (source, mut differences) = match &expectation {
             None if self.rules.accept_first && look == Look::Whole => {
                 self.accept(tx, body.clone(), "first observation").await?;
                 expected_since = Some(self.now);
@@ -223,6 +231,8 @@ impl Recording<'_> {
         };
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let suspicions = tx.suspicions(self.tenant.uuid, self.resource_type).await?;
+        defaults::tell(&mut differences, defaults, &standing);
+        let (known, suspected) = usage::told_of(&standing, &suspicions, (body, counted));
         // What somebody commanded or declared is guarded; only what was taken over from the cloud follows it.
         let told = expectation.as_ref().is_some_and(|expectation| expectation.source != "accepted");
         let mode = if told { Mode::Guard } else { self.rules.mode(self.resource_type) };
@@ -232,10 +242,10 @@ impl Recording<'_> {
                     self.accept_new_quotas(tx, expectation, body).await?;
                 }
                 let all = differences.into_iter().chain(conditions).collect();
-                plan(all, &standing, &suspicions, self.rules, self.now)
+                plan(all, &known, &suspected, self.rules, self.now)
             }
             Mode::Follow => {
-                let plan = self.follow(differences, conditions, &standing, &suspicions);
+                let plan = self.follow(differences, conditions, &known, &suspected);
                 if let Some(expectation) = expectation.as_ref().filter(|_| look != Look::Again) {
                     let next = body.clone().with_objects_of(&expectation.body, |id| {
                         plan.suspect.iter().any(|it| it.difference.object == id && it.difference.field == EXISTENCE)

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Effect;
 use super::context::Context;
 use crate::drift::rules::Rules;
+use crate::drift::usage;
 use crate::model::body::hex_digest;
 use crate::model::{Observation, ResourceType, Tenant};
 use crate::store::resources::{Known, SeenAgain};
@@ -90,7 +91,8 @@ fn seen_again(
     fingerprints: &Fingerprints,
 ) -> Option<SeenAgain> {
     let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
-    let is_whole = !observation.is_partial() && observation.trouble.is_none();
+    // Where there is nothing to say, no counter is suspected either: only one that is found wrong now is news.
+    let is_whole = !observation.is_partial() && observation.trouble.is_none() && !usage::is_found_in(observation);
     let is_later = observation.is_later_than(known.observed_at, known.answered_at);
     let digest = observation.body.digest();
     if !is_whole || !is_later || fingerprints.fingerprint(tenant, (snapshot, &digest), known.expected_since) != settled

@@ -13,6 +13,8 @@ words! {
     Change {
         /// A limit differs.
         Limit = "limit",
+        /// A limit differs, and is the one that the service gives where nobody set any.
+        Default = "default",
         /// The service's own counter differs from the objects counted.
         Usage = "usage",
         /// More is used than allowed.

@@ -1,10 +1,12 @@
 //! What one pull saw, and how far it can be trusted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::body::Body;
+use super::quota::Limit;
 
 /// A complete look at one resource type of one tenant.
 ///
@@ -25,6 +27,14 @@ pub struct Observation {
     pub absence_unknown: bool,
     /// Why a part of it is missing, in one word and in words: one of several services did not answer.
     pub trouble: Option<(&'static str, String)>,
+    /// How many objects there are of what quotas limit, by the quota's name and in its unit; only of those that could
+    /// be counted for certain. None: nobody counted. It is no part of the body: a look that counts and one that does
+    /// not see the same.
+    pub counted: Option<BTreeMap<String, u64>>,
+    /// Why some of it could not be counted.
+    pub uncounted: Option<String>,
+    /// The limits that the services give where nobody set one, by the quota's name. None: nobody knows.
+    pub defaults: Option<Arc<BTreeMap<String, Limit>>>,
 }
 
 impl Observation {
@@ -37,6 +47,9 @@ impl Observation {
             unreadable: BTreeSet::new(),
             absence_unknown: false,
             trouble: None,
+            counted: None,
+            uncounted: None,
+            defaults: None,
         }
     }
 

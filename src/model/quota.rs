@@ -167,6 +167,16 @@ pub const NAMES: [&str; 16] = [
     "server_group_member_count",
 ];
 
+/// Who keeps the quota called `name`, by the name that operators know it by: whose counter is to be mended.
+pub fn keeper(name: &str) -> &'static str {
+    match name {
+        "storage" | "volumes" | "volumes_size" | "snapshots" | "snapshots_size" => "cinder",
+        _ if name.starts_with("gigabytes_") => "cinder",
+        "vcpu" | "ram" | "instances" | "server_group_count" | "server_group_member_count" => "nova",
+        _ => "neutron",
+    }
+}
+
 /// Whether a quota of this name exists.
 pub fn is_name(name: &str) -> bool {
     NAMES.contains(&name) || name.strip_prefix("gigabytes_").is_some_and(|volume_type| !volume_type.is_empty())

@@ -57,6 +57,8 @@ const fn identity(operation: &'static str, path: &'static [&'static str], key: &
 }
 
 pub(crate) const SECURITY_GROUPS: Collection = network("security_group_list", &["security-groups"], "security_groups");
+pub(crate) const SECURITY_GROUP_RULES: Collection =
+    network("security_group_rule_list", &["security-group-rules"], "security_group_rules");
 pub(crate) const FLOATING_IPS: Collection = network("floating_ip_list", &["floatingips"], "floatingips");
 pub(crate) const NETWORKS: Collection = network("network_list", &["networks"], "networks");
 pub(crate) const SUBNETS: Collection = network("subnet_list", &["subnets"], "subnets");

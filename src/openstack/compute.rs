@@ -85,6 +85,8 @@ pub struct ServerFlavor {
     pub ram: Option<i64>,
     /// In GiB.
     pub disk: Option<i64>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub extra_specs: BTreeMap<String, Value>,
 }
 
 /// A volume that an instance uses.

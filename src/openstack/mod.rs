@@ -11,6 +11,8 @@ mod catalog;
 pub mod clouds_yaml;
 mod collection;
 mod compute;
+mod count;
+mod defaults;
 mod error;
 mod http;
 mod identity;
@@ -52,6 +54,8 @@ use crate::retry::Backoff;
 pub use answer::{Answer, Broken, Listing, Which};
 pub use catalog::{Catalog, CatalogService, Endpoint};
 pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
+pub use count::{Countable, Owned};
+pub use defaults::Defaults;
 pub use error::{Error, Refusal};
 pub use identity::{KeystoneDomain, Project, ProjectFilter, Role, User};
 pub use image::Image;
@@ -135,6 +139,7 @@ struct Inner {
     session: Session,
     /// A place per request that a service gets at once.
     places: Arc<[Semaphore; Service::ALL.len()]>,
+    defaults: defaults::Remembered,
 }
 
 impl fmt::Debug for Cloud {
@@ -152,7 +157,8 @@ impl Cloud {
         let options = Arc::new(options);
         let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
         let places = Arc::new(std::array::from_fn(|_| Semaphore::new(options.concurrency.max(1))));
-        Ok(Self { inner: Arc::new(Inner { options, clock, session, places }) })
+        let defaults = defaults::Remembered::default();
+        Ok(Self { inner: Arc::new(Inner { options, clock, session, places, defaults }) })
     }
 
     /// The same cloud with a token for another project, for what a service makes only where the token is for.
@@ -170,7 +176,8 @@ impl Cloud {
         let clock = Arc::clone(&self.inner.clock);
         let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
         let places = Arc::clone(&self.inner.places);
-        let scoped = Self { inner: Arc::new(Inner { options, clock, session, places }) };
+        let defaults = defaults::Remembered::default();
+        let scoped = Self { inner: Arc::new(Inner { options, clock, session, places, defaults }) };
         let identity = scoped.identity().await?;
         if identity.project_id() == Some(project) {
             return Ok(scoped);

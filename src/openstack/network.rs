@@ -1,6 +1,7 @@
 //! Neutron: security groups with their rules, floating IPs, networks with subnets and ports.
 //!
-//! Rules are read inside their groups and never from their own listing, which costs the service fourteen times as much.
+//! Rules are read inside their groups and not from their own listing, which costs the service fourteen times as much;
+//! only to count them, that listing is asked for the ids of one project's.
 
 use serde::{Deserialize, Serialize};
 

@@ -24,6 +24,8 @@ pub struct Volume {
     /// In GiB.
     pub size: i64,
     pub status: String,
+    /// Only for administrators.
+    pub migration_status: Option<String>,
     pub volume_type: Option<String>,
     pub bootable: Option<String>,
     pub availability_zone: Option<String>,

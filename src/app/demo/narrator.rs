@@ -8,9 +8,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Print;
-use crate::drift::EXISTENCE;
+use crate::drift::{self, EXISTENCE};
 use crate::jobs::context::Context;
-use crate::model::{Body, FindingState, ResourceType, Tenant};
+use crate::model::{Body, Change, FindingState, ResourceType, Tenant};
 use crate::simulator::Simulator;
 use crate::store::StoreError;
 use crate::store::findings::{Filter, Listed};
@@ -105,6 +105,9 @@ fn sentence(listed: &Listed) -> String {
         (_, Some(rule)) => format!("missing rule: {rule}"),
         (EXISTENCE, _) if finding.expected.is_null() => "is there, but nobody expects it".to_owned(),
         (EXISTENCE, _) => "is gone".to_owned(),
+        _ if finding.change == Change::Usage => {
+            drift::meaning(finding.change, (&finding.expected, &finding.observed), shown).unwrap_or_default()
+        }
         _ => format!("{field} should be {before}, is {after}"),
     };
     let noun = finding.resource_type.noun();

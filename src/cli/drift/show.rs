@@ -8,6 +8,7 @@ use super::{COLUMNS, KEYS, known, row, said, say_known};
 use crate::cli::output::{self, Columns};
 use crate::cli::records::Records;
 use crate::cli::values;
+use crate::drift;
 use crate::model::life::{Event, Step, whole};
 use crate::model::{Finding, FindingState};
 use crate::store::findings::Listed;
@@ -20,6 +21,9 @@ pub(super) async fn show(records: &Records, listed: &Listed) -> anyhow::Result<(
     let life = whole(finding, records.store().life(finding.id).await?);
     let mut row = row(listed, now);
     row.json["life"] = json!(life);
+    let meaning = drift::meaning(finding.change, (&finding.expected, &finding.observed), |value| {
+        values::say(&finding.object, value)
+    });
     let fields = [
         ("id", finding.id.to_string()),
         ("tenant", format!("{}/{} (project {})", listed.cloud, listed.tenant_name, listed.backend_id)),
@@ -30,6 +34,7 @@ pub(super) async fn show(records: &Records, listed: &Listed) -> anyhow::Result<(
         ("change", finding.change.to_string()),
         ("expected", values::say(&finding.object, &finding.expected)),
         ("observed", values::say(&finding.object, &finding.observed)),
+        ("meaning", meaning.unwrap_or_default()),
         ("severity", finding.severity.to_string()),
         ("state", finding.state.to_string()),
         ("acknowledged", known(finding, now).unwrap_or_default()),

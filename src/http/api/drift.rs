@@ -68,7 +68,7 @@ pub(super) struct FindingView {
     object: String,
     object_name: String,
     field: String,
-    /// `limit`, `usage`, `over_limit`, `added`, `removed`, `changed` or `policy`.
+    /// `limit`, `default`, `usage`, `over_limit`, `added`, `removed`, `changed` or `policy`.
     change: &'static str,
     /// What should be there; null: nothing.
     expected: Value,
