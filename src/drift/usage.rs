@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Difference;
 use super::lifecycle::{Standing, Suspicion};
-use crate::model::quota::{Quotas, keeper};
+use crate::model::quota::keeper;
 use crate::model::{Body, Change, Observation};
 
 /// The field of a finding about a counter; more used than allowed is a finding about the usage itself.
@@ -21,22 +21,18 @@ pub type Counted = BTreeMap<String, u64>;
 /// Counters that say another number than was counted, with whose counter it is.
 pub fn differences(body: &Body, counted: Option<&Counted>) -> Vec<Difference> {
     let (Body::Quotas(quotas), Some(counted)) = (body, counted) else { return Vec::new() };
-    let difference = |(name, counted): (&String, &u64)| {
-        let counter = counter(quotas, name).filter(|counter| counter != counted)?;
+    let difference = |(name, there): (&String, &u64)| {
+        let said = quotas.get(name)?.usage.filter(|said| said != there)?;
         Some(Difference {
             object: name.clone(),
             object_name: name.clone(),
             field: COUNTER.to_owned(),
             change: Change::Usage,
-            expected: json!({ "counted": counted }),
-            observed: json!({ "counter": counter, "service": keeper(name) }),
+            expected: json!({ "counted": there }),
+            observed: json!({ "counter": said, "service": keeper(name) }),
         })
     };
     counted.iter().filter_map(difference).collect()
-}
-
-fn counter(quotas: &Quotas, name: &str) -> Option<u64> {
-    quotas.get(name)?.usage
 }
 
 /// Whether a look counted and found a counter wrong.
@@ -64,15 +60,15 @@ pub fn told_of(
 
 /// By how much a counter is wrong: in a tenant at work both numbers move, and this is what lasts.
 pub fn gap(difference: &Difference) -> Option<i128> {
-    let (counter, counted) = (difference.observed["counter"].as_u64()?, difference.expected["counted"].as_u64()?);
-    (difference.change == Change::Usage).then(|| i128::from(counter) - i128::from(counted))
+    let (said, there) = (difference.observed["counter"].as_u64()?, difference.expected["counted"].as_u64()?);
+    (difference.change == Change::Usage).then(|| i128::from(said) - i128::from(there))
 }
 
 /// What a counter that is wrong means, in words: `nova counts 5, 3 are there: nova's counter is to be mended`.
 pub fn meaning(expected: &Value, observed: &Value, say: impl Fn(&Value) -> String) -> String {
     let service = observed["service"].as_str().unwrap_or_default();
-    let (counter, counted) = (say(&observed["counter"]), say(&expected["counted"]));
-    format!("{service} counts {counter}, {counted} are there: {service}'s counter is to be mended")
+    let (said, there) = (say(&observed["counter"]), say(&expected["counted"]));
+    format!("{service} counts {said}, {there} are there: {service}'s counter is to be mended")
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) async fn tenant(
     let project = tenant.backend_id.as_str();
     let which = Which::Project(project);
     match resource_type {
-        ResourceType::Quotas => quotas(cloud, project, extent).await,
+        ResourceType::Quotas => Box::pin(quotas(cloud, project, extent)).await,
         ResourceType::SecurityGroups => Ok(alone(cloud.api.security_groups(which).await?, project)),
         ResourceType::FloatingIps => Ok(alone(cloud.api.floating_ips(which).await?, project)),
         ResourceType::ServerGroups => Ok(alone(cloud.api.server_groups(which).await?, project)),
@@ -131,7 +131,7 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
     if extent.count {
         // A service that did not answer has no counters.
         let told = [0, 1, 2].map(|place| answers.get(place).map(|it| &it.value).filter(|it| !it.values.is_empty()));
-        add_count(&mut observation, count::count(cloud, project, told).await);
+        add_count(&mut observation, Box::pin(count::count(cloud, project, told)).await);
     }
     Ok(observation)
 }

@@ -42,17 +42,17 @@ pub(super) fn of_servers(listing: &Listing<Server>) -> Numbers {
         return Numbers::new();
     }
     let mut numbers = Numbers::from([("instances".to_owned(), Number::of(sum(servers.iter().map(|_| Some(1)))))]);
-    let sizes: [(&str, fn(&Server) -> Option<i64>); 2] = [("cores", |it| it.flavor.vcpus), ("ram", |it| it.flavor.ram)];
-    for (key, size) in sizes {
-        // A Nova before 2.47 tells only which flavor it is.
-        if servers.iter().any(|server| size(server).is_none()) {
-            continue;
-        }
-        let all = sum(servers.iter().map(size));
-        let least = sum(servers.iter().filter(|it| !is_loose(it)).map(size));
-        numbers.insert(key.to_owned(), Number { all, or: least..=all });
-    }
+    numbers.extend(sum_of(servers, |it| it.flavor.vcpus).map(|cores| ("cores".to_owned(), cores)));
+    numbers.extend(sum_of(servers, |it| it.flavor.ram).map(|ram| ("ram".to_owned(), ram)));
     numbers
+}
+
+/// A size of all instances; a Nova before 2.47 tells only which flavor one is of, and no size.
+fn sum_of(servers: &[Server], size: fn(&Server) -> Option<i64>) -> Option<Number> {
+    let is_known = servers.iter().all(|server| size(server).is_some());
+    let all = sum(servers.iter().map(size));
+    let least = sum(servers.iter().filter(|it| !is_loose(it)).map(size));
+    is_known.then_some(Number { all, or: least..=all })
 }
 
 /// Whether Nova counts it without any doubt: it is not being made, changed, moved, shelved or removed, it waits for

@@ -29,7 +29,7 @@ pub struct Counter {
 /// The state of a server, volume or snapshot.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Status {
+pub struct Progress {
     /// Its id.
     id: Uuid,
     /// Its status, as the service writes it.
@@ -54,8 +54,8 @@ pub fn put_off(world: &mut World, counter: &Counter) -> Result<Value, String> {
 }
 
 /// Puts an object into a state.
-pub fn put_into(world: &mut World, wanted: Status) -> Result<Value, String> {
-    let Status { id, status, task_state } = wanted;
+pub fn put_into(world: &mut World, wanted: Progress) -> Result<Value, String> {
+    let Progress { id, status, task_state } = wanted;
     let told = json!({"id": id, "status": status});
     if let Some(server) = world.compute.servers.get_mut(id) {
         (server.status, server.task) = (status, task_state);

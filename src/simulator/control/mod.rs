@@ -132,9 +132,9 @@ fn route(shared: &Shared, call: &Call) -> Answer {
             disorder::put_off(&mut world, &counter).map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
         }
         ("PUT", ["status"]) => {
-            let status: disorder::Status = parsed(&call.body)?;
+            let progress: disorder::Progress = parsed(&call.body)?;
             let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-            disorder::put_into(&mut world, status).map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
+            disorder::put_into(&mut world, progress).map(|done| Reply::ok(&done)).map_err(|problem| refused(&problem))
         }
         ("GET", ["meddles"]) => Ok(Reply::ok(&json!({"meddles": shared.control().meddles.all()}))),
         ("POST", ["meddle"]) => {

@@ -60,7 +60,7 @@ async fn different_pulls_do_not(database: Database) {
     let other = Request { subject: Some(app.cloud().project("tenant-002").await), ..app.request("pull_quotas") };
     let ended = join_all([plain, sizes, other].map(|request| app.runner.run(request, Origin::Delivery))).await;
     assert!(ended.iter().all(|ended| matches!(ended, Ok(Ended::Done { .. }))), "{ended:?}");
-    assert_eq!(app.cloud().struck().await, [5], "three quotas and two listings");
+    assert_eq!(app.cloud().struck().await, [6], "three quotas, two listings, and the defaults once");
 }
 
 async fn a_job_in_two_replicas_runs_once(database: Database) {

@@ -28,6 +28,7 @@ mod set_quotas;
 mod tenants;
 mod unlink;
 mod update_tenant;
+mod usage;
 mod waiting;
 
 /// What drift leaves behind.

@@ -156,6 +156,11 @@ impl SimulatedCloud {
         self.send(Method::POST, "/simulator/meddle", None, Some(json!({"revert": meddle["id"]}))).await;
     }
 
+    /// Turns a switch of the simulator's own.
+    pub async fn control(&self, method: Method, what: &str, body: Value) -> Value {
+        self.send(method, &format!("/simulator/{what}"), None, Some(body)).await
+    }
+
     /// Does something as the administrator.
     pub async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (token, _) = self.log_in().await;

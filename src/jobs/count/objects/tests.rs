@@ -99,7 +99,7 @@ fn what_cinder_is_at_work_on_is_uncertain() {
     for status in ["creating", "deleting", "extending", "retyping", "error_managing", "backing-up"] {
         assert_eq!(volumes(&[steady.clone(), volume("b", status, 1, "ssd")], &[]), ["snapshots 0"], "{status}");
     }
-    assert_eq!(volumes(&[steady.clone()], &[snapshot("a", "creating", 1)]), ["volumes 1"]);
+    assert_eq!(volumes(std::slice::from_ref(&steady), &[snapshot("a", "creating", 1)]), ["volumes 1"]);
     let mut moving = volume("b", "available", 1, "ssd");
     moving["migration_status"] = json!("migrating");
     assert_eq!(volumes(&[moving], &[]), ["snapshots 0"]);
