@@ -12,6 +12,7 @@ mod migrating;
 mod policies;
 mod records;
 mod tokens;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -19,6 +19,7 @@ on_both_databases!(
     what_is_made_between_two_readings_is_uncertain,
     a_service_that_does_not_list_is_not_counted,
     an_unchanged_look_that_counts_writes_nothing_anew,
+    counting_asks_for_little_more_than_ids,
     a_limit_that_became_the_default_is_told_apart,
 );
 
@@ -219,6 +220,42 @@ async fn an_unchanged_look_that_counts_writes_nothing_anew(database: Database) {
     }
     let changes = app.changes_in(&["expectations", "findings", "life", "resources", "snapshots", "suspicions"]).await;
     assert!(changes.lines().all(|line| line.starts_with('~') && line.contains("_at T+")), "{changes}");
+}
+
+async fn counting_asks_for_little_more_than_ids(database: Database) {
+    let app = counted(&database).await;
+    app.cloud().forget_requests().await;
+    app.run("pull_quotas", "tenant-001", counting()).await;
+    let (project, admin) = (app.cloud().project("tenant-001").await, app.cloud().project("admin").await);
+    let log = app.cloud().control(Method::GET, "requests", Value::Null).await;
+    let paths = log["requests"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap());
+    let mut asked: Vec<String> = paths
+        .filter(|path| !path.contains("/identity/"))
+        .map(|path| {
+            path.replace(&project, "PROJECT")
+                .replace(&admin, "ADMIN")
+                .replace("&limit=1000", "")
+                .replace("&sort_key=id&sort_dir=asc", "")
+        })
+        .collect();
+    asked.sort();
+    assert_snapshot!(asked.join("\n"), @"
+    /compute/v2.1/os-quota-sets/PROJECT/detail
+    /compute/v2.1/os-quota-sets/PROJECT/detail
+    /compute/v2.1/servers/detail?all_tenants=1&project_id=PROJECT
+    /network/v2.0/floatingips?project_id=PROJECT&fields=id&fields=project_id
+    /network/v2.0/networks?project_id=PROJECT&fields=id&fields=project_id
+    /network/v2.0/ports?project_id=PROJECT&fields=id&fields=project_id
+    /network/v2.0/quotas/PROJECT/details.json
+    /network/v2.0/quotas/PROJECT/details.json
+    /network/v2.0/security-group-rules?project_id=PROJECT&fields=id&fields=project_id
+    /network/v2.0/security-groups?project_id=PROJECT&fields=id&fields=project_id
+    /network/v2.0/subnets?project_id=PROJECT&fields=id&fields=project_id
+    /volume/v3/ADMIN/os-quota-sets/PROJECT?usage=True
+    /volume/v3/ADMIN/os-quota-sets/PROJECT?usage=True
+    /volume/v3/ADMIN/snapshots/detail?all_tenants=1&project_id=PROJECT
+    /volume/v3/ADMIN/volumes/detail?all_tenants=1&project_id=PROJECT
+    ");
 }
 
 async fn a_limit_that_became_the_default_is_told_apart(database: Database) {

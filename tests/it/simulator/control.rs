@@ -215,3 +215,41 @@ async fn a_cloud_stops_at_the_edge_of_a_change() {
     let (stopped_late, lifted) = stopped("late").await;
     assert_eq!((stopped_late.len(), lifted.len()), (1, 2));
 }
+
+#[tokio::test]
+async fn counters_go_wrong_and_are_mended() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    let quota = format!("/compute/v2.1/os-quota-sets/{}/detail", cloud.project(&token, "tenant-001").await);
+    let cores = async || cloud.get(&token, &quota).await.body["quota_set"]["cores"].clone();
+    let put_off = async |used: i64, reserved: i64| {
+        let counter = json!({
+            "tenant": "tenant-001", "service": "compute", "resource": "cores", "used": used, "reserved": reserved,
+        });
+        cloud.send("PUT", "/simulator/counters", None, None, Some(counter)).await.status
+    };
+    let before = cores().await;
+    assert_eq!(put_off(3, 1).await, 200);
+    let used = before["in_use"].as_i64().unwrap() + 3;
+    assert_eq!(cores().await, json!({"limit": before["limit"], "in_use": used, "reserved": 1}));
+    assert_eq!(put_off(0, 0).await, 200);
+    assert_eq!(cores().await, before);
+    let nobody = json!({"tenant": "nobody", "service": "compute", "resource": "cores"});
+    assert_eq!(cloud.send("PUT", "/simulator/counters", None, None, Some(nobody)).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_server_can_be_at_work() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    let servers =
+        async || cloud.get(&token, "/compute/v2.1/servers/detail?all_tenants=1").await.body["servers"].clone();
+    let id = servers().await[0]["id"].clone();
+    let building = json!({"id": id, "status": "BUILD", "task_state": "spawning"});
+    assert_eq!(cloud.send("PUT", "/simulator/status", None, None, Some(building)).await.status, 200);
+    let shown = servers().await[0].clone();
+    let states = ["status", "OS-EXT-STS:task_state", "OS-EXT-STS:vm_state"].map(|key| shown[key].clone());
+    assert_eq!(states, ["BUILD", "spawning", "building"].map(|state| json!(state)));
+    let nothing = json!({"id": uuid::Uuid::nil(), "status": "BUILD"});
+    assert_eq!(cloud.send("PUT", "/simulator/status", None, None, Some(nothing)).await.status, 400);
+}
