@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::policies;
+use super::{declared, policies};
 use crate::clock::Clock;
 use crate::config::{self, Config, LoadError};
 use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
@@ -22,7 +22,8 @@ use crate::store::Store;
 /// Everything that is wrong with it.
 pub fn load_config(path: &Path) -> Result<Config, LoadError> {
     let config = config::load(path, &jobs::kind_names())?;
-    let problems = policies::problems(&config.drift.policies);
+    let mut problems = policies::problems(&config.drift.policies);
+    problems.extend(declared::problems(&config.drift.declarations));
     if problems.is_empty() { Ok(config) } else { Err(LoadError::Problems { path: path.to_owned(), problems }) }
 }
 
@@ -121,11 +122,15 @@ fn cloud(section: &config::Cloud, sources: Sources, clock: &Arc<dyn Clock>) -> a
     Ok(CloudEntry { api, discovery, concurrency: section.concurrency })
 }
 
-fn rules(drift: &config::Drift) -> Rules {
-    let mode = |mode| match mode {
+pub(super) const fn mode(written: config::Mode) -> Mode {
+    match written {
         config::Mode::Guard => Mode::Guard,
         config::Mode::Follow => Mode::Follow,
-    };
+    }
+}
+
+/// What counts as drift.
+pub fn rules(drift: &config::Drift) -> Rules {
     let modes = &drift.mode;
     Rules {
         modes: [modes.quotas, modes.security_groups, modes.floating_ips, modes.server_groups].map(mode),
@@ -142,6 +147,7 @@ fn rules(drift: &config::Drift) -> Rules {
             at_least: drift.vanish.at_least,
             confirm: drift.vanish.confirm,
         },
+        declared: declared::declarations(&drift.declarations),
         policies: drift.policies.iter().filter(|policy| policy.enabled).filter_map(policies::policy).collect(),
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod check;
+mod declared;
 mod demo;
 pub mod policies;
 pub mod pull;

@@ -20,9 +20,9 @@ pub fn policy(written: &config::Policy) -> Option<Policy> {
     })
 }
 
-fn whom(written: &config::Whom) -> Whom {
-    let config::Whom { clouds, domains, tenants } = written.clone();
-    Whom { clouds, domains, tenants }
+pub(super) fn whom(written: &config::Whom) -> Whom {
+    let config::Whom { clouds, domains, tenants, tags } = written.clone();
+    Whom { clouds, domains, tenants, tags }
 }
 
 fn condition(written: &config::Policy) -> Option<Condition> {
@@ -47,7 +47,7 @@ fn condition(written: &config::Policy) -> Option<Condition> {
 }
 
 /// What rules call a protocol: `6` is `tcp`, and `icmp` is `ipv6-icmp` where addresses are IPv6.
-fn spellings(written: &str) -> impl Iterator<Item = String> {
+pub(super) fn spellings(written: &str) -> impl Iterator<Item = String> {
     ["IPv4", "IPv6"].into_iter().filter_map(|ethertype| canonical_protocol(written, ethertype))
 }
 

@@ -8,14 +8,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::arguments::author;
-use super::output::{self, Columns, Format, Row};
+use super::output;
 use super::records::{Id, Records};
-use super::{DONE, snapshots, usage, values};
+use super::{DONE, snapshots, usage};
 use crate::model::job::Request;
 use crate::model::quota::{self, Limit, Quotas};
-use crate::model::{Body, ResourceType, Tenant};
+use crate::model::{Body, Expectation, Origin, ResourceType, Tenant};
 use crate::store::Tx;
-use crate::store::expectations::Expectation;
 
 /// Expectations.
 #[derive(Debug, Subcommand)]
@@ -76,16 +75,12 @@ pub struct From {
     file: Option<PathBuf>,
 }
 
-const COLUMNS: Columns = Columns {
-    keys: &["cloud", "tenant", "tenant_name", "resource_type", "source", "author", "set_at", "body"],
-    headings: &["TYPE", "OBJECT", "EXPECTED", "SOURCE", "BY", "SET"],
-    none: "nothing is expected of it yet; the first complete look is, where the configuration says so",
-};
-
 impl Command {
     pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
         match self {
-            Self::Show { whose, resource_type } => show(records, &whose, resource_type).await?,
+            Self::Show { whose, resource_type } => {
+                super::expected::show(records, &whose.tenant(records).await?, resource_type).await?;
+            }
             Self::Set(set) => set.run(records).await?,
             Self::Clear { whose, resource_type } => clear(records, &whose, resource_type).await?,
         }
@@ -97,37 +92,6 @@ impl Whose {
     async fn tenant(&self, records: &Records) -> anyhow::Result<Tenant> {
         records.tenant(&self.tenant, self.cloud.as_deref()).await
     }
-}
-
-async fn show(records: &Records, whose: &Whose, resource_type: Option<ResourceType>) -> anyhow::Result<()> {
-    let (tenant, now) = (whose.tenant(records).await?, records.now());
-    let mut expectations = records.store().expectations(tenant.uuid).await?;
-    expectations.retain(|it| resource_type.is_none_or(|only| only == it.body.resource_type()));
-    let record = |it: &Expectation| {
-        json!({
-            "cloud": tenant.cloud, "tenant": tenant.backend_id, "tenant_name": tenant.name,
-            "resource_type": it.body.resource_type(), "source": it.source, "author": it.author, "set_at": it.set_at,
-            "body": it.body.to_json(),
-        })
-    };
-    let cells = |it: &Expectation, (name, fields): (String, String)| {
-        let resource_type = it.body.resource_type().to_string();
-        vec![resource_type, name, fields, it.source.clone(), it.author.clone(), output::when(Some(it.set_at), now)]
-    };
-    let mut rows = Vec::new();
-    for expectation in &expectations {
-        let json = record(expectation);
-        match values::objects(&expectation.body) {
-            _ if records.output != Format::Table => rows.push(Row { json, cells: Vec::new() }),
-            objects if objects.is_empty() => {
-                rows.push(Row { json, cells: cells(expectation, ("-".to_owned(), "nothing at all".to_owned())) });
-            }
-            objects => rows
-                .extend(objects.into_iter().map(|object| Row { json: Value::Null, cells: cells(expectation, object) })),
-        }
-    }
-    output::list(records.output, COLUMNS, &rows)?;
-    Ok(())
 }
 
 impl Set {
@@ -142,19 +106,19 @@ impl Set {
         }
         let source = if self.from.snapshot.is_some() { "accepted" } else { "commanded" };
         let mut tx = records.store().begin().await?;
-        let body = if let Some(body) = body {
-            body
+        let told = Origin { source: source.to_owned(), author: author(), set_at: records.now() };
+        let (body, origin, objects) = if let Some(body) = body {
+            (body, told, BTreeMap::new())
         } else {
             let present = tx.expectation(tenant.uuid, self.resource_type).await?;
-            self.merged(present.map(|it| it.body))?
+            let limits = self.limits()?;
+            let named = limits.keys().map(|name| (name.clone(), told.clone()));
+            let mut objects = present.as_ref().map(|it| it.objects.clone()).unwrap_or_default();
+            objects.extend(named);
+            let origin = present.as_ref().map_or(told, |it| it.origin.clone());
+            (merged(present.map(|it| it.body), limits), origin, objects)
         };
-        let expectation = Expectation {
-            tenant: tenant.uuid,
-            body,
-            source: source.to_owned(),
-            author: author(),
-            set_at: records.now(),
-        };
+        let expectation = Expectation { tenant: tenant.uuid, body, origin, objects };
         tx.set_expectation(&expectation).await?;
         compare_again(records, &mut tx, &tenant, self.resource_type).await?;
         tx.commit().await?;
@@ -194,24 +158,27 @@ impl Set {
         Ok(body)
     }
 
-    /// The present limits with those of `--values` laid over them.
-    fn merged(&self, present: Option<Body>) -> anyhow::Result<Body> {
+    /// The limits of `--values`.
+    fn limits(&self) -> anyhow::Result<BTreeMap<String, Limit>> {
         if self.resource_type != ResourceType::Quotas {
             return Err(usage("--values is for quotas; give the others whole, with --file or --from-snapshot"));
         }
         let text = self.from.values.as_deref().unwrap_or_default();
         let limits: BTreeMap<String, Limit> =
             serde_json::from_str(text).map_err(|error| usage(format!("--values: {error}")))?;
-        let mut quotas = match present {
-            Some(Body::Quotas(quotas)) => quotas,
-            _ => Quotas::new(),
-        };
-        for (name, limit) in limits {
-            known_quota(&name)?;
-            quotas.insert(name, quota::Quota { limit: Some(limit), usage: None });
-        }
-        Ok(Body::Quotas(quotas))
+        limits.keys().try_for_each(|name| known_quota(name))?;
+        Ok(limits)
     }
+}
+
+/// The present limits with others laid over them.
+fn merged(present: Option<Body>, limits: BTreeMap<String, Limit>) -> Body {
+    let mut quotas = match present {
+        Some(Body::Quotas(quotas)) => quotas,
+        _ => Quotas::new(),
+    };
+    quotas.extend(limits.into_iter().map(|(name, limit)| (name, quota::Quota { limit: Some(limit), usage: None })));
+    Body::Quotas(quotas)
 }
 
 fn known_quota(name: &str) -> anyhow::Result<()> {

@@ -17,6 +17,7 @@ mod documented;
 mod drift;
 mod enqueue;
 mod expectations;
+mod expected;
 mod import;
 mod jobs;
 pub mod output;

@@ -1,5 +1,7 @@
 //! `tenants why`: one readable answer to "why does it say that of this tenant, and when will it look again?"
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -8,11 +10,12 @@ use super::output::{self, Format};
 use super::records::Records;
 use super::schedules::next_tick;
 use super::{drift, tenants, values};
+use crate::app::build;
 use crate::config::Schedule;
+use crate::drift::declared::Declaration;
 use crate::jobs;
 use crate::model::job::{Job, JobState};
-use crate::model::{ResourceType, Tenant};
-use crate::store::expectations::Expectation;
+use crate::model::{Expectation, Origin, ResourceType, Tenant};
 use crate::store::findings::{Filter, Listed};
 use crate::store::jobs::Filter as JobFilter;
 use crate::store::resources::Status;
@@ -27,6 +30,7 @@ struct Answer<'a> {
     next: Option<Next>,
     findings: Vec<&'a Listed>,
     expectation: Option<&'a Expectation>,
+    declared: Vec<&'a Declaration>,
 }
 
 /// The next attempt and what brings it.
@@ -42,12 +46,14 @@ pub(super) async fn run(records: &Records, tenant: &Tenant) -> anyhow::Result<()
     let expectations = store.expectations(tenant.uuid).await?;
     let filter = JobFilter { state: Some(JobState::Queued), limit: MOST_JOBS, ..JobFilter::default() };
     let queued = store.jobs(filter).await?;
+    let rules = build::rules(&records.config.drift);
     let answers = ResourceType::ALL.map(|resource_type| Answer {
         resource_type,
         status: statuses.iter().find(|it| it.resource_type == resource_type),
         next: next(records, tenant, resource_type, &queued),
         findings: findings.iter().filter(|it| it.finding.resource_type == resource_type).collect(),
         expectation: expectations.iter().find(|it| it.body.resource_type() == resource_type),
+        declared: rules.declared.of(tenant),
     });
     if records.output != Format::Table {
         return print_json(records, tenant, &answers);
@@ -128,8 +134,28 @@ impl Answer<'_> {
 
     fn expectation_line(&self, now: DateTime<Utc>) -> String {
         let Some(it) = self.expectation else { return "  expected: nothing yet".to_owned() };
-        let (many, set) = (values::objects(&it.body).len(), output::when(Some(it.set_at), now));
-        format!("  expected: {}, {} by {} {set}", count(many, "object"), it.source, it.author)
+        let Origin { source, author, set_at } = &it.origin;
+        let (many, set) = (values::objects(&it.body).len(), output::when(Some(*set_at), now));
+        let mut line = format!("  expected: {}, {source} by {author} {set}", count(many, "object"));
+        for (by, many) in self.others() {
+            line.push_str(&format!("; {many} of them {by}"));
+        }
+        line
+    }
+
+    /// Who else said what is expected, and of how many objects: portals of single ones, files of some.
+    fn others(&self) -> BTreeMap<String, usize> {
+        let mut others = BTreeMap::new();
+        for it in self.expectation.iter().flat_map(|it| it.objects.values()) {
+            *others.entry(format!("{} by {}", it.source, it.author)).or_insert(0) += 1;
+        }
+        for it in &self.declared {
+            let many = it.lines(self.resource_type).len();
+            if many > 0 {
+                *others.entry(format!("{} by {}", it.origin.source, it.origin.author)).or_insert(0) += many;
+            }
+        }
+        others
     }
 
     fn json(&self, now: DateTime<Utc>) -> Value {
@@ -145,7 +171,7 @@ impl Answer<'_> {
             "next_attempt_at": self.next.as_ref().map(|it| it.at),
             "next_attempt_by": self.next.as_ref().map(|it| it.by.as_str()),
             "expectation": self.expectation.map(|it| json!({
-                "source": it.source, "author": it.author, "set_at": it.set_at,
+                "source": it.origin.source, "author": it.origin.author, "set_at": it.origin.set_at, "objects": it.objects,
             })),
             "findings": self.findings.iter().map(|it| drift::row(it, now).json).collect::<Vec<_>>(),
         })

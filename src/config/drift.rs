@@ -1,8 +1,11 @@
 //! `[drift]`: what counts as drift, how sure one must be, how severe it is.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared;
 use super::policies::{self, Policy};
 use super::{HumanDuration, Problems};
 
@@ -105,6 +108,11 @@ pub struct Drift {
     pub vanish: Vanish,
     /// What no tenant may have, whatever was expected of it.
     pub policies: Vec<Policy>,
+    /// A folder of TOML and YAML files that say what tenants have; a relative path begins where this file is.
+    pub declared: Option<PathBuf>,
+    /// What stands in them.
+    #[serde(skip)]
+    pub declarations: Vec<declared::File>,
 }
 
 impl Default for Drift {
@@ -117,6 +125,8 @@ impl Default for Drift {
             critical_ports: Vec::new(),
             vanish: Vanish::default(),
             policies: Vec::new(),
+            declared: None,
+            declarations: Vec::new(),
         }
     }
 }

@@ -80,6 +80,10 @@ pub fn read(path: &Path, text: &str, known_kinds: &[&str]) -> Result<Config, Loa
     let mut problems = Problems::default();
     let mut config = read_all(merged, &mut problems);
     read_secret_files(&mut config, &mut problems);
+    if let Some(folder) = &config.drift.declared {
+        let folder = path.parent().map_or_else(|| folder.clone(), |beside| beside.join(folder));
+        config.drift.declarations = super::declared::read(&folder, &mut problems);
+    }
     config.validate(known_kinds, &mut problems);
     if problems.is_empty() {
         config.file = Some(path.to_owned());

@@ -6,6 +6,7 @@
 mod broker;
 mod clouds;
 mod database;
+mod declared;
 mod drift;
 mod http;
 mod jobs;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use broker::{Broker, Celery, Producer};
 pub use clouds::{Cloud, Discover};
 pub use database::Database;
+pub use declared::{Entry, File as Declared, Forbid};
 pub use drift::{Drift, ExpectationRule, Mode};
 pub use http::{Http, Listen};
 pub use jobs::Jobs;

@@ -90,10 +90,12 @@ const fn yes() -> bool {
 pub struct Whom {
     /// Names of clouds.
     pub clouds: Vec<String>,
-    /// Ids of domains.
+    /// Names or ids of domains.
     pub domains: Vec<String>,
     /// Names or project ids.
     pub tenants: Vec<String>,
+    /// Tags of projects, of which one is enough.
+    pub tags: Vec<String>,
 }
 
 /// Ingress from anywhere. A list that is left out is no restriction: `{}` is any such rule.

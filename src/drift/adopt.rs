@@ -16,7 +16,7 @@ pub fn adopt(expected: &Body, observed: &Body, difference: &Difference) -> Resul
     }
     if difference.field == EXISTENCE {
         return match difference.change {
-            Change::Removed => Ok(without(expected, &difference.object)),
+            Change::Removed => Ok(expected.clone().without(|id| id == difference.object)),
             _ => Ok(expected.clone().with_objects_of(observed, |id| id == difference.object)),
         };
     }
@@ -32,17 +32,6 @@ pub fn adopt(expected: &Body, observed: &Body, difference: &Difference) -> Resul
     let object = object.ok_or_else(|| format!("`{}` is not in the expectation", difference.object))?;
     object[difference.field.as_str()] = difference.observed.clone();
     Body::from_json(expected.resource_type(), &json)
-}
-
-fn without(body: &Body, object: &str) -> Body {
-    let mut body = body.clone();
-    match &mut body {
-        Body::Quotas(quotas) => drop(quotas.remove(object)),
-        Body::SecurityGroups(groups) => groups.retain(|group| group.id != object),
-        Body::FloatingIps(addresses) => addresses.retain(|address| address.id != object),
-        Body::ServerGroups(groups) => groups.retain(|group| group.id != object),
-    }
-    body
 }
 
 fn adopt_rule(mut groups: Vec<SecurityGroup>, difference: &Difference) -> Result<Body, String> {

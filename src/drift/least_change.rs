@@ -124,6 +124,18 @@ fn superfluous<'a>(
     })
 }
 
+/// Whether a group is the one that Neutron makes when a project is first asked about, and nobody changed it: it lets
+/// everything out, and its own members in.
+pub fn is_as_born(group: &SecurityGroup) -> bool {
+    let from_itself = |meaning: &Meaning| {
+        meaning.direction == "ingress"
+            && meaning.protocol.is_none()
+            && meaning.remote_group.as_ref() == Some(&group.id)
+            && meaning.cidr.is_none()
+    };
+    group.rules.iter().all(|rule| is_default_egress(&rule.meaning) || from_itself(&rule.meaning))
+}
+
 /// Whether a group is as it is wanted; in what it is not, in words.
 pub fn missing(current: &SecurityGroup, wanted: &Wanted) -> Vec<String> {
     let tell = |change: Change| match change {

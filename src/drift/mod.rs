@@ -5,10 +5,13 @@
 //! function compares facts of any kind, and one decides what the differences mean for the findings that exist.
 
 pub mod adopt;
+pub mod announced;
+pub mod declared;
 pub mod defaults;
 pub mod digest;
 pub mod facts;
 mod floating_ips;
+pub mod layers;
 pub mod least_change;
 pub mod lifecycle;
 pub mod policy;

@@ -1,6 +1,7 @@
 //! Policies: what no tenant may have, whatever was expected of it. Each judges one observation at a time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::json;
@@ -37,10 +38,12 @@ pub struct Policy {
 pub struct Whom {
     /// Names of clouds.
     pub clouds: Vec<String>,
-    /// Ids of domains.
+    /// Names or ids of domains.
     pub domains: Vec<String>,
     /// Names or project ids of tenants.
     pub tenants: Vec<String>,
+    /// Tags, of which a tenant has any.
+    pub tags: Vec<String>,
 }
 
 /// What must not be.
@@ -76,26 +79,51 @@ pub struct Bounds {
     pub at_most: Option<u64>,
 }
 
+impl Bounds {
+    /// Whether so many are right.
+    pub fn allow(self, many: u64) -> bool {
+        self.at_least.is_none_or(|least| many >= least) && self.at_most.is_none_or(|most| many <= most)
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.at_least, self.at_most) {
+            (Some(least), Some(most)) if least == most => write!(formatter, "{least}"),
+            (Some(least), Some(most)) => write!(formatter, "{least} to {most}"),
+            (Some(least), None) => write!(formatter, "at least {least}"),
+            (None, Some(most)) => write!(formatter, "at most {most}"),
+            (None, None) => formatter.write_str("any number"),
+        }
+    }
+}
+
 impl Whom {
     fn is_empty(&self) -> bool {
-        self.clouds.is_empty() && self.domains.is_empty() && self.tenants.is_empty()
+        self.clouds.is_empty() && self.domains.is_empty() && self.tenants.is_empty() && self.tags.is_empty()
     }
 
     /// Whether each list that says something has the tenant.
-    fn has(&self, tenant: &Tenant) -> bool {
+    pub fn has(&self, tenant: &Tenant) -> bool {
         let any = |patterns: &[String], names: &[&str]| {
             patterns.is_empty() || patterns.iter().any(|pattern| names.iter().any(|name| matches(pattern, name)))
         };
         any(&self.clouds, &[&tenant.cloud])
-            && any(&self.domains, &[&tenant.domain])
+            && any(&self.domains, &[&tenant.domain, &tenant.domain_name])
             && any(&self.tenants, &[&tenant.name, &tenant.backend_id])
+            && any(&self.tags, &tenant.tags.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Whether it says something, and has the tenant.
+    pub fn excludes(&self, tenant: &Tenant) -> bool {
+        !self.is_empty() && self.has(tenant)
     }
 }
 
 impl Policy {
     /// Whether it is for the tenant.
     pub fn concerns(&self, tenant: &Tenant) -> bool {
-        self.only.has(tenant) && (self.except.is_empty() || !self.except.has(tenant))
+        self.only.has(tenant) && !self.except.excludes(tenant)
     }
 
     /// How long what it finds must last before it is a finding.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Difference;
+use super::declared::{Declaration, Declarations};
 use super::policy::{FIELD, Policy};
 use super::security_groups::rules_in;
 use crate::model::{Change, ResourceType, Severity, Tenant};
@@ -55,6 +56,8 @@ pub struct Rules {
     pub vanish: VanishGuard,
     /// What no tenant may have.
     pub policies: Vec<Policy>,
+    /// What files of the operator's say.
+    pub declared: Declarations,
 }
 
 impl Default for Rules {
@@ -66,13 +69,17 @@ impl Default for Rules {
             accept_first: true,
             vanish: VanishGuard { share: 0.5, at_least: 5, confirm: 3 },
             policies: Vec::new(),
+            declared: Declarations::default(),
         }
     }
 }
 
 impl Rules {
-    /// The mode of a resource type.
-    pub fn mode(&self, resource_type: ResourceType) -> Mode {
+    /// The mode of a resource type of a tenant: what the last file says that says something, or else what is said of all.
+    pub fn mode(&self, declared: &[&Declaration], resource_type: ResourceType) -> Mode {
+        if let Some(mode) = declared.iter().rev().find_map(|it| it.modes.get(&resource_type)) {
+            return *mode;
+        }
         let position = ResourceType::ALL.iter().position(|candidate| *candidate == resource_type);
         position.map_or(Mode::Follow, |index| self.modes[index])
     }

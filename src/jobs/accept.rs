@@ -8,9 +8,9 @@ use crate::drift::Difference;
 use crate::drift::adopt::adopt;
 use crate::drift::lifecycle::Suspicion;
 use crate::drift::vanish::{ACCEPTED, EVERYTHING};
-use crate::model::FindingState;
 use crate::model::life::{Event, Step};
-use crate::store::expectations::Expectation;
+use crate::model::origin::{self, Origin};
+use crate::model::{Expectation, FindingState};
 use crate::store::findings::Listed;
 use crate::store::{StoreError, Tx};
 
@@ -57,6 +57,10 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
         expected: finding.expected.clone(),
         observed: finding.observed.clone(),
     };
+    if finding.source == origin::DECLARED {
+        let why = "a file of the operator's declares what it differs from; change the file".to_owned();
+        return Err(AcceptError::Refused { id, why });
+    }
     let mut tx = store.begin().await?;
     if finding.object == EVERYTHING {
         // The next observation that agrees is believed.
@@ -66,9 +70,10 @@ pub async fn accept(context: &Context, id: Uuid, author: &str) -> Result<Listed,
         let refused = |why: String| AcceptError::Refused { id, why };
         let expectation = adopted(&mut tx, finding, &difference).await?.map_err(refused)?;
         let body = expectation.body;
-        let source = "accepted".to_owned();
-        tx.set_expectation(&Expectation { body, source, author: author.to_owned(), set_at: now, ..expectation })
-            .await?;
+        let origin = Origin { source: origin::ACCEPTED.to_owned(), author: author.to_owned(), set_at: now };
+        let mut objects = expectation.objects;
+        objects.insert(finding.object.clone(), origin);
+        tx.set_expectation(&Expectation { body, objects, ..expectation }).await?;
     }
     if !tx.end_finding(id, FindingState::Accepted, now).await? {
         return Err(AcceptError::Ended(id, FindingState::Resolved));

@@ -14,7 +14,7 @@ use super::{JobError, pull_kind};
 use crate::drift::digest::Digest;
 use crate::model::ids::{named_id, new_id};
 use crate::model::job::{PRIORITY_PRODUCER, Request};
-use crate::model::{Body, Object, Observation, ResourceType, Severity, Tenant};
+use crate::model::{Announcement, Body, Object, Observation, ResourceType, Severity, Tenant};
 use crate::store::states::Traits;
 use crate::store::tenants::Seen;
 use crate::store::{StoreError, Tx};
@@ -71,7 +71,11 @@ pub enum Effect {
         seen: Body,
         /// Who commanded it.
         author: String,
+        /// Whether it is all that there is to be.
+        whole: bool,
     },
+    /// What somebody changes with credentials of their own.
+    Announced(Announcement),
     /// What a portal says of a tenant, or what was made for it.
     Described {
         /// Whom.
@@ -200,10 +204,11 @@ pub async fn apply<'a>(
                     tally.changed = true;
                 }
             }
-            Effect::Commanded { tenant, confirmed, removed, seen, author } => {
-                let commanded = Commanded { tenant, confirmed, removed, seen, author };
+            Effect::Commanded { tenant, confirmed, removed, seen, author, whole } => {
+                let commanded = Commanded { tenant, confirmed, removed, seen, author, whole: *whole };
                 tally.changed |= commanded.expect(tx, now).await?;
             }
+            Effect::Announced(it) => tally.changed |= tx.announce(it).await?,
             Effect::Described { tenant, traits } => {
                 tx.describe_tenant(tenant.uuid, traits, now).await?;
                 tally.changed = true;

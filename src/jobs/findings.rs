@@ -24,6 +24,8 @@ use crate::store::{StoreError, Tx};
 pub(super) struct Grounds<'a> {
     /// Where the expectation came from.
     pub source: &'a str,
+    /// Who said so of single objects and fields.
+    pub sources: Option<&'a BTreeMap<(String, String), String>>,
     /// Why findings end whose difference is gone, where it is not for what was seen.
     pub ended: Option<&'a str>,
     /// When the earliest request of the observation left.
@@ -32,15 +34,20 @@ pub(super) struct Grounds<'a> {
     pub snapshot: Option<Uuid>,
 }
 
-impl Grounds<'_> {
+impl<'a> Grounds<'a> {
     /// What a finding about this difference rests on: neither a policy nor what was counted needs an expectation.
     fn of(self, difference: &Difference) -> Self {
         let source = match difference.change {
             Change::Policy => "policy",
             Change::Usage => "counted",
-            _ => self.source,
+            _ => self.said_by(difference),
         };
         Self { source, ..self }
+    }
+
+    fn said_by(self, difference: &Difference) -> &'a str {
+        let key = (difference.object.clone(), difference.field.clone());
+        self.sources.and_then(|sources| sources.get(&key)).map_or(self.source, String::as_str)
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn report(
             removed: Vec::new(),
             seen: seen.body.clone(),
             author: call.author(),
+            whole: false,
         });
     }
     effects.push(Effect::Observed { tenant, observation: seen });

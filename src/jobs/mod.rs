@@ -25,8 +25,10 @@ mod digest;
 pub mod effects;
 pub mod error;
 pub mod events;
+mod expect;
 mod findings;
 mod journal;
+mod judge;
 pub mod known;
 mod made;
 mod normalise;
@@ -286,6 +288,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<delete_tenant::DeleteTenant>(),
     Kind::of::<detect_drift::DetectDrift>(),
     Kind::of::<digest::TellDigest>(),
+    Kind::of::<expect::Expect>(),
     Kind::of::<prune::Prune>(),
     Kind::of::<pull::Pull>(),
     Kind::of::<pull_floating_ips::PullFloatingIps>(),

@@ -48,7 +48,9 @@ pub(super) async fn domain_names(cloud: &CloudEntry) -> Result<BTreeMap<String, 
 }
 
 /// A project as it is recorded.
-pub(super) fn seen(cloud: &str, project: &Project) -> Seen {
+pub(super) fn seen(cloud: &str, project: &Project, domain_name: Option<&str>) -> Seen {
+    let mut tags: Vec<String> = project.tags.iter().cloned().map(storable).collect();
+    tags.sort();
     Seen {
         cloud: cloud.to_owned(),
         backend_id: project.id.clone(),
@@ -56,6 +58,8 @@ pub(super) fn seen(cloud: &str, project: &Project) -> Seen {
         domain: project.domain_id.clone().unwrap_or_default(),
         description: storable(project.description.clone()),
         enabled: project.enabled,
+        tags,
+        domain_name: domain_name.map(str::to_owned).map(storable).unwrap_or_default(),
     }
 }
 
@@ -88,7 +92,7 @@ async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
         if tenant.is_none() && !welcome {
             continue;
         }
-        let seen = seen(name, project);
+        let seen = seen(name, project, domain);
         if tenant.is_none_or(|tenant| seen.differs_from(tenant)) {
             effects.push(Effect::Project(seen));
         }
@@ -105,7 +109,8 @@ async fn discover(call: &Call, name: &str) -> Result<Vec<Effect>, JobError> {
         match cloud.api.project(&tenant.backend_id).await? {
             None => effects.push(Effect::Vanished(tenant.clone())),
             Some(project) => {
-                let seen = seen(name, &project);
+                let domain = project.domain_id.as_ref().and_then(|id| domains.get(id)).map(String::as_str);
+                let seen = seen(name, &project, domain);
                 if seen.differs_from(tenant) {
                     effects.push(Effect::Project(seen));
                 }

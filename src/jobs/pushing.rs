@@ -229,6 +229,7 @@ impl<'a> Pushing<'a> {
                 removed,
                 seen: seen.body.clone(),
                 author: self.call.author(),
+                whole: !outcomes.failed(),
             });
         }
         effects.push(Effect::Observed { tenant: self.tenant.clone(), observation: seen });

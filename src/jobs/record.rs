@@ -1,5 +1,5 @@
 //! Applies one observation to the records: snapshot, findings, expectation, events, all in the caller's transaction.
-//! What it means for each finding is carried out by the file `findings.rs` beside it.
+//! What it means is judged in `judge.rs`, and carried out for each finding in `findings.rs`.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -10,19 +10,18 @@ use super::effects::Tally;
 use super::events::Events;
 use super::findings::Grounds;
 use super::settled::Fingerprints;
-use crate::drift::lifecycle::{Changed, Plan, Standing, Suspicion, plan};
-use crate::drift::rules::{Mode, Rules};
-use crate::drift::vanish::{ACCEPTED, EVERYTHING, mass_disappearance};
-use crate::drift::{self, Difference, EXISTENCE, defaults, usage};
+use crate::drift::lifecycle::{Changed, Plan, Suspicion};
+use crate::drift::rules::Rules;
+use crate::drift::vanish::{ACCEPTED, mass_disappearance};
+use crate::drift::{self, Difference};
 use crate::model::ids::new_id;
-use crate::model::{Body, Change, Observation, ResourceType, Severity, Tenant};
-use crate::store::expectations::Expectation;
+use crate::model::{Body, Observation, ResourceType, Severity, Tenant};
 use crate::store::snapshots::Snapshot;
 use crate::store::{StoreError, Tx};
 
 /// What a comparison rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     /// Everything was seen.
     Whole,
     /// Something could not be read.
@@ -33,24 +32,24 @@ enum Look {
 
 /// What is compared, and how it came to be known.
 #[derive(Debug, Clone, Copy)]
-struct Seen<'a> {
-    look: Look,
+pub(super) struct Seen<'a> {
+    pub look: Look,
     /// Whether a job is changing the tenant.
-    changing: bool,
+    pub changing: bool,
     /// The snapshot that holds it.
-    snapshot: Uuid,
+    pub snapshot: Uuid,
     /// When its earliest request left, where it was seen anew.
-    asked_at: Option<DateTime<Utc>>,
+    pub asked_at: Option<DateTime<Utc>>,
     /// What the look knows beside the body.
-    observation: Option<&'a Observation>,
+    pub observation: Option<&'a Observation>,
 }
 
 /// What a comparison came to.
-struct Judged {
+pub(super) struct Judged {
     /// Whether there is nothing to say, and was nothing before.
-    in_order: bool,
+    pub in_order: bool,
     /// When the expectation was set, if there is one.
-    expected_since: Option<DateTime<Utc>>,
+    pub expected_since: Option<DateTime<Utc>>,
 }
 
 /// What is done for one tenant and resource type at one moment.
@@ -131,7 +130,7 @@ impl Recording<'_> {
     pub async fn end_all(&self, tx: &mut Tx, why: &str, tally: &mut Tally) -> Result<(), StoreError> {
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let resolve = standing.iter().map(|finding| finding.id).collect();
-        let grounds = Grounds { source: why, ended: Some(why), observed_at: None, snapshot: None };
+        let grounds = Grounds { source: why, sources: None, ended: Some(why), observed_at: None, snapshot: None };
         self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, grounds, tally).await
     }
 
@@ -167,7 +166,8 @@ impl Recording<'_> {
         tally.look_again(self.tenant, (self.resource_type, false), suspicion.counted_at + spacing);
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let key = suspicion.difference.key();
-        let grounds = Grounds { source: "guard", ended: None, observed_at: Some(asked_at), snapshot: None };
+        let grounds =
+            Grounds { source: "guard", sources: None, ended: None, observed_at: Some(asked_at), snapshot: None };
         if let Some(finding) = standing.iter().find(|finding| finding.difference.key() == key) {
             if left(&suspicion.difference) < left(&finding.difference) {
                 let changed = Changed::of(finding, suspicion.difference, Severity::Critical);
@@ -209,121 +209,6 @@ impl Recording<'_> {
         let routing_key = format!("snapshot.{}.changed", self.resource_type);
         Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, &data);
         Ok(id)
-    }
-
-    /// Compares with the expectation and moves the findings on.
-    async fn judge(&self, tx: &mut Tx, body: &Body, seen: Seen<'_>, tally: &mut Tally) -> Result<Judged, StoreError> {
-        let Seen { look, changing, .. } = seen;
-        let counted = seen.observation.and_then(|it| it.counted.as_ref());
-        let defaults = seen.observation.and_then(|it| it.defaults.as_deref());
-        let expectation = tx.expectation(self.tenant.uuid, self.resource_type).await?;
-        let mut expected_since = expectation.as_ref().map(|expectation| expectation.set_at);
-        let mut conditions = drift::conditions(body, self.rules.policies_for(self.tenant));
-        conditions.extend(usage::differences(body, counted));
-        let (source, mut differences) = match &expectation {
-            None if self.rules.accept_first && look == Look::Whole => {
-                self.accept(tx, body.clone(), "first observation").await?;
-                expected_since = Some(self.now);
-                ("accepted".to_owned(), Vec::new())
-            }
-            None => ("none".to_owned(), Vec::new()),
-            Some(expectation) => (expectation.source.clone(), drift::compare(&expectation.body, body)),
-        };
-        let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
-        let suspicions = tx.suspicions(self.tenant.uuid, self.resource_type).await?;
-        defaults::tell(&mut differences, defaults, &standing);
-        let (known, suspected) = usage::told_of(&standing, &suspicions, (body, counted));
-        // What somebody commanded or declared is guarded; only what was taken over from the cloud follows it.
-        let told = expectation.as_ref().is_some_and(|expectation| expectation.source != "accepted");
-        let mode = if told { Mode::Guard } else { self.rules.mode(self.resource_type) };
-        let mut plan = match mode {
-            Mode::Guard => {
-                if let Some(expectation) = &expectation {
-                    self.accept_new_quotas(tx, expectation, body).await?;
-                }
-                let all = differences.into_iter().chain(conditions).collect();
-                plan(all, &known, &suspected, self.rules, self.now)
-            }
-            Mode::Follow => {
-                let plan = self.follow(differences, conditions, &known, &suspected);
-                if let Some(expectation) = expectation.as_ref().filter(|_| look != Look::Again) {
-                    let next = body.clone().with_objects_of(&expectation.body, |id| {
-                        plan.suspect.iter().any(|it| it.difference.object == id && it.difference.field == EXISTENCE)
-                    });
-                    if next != expectation.body {
-                        self.accept(tx, next, "followed").await?;
-                        expected_since = Some(self.now);
-                    }
-                }
-                plan
-            }
-        };
-        if look == Look::Again {
-            plan = self.without_evidence(plan, &standing);
-        }
-        let in_order = plan == Plan::default() && standing.is_empty() && suspicions.is_empty();
-        if changing {
-            // What a job is about to command differs from what was commanded before: no finding begins with that, and
-            // what was suspected of it is not forgotten.
-            plan.forget.retain(|(object, field)| {
-                !plan.open.iter().any(|(difference, _)| difference.key() == (object.as_str(), field.as_str()))
-            });
-            plan.open.clear();
-            plan.change.clear();
-            plan.suspect.clear();
-            plan.look_again_at = None;
-        }
-        let ended = (look == Look::Again).then_some("what is expected was changed");
-        let grounds = Grounds { source: &source, ended, observed_at: seen.asked_at, snapshot: Some(seen.snapshot) };
-        self.carry_out(tx, plan, &standing, grounds, tally).await?;
-        Ok(Judged { in_order, expected_since })
-    }
-
-    /// What is left of a plan when nothing was seen anew: no suspicion grows or goes, no object counts as gone, nothing
-    /// was seen again, and a mass disappearance is not over.
-    fn without_evidence(&self, mut plan: Plan, standing: &[Standing]) -> Plan {
-        plan.open
-            .retain(|(difference, _)| self.rules.needed(difference) <= 1 && self.rules.patience(difference).is_zero());
-        let everything = standing.iter().filter(|finding| finding.difference.object == EVERYTHING);
-        let everything: Vec<Uuid> = everything.map(|finding| finding.id).collect();
-        plan.resolve.retain(|id| !everything.contains(id));
-        Plan { keep: Vec::new(), suspect: Vec::new(), forget: Vec::new(), look_again_at: None, ..plan }
-    }
-
-    /// In `follow` mode only conditions are findings; that an object is gone is believed after a second look.
-    fn follow(
-        &self,
-        differences: Vec<Difference>,
-        conditions: Vec<Difference>,
-        standing: &[Standing],
-        suspicions: &[Suspicion],
-    ) -> Plan {
-        let gone = |difference: &Difference| difference.change == Change::Removed && difference.field == EXISTENCE;
-        let watched = differences.into_iter().filter(gone).chain(conditions).collect();
-        let mut plan = plan(watched, standing, suspicions, self.rules, self.now);
-        plan.open.retain(|(difference, _)| !gone(difference));
-        plan
-    }
-
-    async fn accept(&self, tx: &mut Tx, body: Body, author: &str) -> Result<(), StoreError> {
-        let expectation = Expectation {
-            tenant: self.tenant.uuid,
-            body,
-            source: "accepted".to_owned(),
-            author: author.to_owned(),
-            set_at: self.now,
-        };
-        tx.set_expectation(&expectation).await
-    }
-
-    /// A quota that appears (a new volume type) is accepted at first sight, as the others were.
-    async fn accept_new_quotas(&self, tx: &mut Tx, expectation: &Expectation, body: &Body) -> Result<(), StoreError> {
-        let (Body::Quotas(known), Body::Quotas(seen)) = (&expectation.body, body) else { return Ok(()) };
-        if expectation.source != "accepted" || seen.keys().all(|name| known.contains_key(name)) {
-            return Ok(());
-        }
-        let body = expectation.body.clone().with_objects_of(body, |_| true);
-        tx.set_expectation(&Expectation { body, ..expectation.clone() }).await
     }
 }
 

@@ -90,7 +90,7 @@ async fn look_up(context: &Context, live: &Live, subject: &str, cloud: Option<&s
             return Err(unknown(&format!("{by} unlinked it on {when}; {again}")));
         }
         let new = new_id(now);
-        let tenant = tx.save_tenant(new, &seen(name, &project), now).await?;
+        let tenant = tx.save_tenant(new, &seen(name, &project, None), now).await?;
         // Several requests may look the same project up at once; one of them is first.
         if tenant.uuid == new {
             announce(context, &mut tx, &tenant, "tenant.discovered");

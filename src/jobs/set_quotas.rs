@@ -241,6 +241,7 @@ fn expected(call: &Call, tenant: &Tenant, wanted: &[Wanted], seen: &Quotas) -> E
         removed: Vec::new(),
         seen: Body::Quotas(seen.clone()),
         author: call.author(),
+        whole: false,
     }
 }
 

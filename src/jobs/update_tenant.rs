@@ -118,7 +118,7 @@ impl UpdateTenant {
             return Err(JobError::give_up("not_confirmed", message));
         }
         let mut effects = Vec::new();
-        let seen = seen(&tenant.cloud, &project);
+        let seen = seen(&tenant.cloud, &project, None);
         if seen.differs_from(tenant) {
             effects.push(Effect::Project(seen));
         }

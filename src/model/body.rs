@@ -105,6 +105,28 @@ impl Body {
         hex_digest(self.to_json().to_string())
     }
 
+    /// The id of each object with the name that people call it by.
+    pub fn labels(&self) -> Vec<(&str, &str)> {
+        match self {
+            Self::Quotas(quotas) => quotas.keys().map(|name| (name.as_str(), name.as_str())).collect(),
+            Self::SecurityGroups(groups) => groups.iter().map(|it| (it.id.as_str(), it.name.as_str())).collect(),
+            Self::FloatingIps(addresses) => addresses.iter().map(|it| (it.id.as_str(), it.address.as_str())).collect(),
+            Self::ServerGroups(groups) => groups.iter().map(|it| (it.id.as_str(), it.name.as_str())).collect(),
+        }
+    }
+
+    /// All but the objects with these ids.
+    #[must_use]
+    pub fn without(mut self, unwanted: impl Fn(&str) -> bool) -> Self {
+        match &mut self {
+            Self::Quotas(quotas) => quotas.retain(|name, _| !unwanted(name)),
+            Self::SecurityGroups(groups) => groups.retain(|it| !unwanted(&it.id)),
+            Self::FloatingIps(addresses) => addresses.retain(|it| !unwanted(&it.id)),
+            Self::ServerGroups(groups) => groups.retain(|it| !unwanted(&it.id)),
+        }
+        self
+    }
+
     /// Takes over the objects of `earlier` whose ids stand in `ids` and that are missing here.
     #[must_use]
     pub fn with_objects_of(mut self, earlier: &Self, wanted: impl Fn(&str) -> bool) -> Self {

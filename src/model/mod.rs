@@ -2,6 +2,7 @@
 //! anything is stored or compared, so nothing above this module knows what an API looks like.
 
 pub mod body;
+pub mod expectation;
 pub mod finding;
 pub mod floating_ip;
 pub mod ids;
@@ -10,6 +11,7 @@ pub mod job;
 pub mod life;
 pub mod object;
 pub mod observation;
+pub mod origin;
 pub mod pattern;
 pub mod quota;
 pub mod remark;
@@ -22,10 +24,12 @@ pub mod token;
 mod words;
 
 pub use body::Body;
+pub use expectation::{Announcement, Expectation};
 pub use finding::{Acknowledgement, Change, Finding, FindingState, Severity};
 pub use invalid::Invalid;
 pub use object::Object;
 pub use observation::Observation;
+pub use origin::Origin;
 pub use remark::Remark;
 pub use resource_type::ResourceType;
 pub use tenant::{Tenant, TenantState};

@@ -112,6 +112,10 @@ pub struct Tenant {
     pub external_network: String,
     /// The name of the user that was made for it.
     pub user_name: String,
+    /// The project's tags, sorted.
+    pub tags: Vec<String>,
+    /// The name of the project's domain; empty where the cloud does not tell.
+    pub domain_name: String,
 }
 
 /// What stands for the project's id while there is no project.

@@ -1,5 +1,7 @@
 //! What a tenant's resource types should look like.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -7,7 +9,8 @@ use uuid::Uuid;
 
 use super::snapshots::body;
 use super::{Store, StoreError, Tx, read, sql, word, write};
-use crate::model::{Body, ResourceType};
+pub use crate::model::Expectation;
+use crate::model::{Origin, ResourceType};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -17,21 +20,7 @@ struct Row {
     source: String,
     author: String,
     set_at: DateTime<Utc>,
-}
-
-/// An expectation and where it came from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Expectation {
-    /// tenantd's id of the tenant.
-    pub tenant: Uuid,
-    /// What should be there.
-    pub body: Body,
-    /// `accepted`, `commanded` or `declared`.
-    pub source: String,
-    /// Who said so.
-    pub author: String,
-    /// When.
-    pub set_at: DateTime<Utc>,
+    objects: Json<BTreeMap<String, Origin>>,
 }
 
 impl TryFrom<Row> for Expectation {
@@ -42,9 +31,8 @@ impl TryFrom<Row> for Expectation {
         Ok(Self {
             tenant: row.tenant,
             body: body("expectations", resource_type, &row.body)?,
-            source: row.source,
-            author: row.author,
-            set_at: row.set_at,
+            origin: Origin { source: row.source, author: row.author, set_at: row.set_at },
+            objects: row.objects.0,
         })
     }
 }
@@ -74,8 +62,8 @@ impl Tx {
     pub async fn set_expectation(&mut self, expectation: &Expectation) -> Result<(), StoreError> {
         write!(self, connection => sqlx::query(sql::EXPECTATION_SET)
             .bind(expectation.tenant).bind(expectation.body.resource_type().as_str())
-            .bind(Json(expectation.body.to_json())).bind(&expectation.source).bind(&expectation.author)
-            .bind(expectation.set_at).execute(connection).await.map(drop))?;
+            .bind(Json(expectation.body.to_json())).bind(&expectation.origin.source).bind(&expectation.origin.author)
+            .bind(expectation.origin.set_at).bind(Json(&expectation.objects)).execute(connection).await.map(drop))?;
         self.unsettle(expectation.tenant, expectation.body.resource_type()).await
     }
 

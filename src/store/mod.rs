@@ -2,6 +2,7 @@
 //!
 //! Reads go through [`Store`], writes through a [`Tx`], so that what belongs together is committed together.
 
+pub mod announcements;
 pub mod dead_letters;
 pub mod directory;
 pub mod error;

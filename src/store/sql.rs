@@ -10,6 +10,10 @@ macro_rules! statements {
 }
 
 statements! {
+    ANNOUNCEMENT_ADD = "announcement_add",
+    ANNOUNCEMENT_LIST = "announcement_list",
+    ANNOUNCEMENT_PENDING = "announcement_pending",
+    ANNOUNCEMENT_SETTLE = "announcement_settle",
     DEAD_COUNT = "dead_count",
     DEAD_GET = "dead_get",
     DEAD_INSERT = "dead_insert",

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, either, read, sql, word, write};
@@ -28,6 +29,8 @@ pub(super) struct Row {
     internal_network: String,
     external_network: String,
     user_name: String,
+    tags: Json<Vec<String>>,
+    domain_name: String,
 }
 
 impl TryFrom<Row> for Tenant {
@@ -54,6 +57,8 @@ impl TryFrom<Row> for Tenant {
             internal_network: row.internal_network,
             external_network: row.external_network,
             user_name: row.user_name,
+            tags: row.tags.0,
+            domain_name: row.domain_name,
         })
     }
 }
@@ -73,6 +78,10 @@ pub struct Seen {
     pub description: String,
     /// Whether it is enabled.
     pub enabled: bool,
+    /// Its tags, sorted.
+    pub tags: Vec<String>,
+    /// Its domain's name; empty where the cloud does not tell.
+    pub domain_name: String,
 }
 
 impl Seen {
@@ -82,6 +91,8 @@ impl Seen {
             || self.domain != tenant.domain
             || self.description != tenant.description
             || self.enabled != tenant.enabled
+            || self.tags != tenant.tags
+            || !matches!(&self.domain_name, name if name.is_empty() || *name == tenant.domain_name)
             || tenant.vanished_at.is_some()
     }
 }
@@ -177,7 +188,8 @@ impl Tx {
     pub async fn save_tenant(&mut self, uuid: Uuid, seen: &Seen, now: DateTime<Utc>) -> Result<Tenant, StoreError> {
         let row: Row = write!(self, connection => sqlx::query_as(sql::TENANT_INSERT)
             .bind(uuid).bind(&seen.cloud).bind(&seen.backend_id).bind(&seen.name).bind(&seen.domain)
-            .bind(&seen.description).bind(seen.enabled).bind(now).fetch_one(connection).await)?;
+            .bind(&seen.description).bind(seen.enabled).bind(now).bind(Json(&seen.tags)).bind(&seen.domain_name)
+            .fetch_one(connection).await)?;
         row.try_into()
     }
 

@@ -20,6 +20,7 @@ use std::process::{Command, Output};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tenantd::clock::{Clock, SystemClock};
+use tenantd::model::Origin;
 use tenantd::model::finding::{Change, Finding, FindingState, Severity};
 use tenantd::model::ids::new_id;
 use tenantd::model::job::Request;
@@ -197,6 +198,8 @@ async fn furnish(store: &Store) -> Furniture {
         domain: "default".into(),
         description: String::new(),
         enabled: true,
+        tags: Vec::new(),
+        domain_name: String::new(),
     };
     let hour_ago = now() - chrono::Duration::hours(1);
     let mut tx = store.begin().await.unwrap();
@@ -208,7 +211,12 @@ async fn furnish(store: &Store) -> Furniture {
     let key = (tenant.uuid, ResourceType::Quotas);
     tx.resource_succeeded(key, Some(later), (now(), now()), Some(now()), None).await.unwrap();
     let (source, author) = ("accepted".to_owned(), "first observation".to_owned());
-    let expectation = Expectation { tenant: tenant.uuid, body: quotas(20), source, author, set_at: hour_ago };
+    let expectation = Expectation {
+        tenant: tenant.uuid,
+        body: quotas(20),
+        origin: Origin { source, author, set_at: hour_ago },
+        objects: std::collections::BTreeMap::new(),
+    };
     tx.set_expectation(&expectation).await.unwrap();
     let (limit, over) = (finding(tenant.uuid, "vcpu", Change::Limit), finding(tenant.uuid, "ram", Change::OverLimit));
     tx.open_finding(&limit).await.unwrap();

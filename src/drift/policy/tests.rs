@@ -30,6 +30,8 @@ fn tenant(cloud: &str, domain: &str, name: &str) -> Tenant {
         internal_network: String::new(),
         external_network: String::new(),
         user_name: String::new(),
+        tags: Vec::new(),
+        domain_name: String::new(),
     }
 }
 
@@ -150,7 +152,7 @@ fn an_address_that_leads_nowhere_and_too_much_of_anything_are_found() {
 fn whom_a_policy_is_for_is_said_by_patterns() {
     let whom = |clouds: &[&str], domains: &[&str], tenants: &[&str]| {
         let texts = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
-        Whom { clouds: texts(clouds), domains: texts(domains), tenants: texts(tenants) }
+        Whom { clouds: texts(clouds), domains: texts(domains), tenants: texts(tenants), tags: Vec::new() }
     };
     let all = policy(Condition::MostRules(0));
     let lab = tenant("lab", "customers", "ci-7");

@@ -86,6 +86,7 @@ pub(super) fn commanded(
         removed: Vec::new(),
         seen: Body::SecurityGroups(seen.to_vec()),
         author: call.author(),
+        whole: false,
     }))
 }
 

@@ -98,6 +98,8 @@ impl Rig {
             domain: "d".into(),
             description: String::new(),
             enabled: true,
+            tags: Vec::new(),
+            domain_name: String::new(),
         };
         let mut tx = context.store().begin().await.unwrap();
         let tenant = tx.save_tenant(Uuid::from_u128(2), &seen, DateTime::UNIX_EPOCH).await.unwrap();

@@ -46,7 +46,7 @@ placed AS (
         name, uuid) AS place
     FROM fitting
 )
-SELECT f.total, t.uuid, t.cloud, t.backend_id, t.name, t.domain, t.description, t.enabled, t.state, t.error_message, t.created_at, t.vanished_at, t.version, t.state_job, t.modified_at, t.availability_zone, t.default_volume_type, t.internal_network, t.external_network, t.user_name,
+SELECT f.total, t.uuid, t.cloud, t.backend_id, t.name, t.domain, t.description, t.enabled, t.state, t.error_message, t.created_at, t.vanished_at, t.version, t.state_job, t.modified_at, t.availability_zone, t.default_volume_type, t.internal_network, t.external_network, t.user_name, t.tags, t.domain_name,
     p.service_settings, p.service_settings_name, p.customer, p.customer_name, p.customer_native_name, p.customer_abbreviation, p.project, p.project_name, p.marketplace, p.imported_at,
     s.body AS quotas
 FROM (SELECT uuid, total, place FROM placed WHERE place > $19 AND place <= $18 + $19) f

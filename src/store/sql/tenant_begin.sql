@@ -8,4 +8,4 @@ WHERE uuid = $1
         OR state IN ('OK', 'ERRED')
         OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = tenants.state_job AND jobs.state IN ('queued', 'running')))
 RETURNING uuid, cloud, backend_id, name, domain, description, enabled, state, error_message, created_at, vanished_at,
-    version, state_job, modified_at, availability_zone, default_volume_type, internal_network, external_network, user_name
+    version, state_job, modified_at, availability_zone, default_volume_type, internal_network, external_network, user_name, tags, domain_name

@@ -1,5 +1,5 @@
 SELECT uuid, cloud, backend_id, name, domain, description, enabled, state, error_message, created_at, vanished_at,
-    version, state_job, modified_at, availability_zone, default_volume_type, internal_network, external_network, user_name
+    version, state_job, modified_at, availability_zone, default_volume_type, internal_network, external_network, user_name, tags, domain_name
 FROM tenants
 WHERE uuid = ANY ($1::UUID[]) OR backend_id = ANY ($2::TEXT[])
 ORDER BY cloud, uuid

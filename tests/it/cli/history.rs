@@ -60,6 +60,8 @@ async fn tenant(tx: &mut Tx, (cloud, name, domain): (&str, &str, &str), recorded
         domain: domain.to_owned(),
         description: String::new(),
         enabled: true,
+        tags: Vec::new(),
+        domain_name: String::new(),
     };
     tx.save_tenant(new_id(at(recorded)), &seen, at(recorded)).await.unwrap()
 }

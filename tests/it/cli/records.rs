@@ -35,7 +35,7 @@ async fn accepting_a_finding_moves_that_limit_only() {
     let of_over_limit = place.store.finding(furniture.over_limit).await.unwrap().unwrap();
     assert_eq!(of_over_limit.finding.state, FindingState::Open);
     let expectation = place.store.expectations(tenant).await.unwrap().remove(0);
-    assert_eq!((expectation.source.as_str(), expectation.author.as_str()), ("accepted", "olga"));
+    assert_eq!((expectation.origin.source.as_str(), expectation.origin.author.as_str()), ("accepted", "olga"));
 
     let again = place.run(&["drift", "accept", &id]);
     assert_eq!(again.code, 1);
@@ -62,7 +62,7 @@ async fn commanded_limits_are_laid_over_the_present_ones_and_compared_again() {
     assert_eq!((compare.tenant, compare.state), (Some(tenant), JobState::Queued));
     assert_eq!(compare.request.params, json!({ "resource_type": "quotas" }));
     let expectation = place.store.expectations(tenant).await.unwrap().remove(0);
-    assert_eq!((expectation.source.as_str(), expectation.author.as_str()), ("commanded", "olga"));
+    assert_eq!((expectation.origin.source.as_str(), expectation.origin.author.as_str()), ("commanded", "olga"));
 }
 
 #[tokio::test]
@@ -284,6 +284,8 @@ async fn a_tenant_goes_by_many_names_but_never_by_two_meanings() {
         domain: "other".into(),
         description: String::new(),
         enabled: true,
+        tags: Vec::new(),
+        domain_name: String::new(),
     };
     let mut tx = place.store.begin().await.unwrap();
     tx.save_tenant(tenantd::model::ids::new_id(now()), &twin, now()).await.unwrap();

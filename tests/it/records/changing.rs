@@ -154,6 +154,8 @@ async fn a_tenant_without_a_project_is_made_once(database: Database) {
         domain: "default".to_owned(),
         description: String::new(),
         enabled: true,
+        tags: Vec::new(),
+        domain_name: String::new(),
     };
     let mut tx = app.context.store().begin().await.unwrap();
     tx.save_tenant(Uuid::from_u128(8), &seen, began()).await.unwrap();

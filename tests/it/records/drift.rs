@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use tenantd::jobs::accept::{AcceptError, accept};
 use tenantd::model::Body;
+use tenantd::model::Origin;
 use tenantd::model::quota::Limit;
 use tenantd::store::expectations::Expectation;
 use tenantd::store::findings::Filter;
@@ -134,7 +135,10 @@ async fn detect_drift_compares_with_a_new_expectation(database: Database) {
     if let Body::Quotas(quotas) = &mut expected.body {
         quotas.get_mut("vcpu").unwrap().limit = Some(Limit::Of(10));
     }
-    let expected = Expectation { source: "declared".into(), author: "mari".into(), ..expected };
+    let expected = Expectation {
+        origin: Origin { source: "commanded".into(), author: "mari".into(), ..expected.origin },
+        ..expected
+    };
     let mut tx = app.context.store().begin().await.unwrap();
     tx.set_expectation(&expected).await.unwrap();
     tx.commit().await.unwrap();

@@ -13,6 +13,7 @@ mod groups;
 mod history;
 mod holding;
 mod killed;
+mod layers;
 mod living;
 mod logins;
 mod policies;

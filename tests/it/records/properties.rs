@@ -37,6 +37,8 @@ impl World {
             domain: "d".into(),
             description: String::new(),
             enabled: true,
+            tags: Vec::new(),
+            domain_name: String::new(),
         };
         let mut tx = store.begin().await.unwrap();
         let tenant = tx.save_tenant(Uuid::from_u128(1), &seen, clock.now()).await.unwrap();

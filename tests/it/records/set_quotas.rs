@@ -64,7 +64,7 @@ async fn zero_and_unlimited_are_what_they_are(database: Database) {
     let done = app.run(KIND, "tenant-001", json!({"snapshots": 30, "storage": 3_145_728})).await;
     assert!(matches!(done, Ended::Done { outcome: Outcome::Succeeded, .. }), "{done:?}");
     let expected = app.context.store().expectations(app.tenant("tenant-001").await.uuid).await.unwrap();
-    assert_eq!((expected.len(), expected[0].source.as_str()), (1, "commanded"));
+    assert_eq!((expected.len(), expected[0].origin_of("vcpu").source.as_str()), (1, "commanded"));
     let body = expected[0].body.to_json();
     assert_eq!((&body["vcpu"]["limit"], &body["storage"]["limit"]), (&json!("unlimited"), &json!(3_145_728)));
 }

@@ -61,7 +61,7 @@ async fn a_comparison_without_a_look_confirms_nothing(database: Database) {
         "11111111-2222-3333-4444-555555555555".clone_into(&mut other.id);
         groups.push(other);
     }
-    "commanded".clone_into(&mut expected.source);
+    "commanded".clone_into(&mut expected.origin.source);
     let mut tx = app.context.store().begin().await.unwrap();
     tx.set_expectation(&expected).await.unwrap();
     tx.commit().await.unwrap();
@@ -79,7 +79,11 @@ async fn what_is_commanded_is_guarded_even_where_changes_are_followed(database: 
     let tenant = app.tenant("tenant-001").await;
     let accepted = app.context.store().expectations(tenant.uuid).await.unwrap().remove(0);
     let empty = tenantd::model::Body::ServerGroups(Vec::new());
-    let commanded = tenantd::store::expectations::Expectation { body: empty, source: "commanded".into(), ..accepted };
+    let commanded = tenantd::store::expectations::Expectation {
+        body: empty,
+        origin: tenantd::model::Origin { source: "commanded".into(), ..accepted.origin },
+        ..accepted
+    };
     let mut tx = app.context.store().begin().await.unwrap();
     tx.set_expectation(&commanded).await.unwrap();
     tx.commit().await.unwrap();

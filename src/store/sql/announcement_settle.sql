@@ -1,0 +1,1 @@
+DELETE FROM announcements WHERE id = $1
