@@ -1,5 +1,7 @@
 //! What a job wants recorded, and what recording it did.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -8,6 +10,7 @@ use super::cancel::cancel;
 use super::commanded::Commanded;
 use super::context::{Context, Live};
 use super::events::Events;
+use super::moved;
 use super::normalise::storable;
 use super::record::Recording;
 use super::{JobError, pull_kind};
@@ -71,6 +74,15 @@ pub enum Effect {
         seen: Body,
         /// Who commanded it.
         author: String,
+    },
+    /// Objects that have other ids now: what was expected of the old ones is expected of the new ones.
+    Moved {
+        /// Of whom.
+        tenant: Tenant,
+        /// Of which resource type.
+        resource_type: ResourceType,
+        /// The new ids by the old ones.
+        ids: BTreeMap<String, String>,
     },
     /// What a portal says of a tenant, or what was made for it.
     Described {
@@ -200,6 +212,9 @@ pub async fn apply<'a>(
             Effect::Commanded { tenant, confirmed, removed, seen, author } => {
                 let commanded = Commanded { tenant, confirmed, removed, seen, author };
                 tally.changed |= commanded.expect(tx, now).await?;
+            }
+            Effect::Moved { tenant, resource_type, ids } => {
+                tally.changed |= moved::follow(tx, tenant, *resource_type, ids, now).await?;
             }
             Effect::Described { tenant, traits } => {
                 tx.describe_tenant(tenant.uuid, traits, now).await?;

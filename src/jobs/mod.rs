@@ -24,10 +24,12 @@ mod digest;
 pub mod effects;
 pub mod error;
 pub mod events;
+pub mod expected;
 mod findings;
 mod journal;
 pub mod known;
 mod made;
+mod moved;
 mod normalise;
 mod observe;
 mod prune;
@@ -39,6 +41,8 @@ mod pull_server_groups;
 mod pull_tenants;
 mod push_security_groups;
 mod pushing;
+mod reconcile;
+mod reconciling;
 mod record;
 pub mod reply;
 pub mod resolve;
@@ -293,6 +297,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<pull_server_groups::PullServerGroups>(),
     Kind::of::<pull_tenants::PullTenants>(),
     Kind::of::<push_security_groups::PushSecurityGroups>(),
+    Kind::of::<reconcile::Reconcile>(),
     Kind::of::<set_quotas::SetQuotas>(),
     Kind::of::<unlink_tenant::UnlinkTenant>(),
     Kind::of::<update_tenant::UpdateTenant>(),

@@ -184,7 +184,7 @@ fn address(id: &str) -> FloatingIp {
 fn some_quotas() -> impl Strategy<Value = Body> {
     let limit = prop_oneof![(0_u64..5).prop_map(Limit::Of), Just(Limit::Unlimited)];
     let quota = limit.prop_map(|limit| Quota { limit: Some(limit), usage: None });
-    prop::collection::btree_map("[a-d]", quota, 4).prop_map(Body::Quotas)
+    prop::collection::btree_map("[a-d]", quota, 0..4).prop_map(Body::Quotas)
 }
 
 fn some_meaning() -> impl Strategy<Value = Meaning> {
