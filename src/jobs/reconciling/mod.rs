@@ -264,8 +264,9 @@ impl<'a> Reconciling<'a> {
                 self.effects.push(Effect::Observed { tenant: tenant.clone(), observation: work.seen });
             }
         }
+        let did = self.told.did();
         let (failure, left_out) = self.told.judge();
-        Ok(Report { effects: self.effects, failure, left_out, ..Report::default() })
+        Ok(Report { effects: self.effects, failure, left_out, did })
     }
 
     fn tell_moved(&mut self, work: &Work) {

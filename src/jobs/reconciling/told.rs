@@ -61,6 +61,11 @@ impl Told {
         self.short.iter().any(|(it, _)| *it == resource_type)
     }
 
+    /// Whether anything was done.
+    pub const fn did(&self) -> bool {
+        !self.done.is_empty()
+    }
+
     /// What was not done comes first: a long text loses its end.
     fn words(&self) -> String {
         let mut words = self.not_done.join("; ");

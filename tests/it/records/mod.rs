@@ -19,6 +19,7 @@ mod policies;
 mod properties;
 mod prune;
 mod pulls;
+mod reconcile;
 mod requests;
 mod schedules;
 mod schema;
