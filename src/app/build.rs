@@ -121,7 +121,8 @@ fn cloud(section: &config::Cloud, sources: Sources, clock: &Arc<dyn Clock>) -> a
     Ok(CloudEntry { api, discovery, concurrency: section.concurrency })
 }
 
-fn rules(drift: &config::Drift) -> Rules {
+/// What counts as drift.
+pub fn rules(drift: &config::Drift) -> Rules {
     let mode = |mode| match mode {
         config::Mode::Guard => Mode::Guard,
         config::Mode::Follow => Mode::Follow,

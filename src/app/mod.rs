@@ -6,6 +6,7 @@ pub mod check;
 mod demo;
 pub mod policies;
 pub mod pull;
+pub mod reconcile;
 mod reload;
 mod run;
 mod simulate;

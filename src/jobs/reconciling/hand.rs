@@ -34,7 +34,7 @@ impl Hand<'_> {
             }
             Act::MakeFloatingIp { network, description } => {
                 let project = self.project;
-                self.journal.create(&Address { project, network, address: name, description }).await?
+                self.journal.create(&Address { project, network, text: name, description }).await?
             }
             Act::MakeServerGroup { policy } => self.make_server_group(id, name, policy).await?,
             act => return self.change(act, id).await.map(|()| None),
@@ -110,7 +110,7 @@ impl Hand<'_> {
 struct Address<'a> {
     project: &'a str,
     network: &'a str,
-    address: &'a str,
+    text: &'a str,
     description: &'a str,
 }
 
@@ -119,12 +119,12 @@ impl Creation for Address<'_> {
     const MARKED: bool = true;
 
     fn step(&self) -> String {
-        format!("floating IP {}", self.address)
+        format!("floating IP {}", self.text)
     }
 
     async fn look(&self, cloud: &Cloud) -> Result<Vec<Made>, openstack::Error> {
         let mut same = cloud.floating_ips(Which::Project(self.project)).await?.items;
-        same.retain(|it| it.floating_ip_address == self.address);
+        same.retain(|it| it.floating_ip_address == self.text);
         Ok(same.into_iter().map(|it| Made { id: it.id }).collect())
     }
 
@@ -133,7 +133,7 @@ impl Creation for Address<'_> {
     }
 
     async fn make(&self, writer: &Writer) -> Result<Made, openstack::Error> {
-        let made = writer.take_floating_ip(self.project, self.network, self.address, self.description).await?;
+        let made = writer.take_floating_ip(self.project, self.network, self.text, self.description).await?;
         Ok(Made { id: made.id })
     }
 
