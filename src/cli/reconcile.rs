@@ -1,5 +1,6 @@
 //! `reconcile`: what would have to be done so that a tenant is as it is expected to be; and, with `--apply`, doing it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
@@ -18,7 +19,7 @@ use crate::jobs::expected::expected;
 use crate::jobs::runner::Ended;
 use crate::model::ids::new_id;
 use crate::model::job::{Outcome, PRIORITY_PERSON, Request};
-use crate::model::{ResourceType, Tenant};
+use crate::model::{Body, ResourceType, Tenant};
 
 /// The job kind.
 const KIND: &str = "reconcile";
@@ -183,7 +184,9 @@ impl Reconcile {
             ..Request::new(new_id(now), KIND, "cli", now)
         };
         let job = request.id;
+        let mut names = names(context, tenant).await?;
         let ended = crate::app::reconcile::reconcile(context, request).await?;
+        names.extend(self::names(context, tenant).await?);
         let mut steps = context.store().steps(job).await?;
         steps.sort_by_key(|step| step.intended_at);
         let row = |(number, step): (usize, &crate::store::steps::Step)| {
@@ -192,8 +195,9 @@ impl Reconcile {
                 "cloud": tenant.cloud, "tenant": tenant.backend_id, "tenant_name": tenant.name, "job": job,
                 "step": number, "what": step.name, "done": done,
             });
+            let what = names.iter().fold(step.name.clone(), |what, (id, name)| what.replace(id, name));
             let said = if done { "yes" } else { "asked for, not answered" };
-            Row { json, cells: vec![number.to_string(), step.name.clone(), said.to_owned()] }
+            Row { json, cells: vec![number.to_string(), what, said.to_owned()] }
         };
         let rows: Vec<Row> = steps.iter().enumerate().map(row).collect();
         output::list(format, DID, &rows)?;
@@ -203,6 +207,25 @@ impl Reconcile {
         }
         Ok(code)
     }
+}
+
+/// What people call the objects and rules of a tenant that were last seen, by their ids.
+async fn names(context: &Context, tenant: &Tenant) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut names = BTreeMap::new();
+    for id in context.store().statuses(tenant.uuid).await?.into_iter().filter_map(|status| status.snapshot) {
+        match context.store().snapshot(id).await?.map(|snapshot| snapshot.body) {
+            Some(Body::SecurityGroups(groups)) => {
+                let rules = groups.iter().flat_map(|group| &group.rules);
+                names.extend(rules.map(|rule| (rule.id.clone(), rule.meaning.to_string())));
+                names.extend(groups.into_iter().map(|group| (group.id, group.name)));
+            }
+            Some(Body::FloatingIps(addresses)) => names.extend(addresses.into_iter().map(|it| (it.id, it.address))),
+            Some(Body::ServerGroups(groups)) => names.extend(groups.into_iter().map(|group| (group.id, group.name))),
+            Some(Body::Quotas(_)) | None => {}
+        }
+    }
+    names.retain(|id, _| !id.is_empty());
+    Ok(names)
 }
 
 /// Says how the job ended; the exit code.

@@ -243,6 +243,8 @@ async fn what_was_made_anew_is_expected_under_its_new_id(database: Database) {
     app.cloud()
         .admin(Method::POST, "/network/v2.0/security-group-rules", Some(json!({"security_group_rule": new})))
         .await;
+    let path = format!("/network/v2.0/security-groups/{}", id(gone));
+    put(&app, &path, "security_group", json!({"stateful": false})).await;
     let tenant = app.tenant(TENANT).await;
     let mut tx = app.context.store().begin().await.unwrap();
     tx.clear_expectation(tenant.uuid, ResourceType::SecurityGroups).await.unwrap();
@@ -259,8 +261,7 @@ async fn what_was_made_anew_is_expected_under_its_new_id(database: Database) {
     for rule in peer["security_group_rules"].as_array().unwrap() {
         app.cloud().admin(Method::DELETE, &format!("/network/v2.0/security-group-rules/{}", id(rule)), None).await;
     }
-    app.cloud().admin(Method::DELETE, &format!("/network/v2.0/security-groups/{}", id(gone)), None).await;
-    app.changes().await;
+    app.cloud().admin(Method::DELETE, &path, None).await;
     done(&app.run(KIND, TENANT, json!({})).await);
     assert_eq!(shape(&app).await, expected);
     let new = id(named(&groups(&app).await, "tenant-001-sg1")).to_owned();
@@ -336,6 +337,27 @@ async fn what_the_cloud_refuses_is_told_and_the_rest_is_done(database: Database)
     assert_eq!(named(&groups(&app).await, "tenant-001-sg1")["description"], "other");
     let tenant = app.tenant(TENANT).await;
     assert_eq!((tenant.state, tenant.error_message.replace(&project, TENANT)), (TenantState::Erred, told));
+    // Where nothing at all can be done it has failed.
+    let mut tx = app.context.store().begin().await.unwrap();
+    let key = (tenant.uuid, ResourceType::SecurityGroups);
+    let mut expectation = tx.expectation(key.0, key.1).await.unwrap().unwrap();
+    let mut json = json!(groups_of(&app).await.to_json());
+    let used = json.as_array_mut().unwrap().iter_mut().find(|group| group["name"] == "tenant-001-sg0").unwrap();
+    used["stateful"] = json!(false);
+    expectation.body = Body::from_json(key.1, &json).unwrap();
+    tx.set_expectation(&expectation).await.unwrap();
+    tx.commit().await.unwrap();
+    let (reason, error) = dead(app.run(KIND, TENANT, json!({"resource_types": ["security_groups"]})).await);
+    assert_eq!(reason, "conflict", "{error}");
+    assert!(error.contains("make group tenant-001-sg0 stateless: conflict: ") && error.contains("in use"), "{error}");
+}
+
+/// The security groups as they were last seen.
+async fn groups_of(app: &TestApp) -> Body {
+    let store = app.context.store();
+    let statuses = store.statuses(app.tenant(TENANT).await.uuid).await.unwrap();
+    let status = statuses.into_iter().find(|it| it.resource_type == ResourceType::SecurityGroups).unwrap();
+    store.snapshot(status.snapshot.unwrap()).await.unwrap().unwrap().body
 }
 
 async fn a_group_that_cannot_get_what_it_needs_loses_nothing(database: Database) {
