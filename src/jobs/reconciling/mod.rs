@@ -20,6 +20,8 @@ use told::Told;
 pub(super) struct Reconciling<'a> {
     hand: Hand<'a>,
     unexpected: Unexpected,
+    /// The records of objects that were made through tenantd.
+    objects: Vec<Object>,
     work: Vec<Work>,
     told: Told,
     effects: Vec<Effect>,
@@ -61,8 +63,10 @@ impl<'a> Reconciling<'a> {
         let journal = Journal::open(call, kind, tenant).await?;
         // What was asked for and may still take effect would not be seen.
         journal.wait_out().await;
+        let objects = in_time(call.context.store().objects(tenant.uuid, None)).await?;
         let hand = Hand { call, tenant, project, journal };
-        let mut this = Self { hand, unexpected, work: Vec::new(), told: Told::default(), effects: Vec::new() };
+        let (work, told, effects) = (Vec::new(), Told::default(), Vec::new());
+        let mut this = Self { hand, unexpected, objects, work, told, effects };
         let mut is_expected = false;
         for resource_type in types {
             match this.look_first(*resource_type).await {
@@ -125,7 +129,7 @@ impl<'a> Reconciling<'a> {
             self.change(resource_type, step).await?;
         }
         self.confirm().await?;
-        self.report().await
+        Ok(self.report())
     }
 
     fn plans(&self) -> Vec<(ResourceType, Plan)> {
@@ -250,30 +254,30 @@ impl<'a> Reconciling<'a> {
     }
 
     /// What was seen is recorded in any case, and what is expected follows what has another id now.
-    async fn report(mut self) -> Result<Report, JobError> {
+    fn report(mut self) -> Report {
         let tenant = self.hand.tenant;
-        let objects = in_time(self.hand.call.context.store().objects(tenant.uuid, None)).await?;
         for work in std::mem::take(&mut self.work) {
             self.tell_moved(&work);
-            self.effects.extend(self.records(&work, &objects));
             let resource_type = work.resource_type();
-            if let Some((reason, error)) = work.seen.trouble.clone() {
-                self.effects.push(Effect::Observed { tenant: tenant.clone(), observation: work.seen });
+            let trouble = work.seen.trouble.clone();
+            self.effects.push(Effect::Observed { tenant: tenant.clone(), observation: work.seen });
+            if let Some((reason, error)) = trouble {
                 self.effects.push(Effect::Unreadable { tenant: tenant.clone(), resource_type, reason, error });
-            } else {
-                self.effects.push(Effect::Observed { tenant: tenant.clone(), observation: work.seen });
             }
         }
-        let did = self.told.did();
+        let (job, did) = (self.hand.call.request.id, self.told.did());
+        tracing::info!(job.id = %job, project.id = self.hand.project, did = self.told.words(), "a tenant was reconciled");
         let (failure, left_out) = self.told.judge();
-        Ok(Report { effects: self.effects, failure, left_out, did })
+        Report { effects: self.effects, failure, left_out, did }
     }
 
+    /// What has another id now is known by it from here on.
     fn tell_moved(&mut self, work: &Work) {
         if !work.ids.is_empty() {
             let (tenant, resource_type) = (self.hand.tenant.clone(), work.resource_type());
             self.effects.push(Effect::Moved { tenant, resource_type, ids: work.ids.clone() });
         }
+        self.effects.extend(self.records(work));
     }
 
     fn unreadable(&mut self, resource_type: ResourceType, error: &JobError) {
@@ -281,7 +285,7 @@ impl<'a> Reconciling<'a> {
     }
 
     /// The records of objects that were made through tenantd, and have another id now or are gone.
-    fn records(&self, work: &Work, objects: &[Object]) -> Vec<Effect> {
+    fn records(&self, work: &Work) -> Vec<Effect> {
         let now = self.hand.call.context.clock().now();
         let record = |object: &Object| {
             let id = object.backend_id.as_ref()?;
@@ -295,7 +299,8 @@ impl<'a> Reconciling<'a> {
             }
             Some(Effect::Object(Object { backend_id: Some(new), body, modified_at: now, ..object.clone() }))
         };
-        objects.iter().filter(|it| it.resource_type == work.resource_type().as_str()).filter_map(record).collect()
+        let of_type = self.objects.iter().filter(|it| it.resource_type == work.resource_type().as_str());
+        of_type.filter_map(record).collect()
     }
 }
 

@@ -67,17 +67,13 @@ impl Told {
     }
 
     /// What was not done comes first: a long text loses its end.
-    fn words(&self) -> String {
-        let mut words = self.not_done.join("; ");
-        if !self.done.is_empty() {
-            words = format!("{words}; done: {}", self.done.join("; "));
-        }
-        words
+    pub fn words(&self) -> String {
+        let done = (!self.done.is_empty()).then(|| format!("done: {}", self.done.join("; ")));
+        self.not_done.iter().cloned().chain(done).collect::<Vec<_>>().join("; ")
     }
 
     /// A failure that passes is one of the whole, for a repetition does what is left; else what could be done stands.
     pub fn judge(mut self) -> (Option<JobError>, Option<String>) {
-        tracing::info!(done = self.done.len(), not_done = self.not_done.len(), "what was expected was restored");
         if self.not_done.is_empty() {
             return (None, None);
         }
