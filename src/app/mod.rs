@@ -7,6 +7,7 @@ mod declared;
 mod demo;
 pub mod policies;
 pub mod pull;
+pub mod reconcile;
 mod reload;
 mod run;
 mod simulate;

@@ -107,6 +107,7 @@ const SHOWN: Columns = Columns {
         "reply",
         "trace",
         "cancel_asked_at",
+        "did",
     ],
     ..COLUMNS
 };
@@ -234,6 +235,14 @@ fn row(job: &Job, tenants: &BTreeMap<Uuid, Tenant>, now: DateTime<Utc>) -> Row {
     }
 }
 
+/// What a job changed in a cloud, in the order in which it was asked for.
+async fn did(records: &Records, job: Uuid) -> anyhow::Result<Vec<String>> {
+    let mut steps = records.store().steps(job).await?;
+    steps.retain(|step| step.result.is_some());
+    steps.sort_by_key(|step| step.intended_at);
+    Ok(steps.into_iter().map(|step| step.name).collect())
+}
+
 /// Prints one job.
 pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
     let (tenants, now) = (records.tenants_by_id().await?, records.now());
@@ -245,6 +254,8 @@ pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
     row.json["reply"] = json!(request.reply);
     row.json["trace"] = json!(request.trace);
     row.json["cancel_asked_at"] = json!(job.cancel_asked_at);
+    let did = did(records, request.id).await?;
+    row.json["did"] = json!(did);
     let reply = request.reply.as_ref().map(|reply| {
         let id = reply.correlation_id.as_deref().unwrap_or("none");
         format!("queue {} ({}, correlation id {id}, asked as {})", reply.to, reply.format, reply.asked_as)
@@ -274,6 +285,7 @@ pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
         ("started", moment(job.started_at)),
         ("cancel asked", moment(job.cancel_asked_at)),
         ("finished", moment(job.finished_at)),
+        ("did", did.join("\n")),
     ];
     output::show(records.output, SHOWN, &row, &fields)?;
     Ok(())

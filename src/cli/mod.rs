@@ -23,6 +23,7 @@ mod jobs;
 pub mod output;
 mod policy;
 mod pull;
+mod reconcile;
 mod records;
 mod schedules;
 mod schema;
@@ -105,6 +106,8 @@ pub enum Command {
     Enqueue(enqueue::Enqueue),
     /// Read clouds now, in this process, without broker or daemon
     Pull(pull::Pull),
+    /// Say what would make a tenant what it is expected to be, and do it
+    Reconcile(reconcile::Reconcile),
     /// Tenants: list, show, explain, add, import from a portal, unlink
     #[command(subcommand)]
     Tenants(tenants::Command),
@@ -178,6 +181,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Migrate => return schema::migrate(&config).await,
         Command::Backup(backup) => return backup.run(&config).await,
         Command::Pull(pull) => return pull.run(&config, output).await,
+        Command::Reconcile(reconcile) => return reconcile.run(&config, output).await,
         Command::Tenants(tenants::Command::Add(add)) => return add.run(&config, output).await,
         Command::Tenants(tenants::Command::Import(import)) => return import.run(&config, output).await,
         _ => {}

@@ -103,7 +103,7 @@ impl Pull {
 }
 
 /// Says which jobs did not bring all they should; how many.
-fn tell_failures(pulled: &[Pulled]) -> usize {
+pub(super) fn tell_failures(pulled: &[Pulled]) -> usize {
     let mut failures = 0;
     for it in pulled {
         let cloud = it.cloud.as_deref().unwrap_or("every cloud");

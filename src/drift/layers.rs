@@ -68,6 +68,22 @@ impl Layers<'_> {
         mode == Mode::Guard || self.origin(difference, observed).is_some_and(Origin::is_told)
     }
 
+    /// What can be restored, given what was seen: nothing where nobody said anything, or while an announced change is on
+    /// its way.
+    pub fn restorable(&self, observed: &Body, mode: Mode) -> Option<Body> {
+        let is_told = |it: &Expectation| it.origin.is_told() || it.objects.values().any(Origin::is_told);
+        let guarded = mode == Mode::Guard && self.recorded.is_some();
+        let told = self.recorded.is_some_and(is_told) || !self.declared.is_empty();
+        if !self.announced.is_empty() || !(guarded || told) {
+            return None;
+        }
+        let recorded = match mode {
+            Mode::Guard => self.recorded.map(|it| it.body.clone()),
+            Mode::Follow => self.followed(observed),
+        };
+        Some(self.with_declared(recorded.unwrap_or_else(|| observed.clone()), observed))
+    }
+
     /// What was recorded, following what was seen wherever nobody said otherwise.
     pub fn followed(&self, observed: &Body) -> Option<Body> {
         let recorded = self.recorded?;

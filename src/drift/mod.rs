@@ -16,6 +16,7 @@ pub mod least_change;
 pub mod lifecycle;
 pub mod policy;
 mod quotas;
+pub mod reconcile;
 pub mod rules;
 mod security_groups;
 mod server_groups;

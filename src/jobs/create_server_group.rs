@@ -100,7 +100,8 @@ impl CreateServerGroup {
             taken.or(()).map_err(|taken| JobError::give_up("invalid_params", taken.to_string()))?;
         }
         let own = journal.cloud().within(project).await.map_err(|error| without_role(error.into(), tenant))?;
-        let new = NewGroup { own: &own, project, name: self.name(), policy: self.policy() };
+        let step = "server group".to_owned();
+        let new = NewGroup { step, own: &own, project, name: self.name(), policy: self.policy() };
         let made = journal.create(&new).await?;
         let seen = look().await?;
         let settled = confirm(&seen.body, &made).map(|group| Body::ServerGroups(vec![group]));
@@ -119,7 +120,7 @@ fn confirm(seen: &Body, made: &Made) -> Result<ServerGroup, JobError> {
 }
 
 /// Keystone does not tell a missing role from a wrong password, but with this password we are logged in.
-fn without_role(error: JobError, tenant: &Tenant) -> JobError {
+pub(super) fn without_role(error: JobError, tenant: &Tenant) -> JobError {
     if error.reason() != "unauthorised" {
         return error;
     }
@@ -132,12 +133,14 @@ fn without_role(error: JobError, tenant: &Tenant) -> JobError {
 }
 
 /// Nova lets two groups have the same name, so only one that is new is taken for it.
-struct NewGroup<'a> {
+pub(super) struct NewGroup<'a> {
+    /// Which of its job's changes it is.
+    pub step: String,
     /// The cloud with a token for the project.
-    own: &'a Cloud,
-    project: &'a str,
-    name: &'a str,
-    policy: &'a str,
+    pub own: &'a Cloud,
+    pub project: &'a str,
+    pub name: &'a str,
+    pub policy: &'a str,
 }
 
 impl Creation for NewGroup<'_> {
@@ -145,7 +148,7 @@ impl Creation for NewGroup<'_> {
     const MARKED: bool = false;
 
     fn step(&self) -> String {
-        "server group".to_owned()
+        self.step.clone()
     }
 
     /// Nova lists them in the order in which they were made.

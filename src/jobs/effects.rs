@@ -1,5 +1,7 @@
 //! What a job wants recorded, and what recording it did.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -8,6 +10,7 @@ use super::cancel::cancel;
 use super::commanded::Commanded;
 use super::context::{Context, Live};
 use super::events::Events;
+use super::moved;
 use super::normalise::storable;
 use super::record::Recording;
 use super::{JobError, pull_kind};
@@ -76,6 +79,15 @@ pub enum Effect {
     },
     /// What somebody changes with credentials of their own.
     Announced(Announcement),
+    /// Objects that have other ids now: what was expected of the old ones is expected of the new ones.
+    Moved {
+        /// Of whom.
+        tenant: Tenant,
+        /// Of which resource type.
+        resource_type: ResourceType,
+        /// The new ids by the old ones.
+        ids: BTreeMap<String, String>,
+    },
     /// What a portal says of a tenant, or what was made for it.
     Described {
         /// Whom.
@@ -209,6 +221,9 @@ pub async fn apply<'a>(
                 tally.changed |= commanded.expect(tx, now).await?;
             }
             Effect::Announced(it) => tally.changed |= tx.announce(it).await?,
+            Effect::Moved { tenant, resource_type, ids } => {
+                tally.changed |= moved::follow(tx, tenant, *resource_type, ids).await?;
+            }
             Effect::Described { tenant, traits } => {
                 tx.describe_tenant(tenant.uuid, traits, now).await?;
                 tally.changed = true;

@@ -26,11 +26,13 @@ pub mod effects;
 pub mod error;
 pub mod events;
 mod expect;
+pub mod expected;
 mod findings;
 mod journal;
 mod judge;
 pub mod known;
 mod made;
+mod moved;
 mod normalise;
 mod observe;
 mod prune;
@@ -42,6 +44,8 @@ mod pull_server_groups;
 mod pull_tenants;
 mod push_security_groups;
 mod pushing;
+mod reconcile;
+mod reconciling;
 mod record;
 pub mod reply;
 pub mod resolve;
@@ -297,6 +301,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<pull_server_groups::PullServerGroups>(),
     Kind::of::<pull_tenants::PullTenants>(),
     Kind::of::<push_security_groups::PushSecurityGroups>(),
+    Kind::of::<reconcile::Reconcile>(),
     Kind::of::<set_quotas::SetQuotas>(),
     Kind::of::<unlink_tenant::UnlinkTenant>(),
     Kind::of::<update_tenant::UpdateTenant>(),

@@ -161,7 +161,17 @@ impl Groups<'_> {
 
     /// Makes a group.
     pub async fn make(&self, name: &str, description: &str) -> Result<Made, JobError> {
-        self.journal.create(&NewGroup { project: self.project, name, description }).await
+        self.make_as(Self::step(name), (name, description), true).await
+    }
+
+    /// Makes a group as a step of this name.
+    pub async fn make_as(
+        &self,
+        step: String,
+        (name, description): (&str, &str),
+        stateful: bool,
+    ) -> Result<Made, JobError> {
+        self.journal.create(&NewGroup { step, project: self.project, name, description, stateful }).await
     }
 
     /// Makes one change.
@@ -205,9 +215,11 @@ impl Groups<'_> {
 
 /// A group that is to be. Neutron lets two have the same name, so only one that is new is taken for it.
 struct NewGroup<'a> {
+    step: String,
     project: &'a str,
     name: &'a str,
     description: &'a str,
+    stateful: bool,
 }
 
 impl Creation for NewGroup<'_> {
@@ -215,7 +227,7 @@ impl Creation for NewGroup<'_> {
     const MARKED: bool = false;
 
     fn step(&self) -> String {
-        Groups::step(self.name)
+        self.step.clone()
     }
 
     async fn look(&self, cloud: &Cloud) -> Result<Vec<Made>, openstack::Error> {
@@ -231,7 +243,7 @@ impl Creation for NewGroup<'_> {
     }
 
     async fn make(&self, writer: &Writer) -> Result<Made, openstack::Error> {
-        let made = writer.create_security_group(self.project, self.name, self.description).await?;
+        let made = writer.create_security_group(self.project, (self.name, self.description), self.stateful).await?;
         Ok(Made { id: made.id })
     }
 

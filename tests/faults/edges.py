@@ -41,6 +41,8 @@ ORDERS = {
     "create_network": ({"name": "inner", "description": "another"}, "tenant-001"),
     "create_server_group": ({"name": "apart", "description": "another", "policy": "anti-affinity"}, "tenant-001"),
     "create_image": ({"name": "debian"}, "tenant-001"),
+    # Of what somebody meddled with beforehand.
+    "reconcile": ({"delete": True}, "tenant-001"),
     "upload_image_data": ({"image_id": IMAGE, "file": "debian.raw"}, "tenant-001"),
 }
 # What is looked at afterwards: the listing, and what tells its objects apart without their ids.
@@ -104,16 +106,29 @@ class Stage:
             f'[database]\nurl = "sqlite://{folder}/t.db"\n[jobs]\nretry_base = "200ms"\nretry_max = "2s"\n'
             f'image_folder = "{folder}"\n'
             f'[[clouds]]\nname = "sim"\nfile = "{clouds}"\nwrite = ["{kind}"]\nrequest_timeout = "2s"\n'
-            f'[http]\nlisten = "127.0.0.1:{self.page}"\n')
+            f'[http]\nlisten = "127.0.0.1:{self.page}"\n'
+            '[drift]\nmode = { security_groups = "guard", floating_ips = "guard", server_groups = "guard" }\n')
 
     def open(self):
         wait("the cloud", self.answers)
         self.prepare()
         self.run("pull", "--cloud", "sim")
+        if self.kind == "reconcile":
+            self.meddle()
+
+    def meddle(self):
+        """Some of everything, behind the portal's back."""
+        for kind in ("quota", "rule_add", "rule_remove", "floating_ip_allocate", "floating_ip_release",
+                     "server_group_delete", "server_group_create"):
+            ask("POST", f"{self.url}/simulator/meddle", {"kind": kind, "tenant": "tenant-001"})
+        _, token = self.login()
+        groups = ask("GET", f"{self.url}/network/v2.0/security-groups", token=token)[1]["security_groups"]
+        group = next(it["id"] for it in groups if it["name"] == "tenant-001-sg1")
+        ask("DELETE", f"{self.url}/network/v2.0/security-groups/{group}", token=token)
 
     def prepare(self):
         """What a kind needs beforehand."""
-        if self.kind not in ("create_server_group", "upload_image_data"):
+        if self.kind not in ("create_server_group", "reconcile", "upload_image_data"):
             return
         login, token = self.login()
         project = ask("GET", f"{self.url}/identity/v3/projects?name=tenant-001", token=token)[1]["projects"][0]["id"]

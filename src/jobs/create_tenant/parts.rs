@@ -160,7 +160,7 @@ impl Creation for OfGroup<'_> {
     }
 
     async fn make(&self, writer: &Writer) -> Result<String, Error> {
-        Ok(writer.create_security_group(self.project, self.name, self.description).await?.id)
+        Ok(writer.create_security_group(self.project, (self.name, self.description), true).await?.id)
     }
 
     async fn remove(&self, writer: &Writer, id: &str) -> Result<(), Error> {

@@ -32,14 +32,18 @@ struct GroupAnswer {
 }
 
 impl Writer {
-    /// Makes a security group; Neutron gives it the two rules that let everything out.
+    /// Makes a security group; Neutron gives it the two rules that let everything out. That it is stateful goes without
+    /// saying: not every cloud knows the word.
     pub async fn create_security_group(
         &self,
         project: &str,
-        name: &str,
-        description: &str,
+        (name, description): (&str, &str),
+        stateful: bool,
     ) -> Result<SecurityGroup, Error> {
-        let group = json!({ "name": name, "description": description, "project_id": project });
+        let mut group = json!({ "name": name, "description": description, "project_id": project });
+        if !stateful {
+            group["stateful"] = false.into();
+        }
         let body = Some(json!({ "security_group": group }));
         let request = change("security_group_create", Method::POST, &["security-groups"], body).about(Some(project));
         Ok(self.send(request.clone()).await?.json::<GroupAnswer>(&request)?.security_group)
@@ -48,6 +52,15 @@ impl Writer {
     /// Gives a security group another name and description.
     pub async fn update_security_group(&self, id: &str, name: &str, description: &str) -> Result<(), Error> {
         let body = Some(json!({ "security_group": { "name": name, "description": description } }));
+        self.send(change("security_group_update", Method::PUT, &["security-groups", id], body)).await.map(drop)
+    }
+
+    /// Says whether a security group lets replies through by itself.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a port is in it.
+    pub async fn set_stateful(&self, id: &str, stateful: bool) -> Result<(), Error> {
+        let body = Some(json!({ "security_group": { "stateful": stateful } }));
         self.send(change("security_group_update", Method::PUT, &["security-groups", id], body)).await.map(drop)
     }
 

@@ -127,6 +127,9 @@ pub fn update(networking: &mut Networking, call: &Call, caller: &Caller, text: &
     let asked = &call.body["floatingip"];
     if asked.get("port_id").is_some() {
         let port = port_of(networking, caller, asked)?;
+        if let Some(port) = port {
+            room_at(networking, found, port)?;
+        }
         networking.associate(found, port);
     }
     if let Some(row) = networking.floating.get_mut(found) {
@@ -143,6 +146,20 @@ pub fn delete(networking: &mut Networking, caller: &Caller, text: &str) -> Answe
     let found = find(networking, caller, text)?.id;
     networking.release(found);
     Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// A port has one address here, and an address has one floating IP.
+fn room_at(networking: &Networking, floating: Uuid, port: Uuid) -> Result<(), Reply> {
+    let Some(row) = networking.floating.get(floating) else { return Ok(()) };
+    let mut others = networking.floating.of(row.project).filter(|other| other.id != floating);
+    let Some(other) = others.find(|other| other.port == Some(port)) else { return Ok(()) };
+    let fixed = other.fixed.as_deref().unwrap_or_default();
+    let message = format!(
+        "Cannot associate floating IP {} ({floating}) with port {port} using fixed IP {fixed}, as that fixed IP already \
+         has a floating IP on external network {}.",
+        row.address, row.network
+    );
+    Err(refusal::conflict("FloatingIPPortAlreadyAssociated", &message))
 }
 
 fn port_of(networking: &Networking, caller: &Caller, asked: &Value) -> Result<Option<Uuid>, Reply> {

@@ -138,14 +138,22 @@ pub fn create(networking: &mut Networking, call: &Call, caller: &Caller, random:
     networking.room(project, "security_group_rule", 2)?;
     let texts = (name, asked["description"].as_str().unwrap_or_default());
     let new = networking.add_group(project, texts, clock::now(), random);
+    if let (Some(stateful), Some(group)) = (asked["stateful"].as_bool(), networking.groups.get_mut(new)) {
+        group.stateful = stateful;
+    }
     let group = networking.groups.get(new).ok_or_else(refusal::no_such_path)?;
     Ok(Reply::json(StatusCode::CREATED, &json!({"security_group": views::group(networking, group, true)})))
 }
 
 /// `PUT /v2.0/security-groups/{id}`.
 pub fn update(networking: &mut Networking, call: &Call, caller: &Caller, text: &str) -> Answer {
-    let group = find(networking, caller, text)?.id;
+    let group = find(networking, caller, text)?;
     let asked = &call.body["security_group"];
+    let changes = asked["stateful"].as_bool().is_some_and(|stateful| stateful != group.stateful);
+    if changes && in_use(networking, group) {
+        return Err(refusal::conflict("SecurityGroupInUse", &format!("Security Group {} in use.", group.id)));
+    }
+    let group = group.id;
     if let Some(held) = networking.groups.get_mut(group) {
         let is_default = held.name == "default";
         if let Some(name) = asked["name"].as_str().filter(|_| !is_default) {
@@ -163,6 +171,11 @@ pub fn update(networking: &mut Networking, call: &Call, caller: &Caller, text: &
     Ok(Reply::ok(&json!({"security_group": views::group(networking, group, true)})))
 }
 
+/// Whether a port is in it.
+fn in_use(networking: &Networking, group: &Group) -> bool {
+    networking.ports.of(group.project).any(|port| port.groups.contains(&group.id))
+}
+
 /// `DELETE /v2.0/security-groups/{id}`.
 pub fn delete(networking: &mut Networking, caller: &Caller, text: &str) -> Answer {
     let group = find(networking, caller, text)?;
@@ -171,8 +184,7 @@ pub fn delete(networking: &mut Networking, caller: &Caller, text: &str) -> Answe
         let message = "Removing default security group not allowed.";
         return Err(refusal::conflict("SecurityGroupCannotRemoveDefault", message));
     }
-    let in_use = networking.ports.of(project).any(|port| port.groups.contains(&found));
-    if in_use {
+    if in_use(networking, group) {
         let message = format!("Security Group {found} in use.");
         return Err(refusal::conflict("SecurityGroupInUse", &message));
     }

@@ -17,9 +17,13 @@ impl Drop for Daemon {
 }
 
 async fn with_cloud() -> (Place, Simulator) {
+    with_cloud_and("").await
+}
+
+async fn with_cloud_and(more: &str) -> (Place, Simulator) {
     let simulator = Simulator::start(Options { tenants: 2, ..Options::default() }).await.unwrap();
     // `clouds.yaml` is looked for beside the configuration.
-    let place = Place::new("[[clouds]]\nname = \"sim\"\n").await;
+    let place = Place::new(&format!("[[clouds]]\nname = \"sim\"\n{more}")).await;
     std::fs::write(place.path("clouds.yaml"), simulator.clouds_yaml()).unwrap();
     (place, simulator)
 }
@@ -53,4 +57,66 @@ async fn a_command_waits_for_the_daemon_and_exits_by_the_result() {
     let dead = place.run(&["enqueue", "pull_quotas", "--tenant", missing, "--cloud", "sim", "--wait"]);
     assert!(dead.code == 1 && dead.out.contains("unknown_tenant"), "{dead:?}");
     assert_eq!(place.run(&["dead", "list", "-o", "json"]).json()[0]["reason"], "unknown_tenant");
+}
+
+/// Changes something behind the portal's back.
+async fn meddle(simulator: &Simulator, kind: &str) {
+    let order = serde_json::json!({"kind": kind, "tenant": "tenant-001"});
+    let url = format!("{}/simulator/meddle", simulator.url());
+    let answer = reqwest::Client::builder().build().unwrap().post(url).json(&order).send().await.unwrap();
+    assert!(answer.status().is_success(), "{kind}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_is_shown_then_done_and_then_there_is_none() {
+    let guard = "security_groups = \"guard\", floating_ips = \"guard\"";
+    let more = format!("write = [\"reconcile\"]\n[drift]\nmode = {{ {guard} }}\n");
+    let (place, simulator) = with_cloud_and(&more).await;
+    assert_eq!(place.run(&["pull"]).code, 0);
+    for kind in ["quota", "rule_add", "floating_ip_allocate"] {
+        meddle(&simulator, kind).await;
+    }
+    let stale = place.run(&["reconcile", "--tenant", "tenant-001"]);
+    assert_eq!((stale.code, stale.out.as_str()), (0, ""), "nothing was seen of it yet: {stale:?}");
+    assert!(stale.err.contains("nothing is to be done") && stale.err.contains("--fresh looks first"), "{stale:?}");
+    assert!(stale.err.contains("server_groups: nothing is expected that could be restored"), "{stale:?}");
+
+    let planned = place.run(&["reconcile", "--tenant", "tenant-001", "--fresh"]);
+    assert_eq!(planned.code, 2, "{planned:?}");
+    for said in ["remove from group ", "set limit ", "not expected; left, for --delete was not given"] {
+        assert!(planned.out.contains(said), "{said}: {planned:?}");
+    }
+    let next = "reconcile --tenant sim/tenant-001 --apply";
+    assert!(planned.err.contains("2 steps; next: tenantd") && planned.err.contains(next), "{planned:?}");
+    let csv = place.run(&["reconcile", "--tenant", "tenant-001", "--resource-type", "security_groups", "-o", "csv"]);
+    let heading = "cloud,tenant,tenant_name,step,resource_type,object,object_name,action,what,seen_at";
+    assert_eq!((csv.code, csv.out.lines().next(), csv.out.lines().count()), (2, Some(heading), 2), "{csv:?}");
+
+    let rows = place.run(&["reconcile", "--tenant", "tenant-001", "--delete", "--apply", "-o", "json"]).json();
+    assert!(rows.len() == 3 && rows.iter().all(|row| row["done"] == true), "{rows:?}");
+    let job = place.run(&["jobs", "show", rows[0]["job"].as_str().unwrap(), "-o", "json"]).json();
+    assert_eq!((&job[0]["outcome"], job[0]["did"].as_array().map(Vec::len)), (&"succeeded".into(), Some(3)), "{job:?}");
+    let again = place.run(&["reconcile", "--tenant", "tenant-001", "--delete", "--fresh"]);
+    assert_eq!((again.code, again.out.as_str()), (0, ""), "{again:?}");
+    let again = place.run(&["reconcile", "--tenant", "tenant-001", "--delete", "--apply"]);
+    assert!(again.code == 0 && again.err.contains("nothing was to be done"), "{again:?}");
+    assert_eq!(place.run(&["drift", "list", "--exit-code"]).code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_cloud_does_not_do_is_told_and_what_it_may_not_is_refused() {
+    let (place, _simulator) = with_cloud_and("write = [\"reconcile\"]\n").await;
+    assert_eq!(place.run(&["pull"]).code, 0);
+    let less = ["expectations", "set", "--tenant", "tenant-001", "quotas", "--values", "{\"vcpu\": 1}"];
+    assert_eq!(place.run(&less).code, 0);
+    let planned = place.run(&["reconcile", "--tenant", "tenant-001"]);
+    assert!(planned.code == 2 && planned.out.contains("set limit vcpu 1 (is "), "{planned:?}");
+    let refused = place.run(&["reconcile", "--tenant", "tenant-001", "--apply"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("must be greater than or equal to already used"), "{refused:?}");
+
+    let (place, _simulator) = with_cloud().await;
+    assert_eq!(place.run(&["pull", "quotas"]).code, 0);
+    let refused = place.run(&["reconcile", "--tenant", "tenant-001", "--apply"]);
+    assert!(refused.code == 64 && refused.err.contains("its `write` list does not name reconcile"), "{refused:?}");
 }

@@ -109,7 +109,7 @@ async fn nothing_to_list_is_said_on_stderr() {
 #[test]
 fn help_of_every_command_renders() {
     let promised = "run; demo; simulate; check; config init; config check; config show; config schema; migrate; enqueue; \
-        pull; tenants list; tenants show; tenants why; tenants add; tenants import; tenants unlink; backup; jobs list; jobs show; \
+        pull; reconcile; tenants list; tenants show; tenants why; tenants add; tenants import; tenants unlink; backup; jobs list; jobs show; \
         jobs cancel; dead list; dead show; dead requeue; dead purge; schedules list; schedules run; snapshots list; \
         snapshots show; snapshots diff; drift list; drift show; drift ack; drift note; drift accept; drift policy test; \
         drift digest; expectations show; expectations set; expectations clear; tokens create; tokens list; tokens revoke; schema job; completions; man";

@@ -3,13 +3,16 @@
 
 use futures::FutureExt;
 use serde_json::{Value, json};
+use tenantd::drift::rules::Rules;
 use tenantd::jobs::runner::{Ended, Origin};
 use tenantd::model::job::{Outcome, Request};
 use tenantd::store::holds::Hold;
 
+use super::reconcile::{disturb, guarded, shape};
 use crate::support::database::with;
-use crate::support::{Database, Engine, TestApp, eventually};
+use crate::support::{Database, Engine, Setup, TestApp, eventually};
 
+const RECONCILE: &str = "reconcile";
 /// More changes than any job asks for.
 const MOST: u64 = 60;
 
@@ -37,12 +40,16 @@ async fn run<L: AsyncFn(&TestApp) -> Value>(
     order: &Order<L>,
     halt: Option<(u64, &str)>,
 ) -> Option<Left> {
-    let app = TestApp::writing(database, &[order.kind]).await;
+    let rules = if order.kind == RECONCILE { guarded() } else { Rules::default() };
+    let app = TestApp::with(database, Setup { write: vec![order.kind], rules, ..Setup::default() }).await;
     for tenant in ["tenant-001", "tenant-002"] {
         app.run("pull", tenant, json!({})).await;
     }
-    if order.kind == "create_server_group" {
+    if ["create_server_group", RECONCILE].contains(&order.kind) {
         app.cloud().grant_admin("tenant-001").await;
+    }
+    if order.kind == RECONCILE {
+        disturb(&app).await;
     }
     let subject = match order.tenant {
         Some(tenant) => Some(app.tenant(tenant).await.uuid.to_string()),
@@ -340,5 +347,11 @@ killed!(
             ]},
         ]}),
         look: async |app: &TestApp| groups(app, "tenant-001").await,
+    },
+    reconcile: Order {
+        kind: RECONCILE,
+        tenant: Some("tenant-001"),
+        params: json!({"delete": true}),
+        look: async |app: &TestApp| shape(app).await,
     },
 );

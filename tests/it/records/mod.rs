@@ -20,6 +20,7 @@ mod policies;
 mod properties;
 mod prune;
 mod pulls;
+mod reconcile;
 mod requests;
 mod schedules;
 mod schema;

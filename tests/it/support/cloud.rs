@@ -217,6 +217,10 @@ impl SimulatedCloud {
         if let Some(token) = token {
             request = request.header("X-Auth-Token", token);
         }
+        // Without it a server group does not say whose it is.
+        if path.starts_with("/compute/v2.1/os-server-groups") {
+            request = request.header("OpenStack-API-Version", "compute 2.64");
+        }
         if let Some(body) = body {
             request = request.json(&body);
         }
