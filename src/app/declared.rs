@@ -116,3 +116,44 @@ fn wrong(written: &config::Forbid) -> Option<String> {
     let protocol = written.protocol.as_deref().filter(|it| spellings(it).next().is_none());
     protocol.map(|it| format!("`{it}` is no protocol; leave it out for any"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::time::SystemTime;
+
+    fn told(entry: &Value) -> Vec<String> {
+        let entry = serde_json::from_value(entry.clone()).unwrap();
+        let file = config::Declared { name: "a.toml".into(), changed_at: SystemTime::UNIX_EPOCH, entries: vec![entry] };
+        problems(&[file]).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_told_at_its_place() {
+        let fine = json!({
+            "limits": {"vcpu": 4, "ram": "unlimited"}, "counts": {"floating_ips": {"at_most": 5}},
+            "mode": {"quotas": "follow"}, "forbid": [{"protocol": "tcp", "port": 22, "anywhere": true}],
+            "groups": {"web": {"require": [{"protocol": "tcp", "from_port": 443, "to_port": 443}]}},
+        });
+        assert_eq!(told(&fine), Vec::<String>::new());
+        let wrong = json!({
+            "limits": {"ram": "much"}, "counts": {"quotas": {}, "ports": {}}, "mode": {"networks": "guard"},
+            "forbid": [{"direction": "in"}, {"ethertype": "IPv5"}, {"protocol": "nonsense"}],
+            "groups": {"web": {"require": [{"protocol": "tcp", "from_port": 0, "to_port": 443}]}},
+        });
+        let told = told(&wrong);
+        let places: Vec<&str> = told.iter().map(|it| it.split(": ").nth(1).unwrap()).collect();
+        let expected = [
+            "expect[0].counts",
+            "expect[0].counts",
+            "expect[0].forbid[0]",
+            "expect[0].forbid[1]",
+            "expect[0].forbid[2]",
+            "expect[0].groups.web.require[0]",
+            "expect[0].limits.ram",
+            "expect[0].mode",
+        ];
+        assert_eq!(places, expected, "{told:#?}");
+    }
+}

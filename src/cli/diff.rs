@@ -35,7 +35,7 @@ pub struct Diff {
     /// Of this cloud.
     #[arg(long)]
     cloud: Option<String>,
-    /// Of the tenants in this domain, by its id.
+    /// Of the tenants in this domain, by its name or id.
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
     /// Of this resource type; default: of every one.

@@ -136,11 +136,9 @@ impl Answer<'_> {
         let Some(it) = self.expectation else { return "  expected: nothing yet".to_owned() };
         let Origin { source, author, set_at } = &it.origin;
         let (many, set) = (values::objects(&it.body).len(), output::when(Some(*set_at), now));
-        let mut line = format!("  expected: {}, {source} by {author} {set}", count(many, "object"));
-        for (by, many) in self.others() {
-            line.push_str(&format!("; {many} of them {by}"));
-        }
-        line
+        let whole = format!("  expected: {}, {source} by {author} {set}", count(many, "object"));
+        let others = self.others().into_iter().map(|(by, many)| format!("{many} {by}"));
+        std::iter::once(whole).chain(others).collect::<Vec<_>>().join("; ")
     }
 
     /// Who else said what is expected, and of how many objects: portals of single ones, files of some.

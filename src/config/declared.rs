@@ -116,3 +116,31 @@ fn read_file(path: &Path, problems: &mut Problems) -> Option<File> {
     };
     read().map_err(|why| problems.add("drift.declared", format!("{}: {why}", path.display()))).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_in_the_order_of_their_names_and_mistakes_are_told_by_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("20-some.yaml", "expect:\n  - only: {domains: [customers]}\n    limits: {vcpu: 40}\n");
+        write("10-all.toml", "[[expect]]\nlimits = { vcpu = 10 }\n");
+        write(".hidden.toml", "nonsense");
+        write("README.md", "nonsense");
+        let mut problems = Problems::default();
+        let files = read(folder.path(), &mut problems);
+        let told: Vec<(&str, &Value)> =
+            files.iter().map(|file| (file.name.as_str(), &file.entries[0].limits["vcpu"])).collect();
+        assert_eq!(told, [("10-all.toml", &Value::from(10)), ("20-some.yaml", &Value::from(40))]);
+        assert!(problems.is_empty());
+        write("30-wrong.toml", "[[expect]]\nlimit = {}\n");
+        write("40-wrong.yml", "expect: [{limits: 3}]\n");
+        assert_eq!(read(folder.path(), &mut problems).len(), 2);
+        let told: Vec<String> = problems.into_sorted().iter().map(ToString::to_string).collect();
+        assert!(told[0].contains("30-wrong.toml: ") && told[0].contains("unknown field `limit`"), "{told:#?}");
+        assert!(told[1].contains("40-wrong.yml: "), "{told:#?}");
+        assert_eq!(told.len(), 2);
+    }
+}

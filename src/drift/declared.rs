@@ -179,8 +179,8 @@ impl Declaration {
         let seen: &[SecurityGroup] = if let Body::SecurityGroups(seen) = observed { seen } else { &[] };
         let required = || {
             let wishes = self.required.get(&it.object_name)?;
-            let wished = |wish: &RuleWish| format!("rule {}", meant(wish, seen)) == it.field;
-            Some((it.field == EXISTENCE && it.change == Change::Removed) || wishes.iter().any(wished))
+            let names = |wish: &RuleWish| format!("rule {}", meant(wish, seen)) == it.field;
+            Some((it.field == EXISTENCE && it.change == Change::Removed) || wishes.iter().any(names))
         };
         match of {
             ResourceType::Quotas => self.limits_quota(&it.object, recorded),

@@ -48,10 +48,9 @@ impl Job for Expect {
         if self.values.is_empty() {
             invalid.field("values").add("says nothing: name what changes");
         }
-        let values = invalid.field("values");
         for (named, change) in &self.values {
             if let Some(why) = self.wrong(named, change) {
-                values.field(named).add(why);
+                invalid.field("values").field(named).add(why);
             }
         }
         if let Err(why) = self.settle() {
@@ -150,14 +149,18 @@ mod tests {
         serde_json::to_value(expect.problems()).unwrap()
     }
 
+    fn is_fine(params: &Value) -> bool {
+        serde_json::from_value::<Expect>(params.clone()).unwrap().problems().or(()).is_ok()
+    }
+
     #[test]
     fn what_is_announced_can_be_compared() {
         let quotas = json!({"resource_type": "quotas", "values": {"vcpu": 40, "ram": "unlimited"}, "settle": "1h"});
-        assert_eq!(said(&quotas), json!({}));
+        assert!(is_fine(&quotas));
         let groups = json!({"resource_type": "security_groups", "values": {
             "web": {"rules": [{"protocol": "tcp", "from_port": 1, "to_port": 2}]}, "old": null, "new": {},
         }});
-        assert_eq!(said(&groups), json!({}));
+        assert!(is_fine(&groups));
     }
 
     #[test]

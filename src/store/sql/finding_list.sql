@@ -8,5 +8,5 @@ WHERE (CAST($1 AS TEXT) IS NULL OR t.cloud = $1)
   AND (CAST($4 AS TEXT) IS NULL OR f.field = $4)
   AND (CAST($5 AS BIGINT) = 1 OR f.state IN ('open', 'acknowledged'))
   AND (f.opened_at >= $6 OR $6 IS NULL)
-  AND (CAST($7 AS TEXT) IS NULL OR t.domain = $7)
+  AND (CAST($7 AS TEXT) IS NULL OR $7 IN (t.domain, t.domain_name))
 ORDER BY f.opened_at DESC, f.id DESC

@@ -17,7 +17,7 @@ WITH spans AS MATERIALIZED (
     JOIN tenants t ON t.uuid = r.tenant
     WHERE c.first_seen_at > $1
       AND (CAST($3 AS TEXT) IS NULL OR t.cloud = $3)
-      AND (CAST($4 AS TEXT) IS NULL OR t.domain = $4)
+      AND (CAST($4 AS TEXT) IS NULL OR $4 IN (t.domain, t.domain_name))
       AND (r.tenant = $5 OR $5 IS NULL)
       AND (CAST($6 AS TEXT) IS NULL OR r.resource_type = $6)
 )

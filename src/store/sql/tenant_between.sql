@@ -5,5 +5,5 @@ FROM tenants t
 LEFT JOIN portal w ON w.tenant = t.uuid
 WHERE ((t.created_at > $1 AND t.created_at <= $2) OR (t.vanished_at > $1 AND t.vanished_at <= $2))
   AND (CAST($3 AS TEXT) IS NULL OR t.cloud = $3)
-  AND (CAST($4 AS TEXT) IS NULL OR t.domain = $4)
+  AND (CAST($4 AS TEXT) IS NULL OR $4 IN (t.domain, t.domain_name))
   AND (t.uuid = $5 OR $5 IS NULL)

@@ -71,7 +71,7 @@ async fn a_finding_is_accepted_once(database: Database) {
     assert_eq!(rig.post("/api/drift/7/accept/", &operator, None).await.status, 404);
     let tenant = rig.app.tenant("tenant-001").await.uuid;
     let expectations = rig.app.context.store().expectations(tenant).await.unwrap();
-    assert_eq!(expectations[0].origin.author, "olga");
+    assert_eq!(expectations[0].origin_of("vcpu").author, "olga");
 }
 
 async fn snapshots_show_what_was_seen(database: Database) {

@@ -35,7 +35,10 @@ async fn accepting_a_finding_moves_that_limit_only() {
     let of_over_limit = place.store.finding(furniture.over_limit).await.unwrap().unwrap();
     assert_eq!(of_over_limit.finding.state, FindingState::Open);
     let expectation = place.store.expectations(tenant).await.unwrap().remove(0);
-    assert_eq!((expectation.origin.source.as_str(), expectation.origin.author.as_str()), ("accepted", "olga"));
+    assert_eq!(
+        (expectation.origin_of("vcpu").source.as_str(), expectation.origin_of("vcpu").author.as_str()),
+        ("accepted", "olga")
+    );
 
     let again = place.run(&["drift", "accept", &id]);
     assert_eq!(again.code, 1);
@@ -62,7 +65,10 @@ async fn commanded_limits_are_laid_over_the_present_ones_and_compared_again() {
     assert_eq!((compare.tenant, compare.state), (Some(tenant), JobState::Queued));
     assert_eq!(compare.request.params, json!({ "resource_type": "quotas" }));
     let expectation = place.store.expectations(tenant).await.unwrap().remove(0);
-    assert_eq!((expectation.origin.source.as_str(), expectation.origin.author.as_str()), ("commanded", "olga"));
+    assert_eq!(
+        (expectation.origin_of("vcpu").source.as_str(), expectation.origin_of("vcpu").author.as_str()),
+        ("commanded", "olga")
+    );
 }
 
 #[tokio::test]

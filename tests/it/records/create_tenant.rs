@@ -40,7 +40,7 @@ async fn a_tenant_is_made_with_all_that_belongs_to_it(database: Database) {
     + expectations author=first observation body=[0 addresses] resource_type=floating_ips set_at=T+1 source=accepted tenant=Genomics
     + expectations author=first observation body=[] resource_type=server_groups set_at=T+1 source=accepted tenant=Genomics
     + expectations author=first observation body=[default with 4 rules] resource_type=security_groups set_at=T+1 source=accepted tenant=Genomics
-    + expectations author=test body=[15 quotas, vcpu 7] resource_type=quotas set_at=T+1 source=commanded tenant=Genomics
+    + expectations author=test body=[15 quotas, vcpu 7] objects=storage commanded by test, vcpu commanded by test resource_type=quotas set_at=T+1 source=accepted tenant=Genomics
     + jobs attempt=1 cloud=sim kind=create_tenant not_before=T+0 outcome=succeeded params={"availability_zone":"nova","description":"sequences","name":"Genomics","quotas":{"storage":10240,"vcpu":7},"subnet_cidr":"10.7.7.0/24"} source=test state=succeeded tenant=Genomics
     + leases expires_at=T+1 name=tenant/Genomics token=1
     + outbox events job.create_tenant.succeeded
@@ -200,7 +200,7 @@ async fn groups_that_name_each_other_are_made_with_it(database: Database) {
     assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
     let changes = app.changes_in(&["expectations"]).await;
     let groups = changes.lines().find(|line| line.contains("resource_type=security_groups")).unwrap();
-    assert!(groups.contains("source=commanded"), "{groups}");
+    assert!(groups.contains("objects=<id> commanded by test, <id> commanded by test"), "{groups}");
     assert!(groups.contains("db with 1 rule"), "{groups}");
     assert!(groups.contains("web with 5 rules"), "{groups}");
     app.run("pull_security_groups", "fresh", json!({})).await;

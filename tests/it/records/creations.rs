@@ -50,7 +50,7 @@ async fn an_address_is_taken_and_expected(database: Database) {
     let app = start(&database).await;
     done(&app.run("create_floating_ip", "tenant-001", json!({})).await);
     assert_snapshot!(app.changes_in(&["expectations", "findings", "tenants"]).await, @"
-    ~ expectations tenant-001/floating_ips: author first observation → test, body [3 addresses] → [4 addresses], set_at T+1 → T+2, source accepted → commanded
+    ~ expectations tenant-001/floating_ips: body [3 addresses] → [4 addresses], objects  → <id> commanded by test
     ~ tenants tenant-001: external_network  → <id>, version 0 → 2
     ");
     let objects = app.context.store().objects(app.tenant("tenant-001").await.uuid, None).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_server_group_is_made_where_the_login_has_a_role(database: Database) {
     done(&app.run("create_server_group", "tenant-001", wish).await);
     assert_snapshot!(app.changes_in(&TABLES).await, @r#"
     + objects backend_id=<id> body={"id":"<id>","members":[],"name":"spread","policy":"anti-affinity"} created_at=T+3 job=<job> name=spread resource_type=server_groups state=OK tenant=tenant-001
-    ~ expectations tenant-001/server_groups: author first observation → test, body [tenant-001-group0, tenant-001-group1] → [spread, tenant-001-group0, tenant-001-group1], set_at T+1 → T+3, source accepted → commanded
+    ~ expectations tenant-001/server_groups: body [tenant-001-group0, tenant-001-group1] → [spread, tenant-001-group0, tenant-001-group1], objects  → <id> commanded by test
     ~ tenants tenant-001: error_message Nova makes a server group only for the project of the token, and cloud `sim` gives the login none for project tenant-001: give its user a role there; an application credential cannot have one (http://127.0.0.1:PORT/identity/v3 refused the login of user admin: The request you have made requires authentication. (<id>); check the user, the secret and the project in clouds.yaml) → , state ERRED → OK, version 2 → 4
     "#);
     assert_eq!(app.cloud().changes().await, ["POST /compute/v2.1/os-server-groups"]);

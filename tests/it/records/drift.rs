@@ -100,7 +100,7 @@ async fn accepting_takes_over_just_that_field(database: Database) {
     assert_snapshot!(app.changes().await, @"
     + life at=T+2 author=mari finding=<finding> step=accepted
     + outbox events drift.quotas.accepted
-    ~ expectations tenant-001/quotas: author first observation → mari, body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], set_at T+1 → T+2
+    ~ expectations tenant-001/quotas: body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], objects  → vcpu accepted by mari
     ~ findings <finding>: resolved_at null → T+2, state open → accepted
     ");
 
@@ -148,7 +148,7 @@ async fn detect_drift_compares_with_a_new_expectation(database: Database) {
         tenantd::model::job::Request { subject: Some("sim/tenant-001".into()), ..app.request("detect_drift") };
     app.deliver(request).await;
     assert_snapshot!(app.changes().await, @r#"
-    + findings change=limit expected=10 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=46 opened_at=T+2 resource_type=quotas severity=warning source=declared state=open tenant=tenant-001
+    + findings change=limit expected=10 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=46 opened_at=T+2 resource_type=quotas severity=warning source=commanded state=open tenant=tenant-001
     + jobs attempt=1 cloud=sim kind=detect_drift not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=sim/tenant-001 tenant=tenant-001
     + life after={"expected":10,"observed":46,"severity":"warning"} at=T+2 finding=<finding> job=<job> snapshot=<snapshot> step=opened
     + outbox events drift.quotas.opened

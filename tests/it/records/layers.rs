@@ -123,8 +123,9 @@ async fn a_file_is_stronger_than_a_portal_and_a_default_gives_way(database: Data
     ];
     let app = with(&database, entries, vec!["set_quotas"]).await;
     pull(&app).await;
-    assert_eq!(open(&app).await, ["snapshots limit: 7 → 20 (declared)"], "the later file wins");
+    assert_eq!(open(&app).await, ["snapshots limit: 7 → 15 (declared)"], "the later file wins");
     app.run("set_quotas", "tenant-001", json!({"snapshots": 21, "volumes": 25})).await;
+    pull(&app).await;
     assert_eq!(open(&app).await, ["volumes limit: 20 → 25 (declared)"]);
     let found = app.context.store().findings(Filter::default()).await.unwrap().remove(0);
     let refused = accept(&app.context, found.finding.id, "mari").await.unwrap_err();

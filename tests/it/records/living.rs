@@ -227,7 +227,7 @@ async fn what_is_known_is_accepted(database: Database) {
     assert_snapshot!(app.changes().await, @"
     + life at=T+2 author=olga finding=<finding> step=accepted
     + outbox events drift.quotas.accepted
-    ~ expectations tenant-001/quotas: author first observation → olga, body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], set_at T+1 → T+2
+    ~ expectations tenant-001/quotas: body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], objects  → vcpu accepted by olga
     ~ findings <finding>: resolved_at null → T+2, state acknowledged → accepted
     ");
     app.advance(3600);

@@ -40,7 +40,7 @@ async fn a_first_pull_accepts_what_is_there(database: Database) {
     + snapshots body=[3 addresses] first_seen_at=T+1 last_seen_at=T+1 resource_type=floating_ips tenant=tenant-001
     + snapshots body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] first_seen_at=T+1 last_seen_at=T+1 resource_type=security_groups tenant=tenant-001
     + snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+1 last_seen_at=T+1 resource_type=server_groups tenant=tenant-001
-    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
+    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK tags=tenant, tier-2
     ");
     app.run("pull", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
@@ -115,17 +115,17 @@ async fn a_job_for_everything_fans_out_to_the_clouds(database: Database) {
     + outbox events job.pull_tenants.succeeded
     ");
     app.run_waiting().await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
     + outbox events job.pull_tenants.succeeded
     + outbox events job.pull_tenants.succeeded
     + outbox events tenant.discovered
     + outbox events tenant.discovered
     + outbox events tenant.discovered
     + outbox events tenant.discovered
-    + tenants backend_id=admin cloud=east created_at=T+2 enabled=true name=admin state=OK
-    + tenants backend_id=admin cloud=west created_at=T+3 enabled=true name=admin state=OK
-    + tenants backend_id=tenant-001 cloud=east created_at=T+2 enabled=true name=tenant-001 state=OK
-    + tenants backend_id=tenant-001 cloud=west created_at=T+3 enabled=true name=tenant-001 state=OK
+    + tenants backend_id=admin cloud=east created_at=T+2 domain_name=Default enabled=true name=admin state=OK
+    + tenants backend_id=admin cloud=west created_at=T+3 domain_name=Default enabled=true name=admin state=OK
+    + tenants backend_id=tenant-001 cloud=east created_at=T+2 domain_name=Default enabled=true name=tenant-001 state=OK tags=tenant, tier-2
+    + tenants backend_id=tenant-001 cloud=west created_at=T+3 domain_name=Default enabled=true name=tenant-001 state=OK tags=tenant, tier-2
     ~ jobs <job>: attempt 0 → 1, outcome null → succeeded, state queued → succeeded
     ~ jobs <job>: attempt 0 → 1, outcome null → succeeded, state queued → succeeded
     ");

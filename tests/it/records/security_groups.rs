@@ -86,7 +86,7 @@ async fn a_group_is_made_with_its_rules_and_expected(database: Database) {
     + steps done_at=T+2 existing=[] intended_at=T+2 job=<job> name=security group <id>: add ingress IPv4 tcp 443 from 10.0.0.0/8 tenant=tenant-001
     + steps done_at=T+2 existing=[] intended_at=T+2 job=<job> name=security group <id>: add ingress IPv4 tcp 5432 from group <id> tenant=tenant-001
     + steps done_at=T+2 existing=[] intended_at=T+2 job=<job> name=security group web result={"id":"<id>"} tenant=tenant-001
-    ~ expectations tenant-001/security_groups: author first observation → test, body [default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] → [default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules, web with 5 rules], set_at T+1 → T+2, source accepted → commanded
+    ~ expectations tenant-001/security_groups: body [default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] → [default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules, web with 5 rules], objects  → <id> commanded by test
     ~ tenants tenant-001: version 0 → 2
     "#);
     let expected = [

@@ -38,7 +38,7 @@ async fn what_is_confirmed_is_expected(database: Database) {
     + snapshots body=[15 quotas, vcpu 50] first_seen_at=T+2 last_seen_at=T+2 resource_type=quotas tenant=tenant-001
     + steps done_at=T+2 existing=[] intended_at=T+2 job=<job> name=limits of compute tenant=tenant-001
     + steps done_at=T+2 existing=[] intended_at=T+2 job=<job> name=limits of network tenant=tenant-001
-    ~ expectations tenant-001/quotas: author first observation → test, body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], set_at T+1 → T+2, source accepted → commanded
+    ~ expectations tenant-001/quotas: body [15 quotas, vcpu 46] → [15 quotas, vcpu 50], objects  → floating_ip_count commanded by test, ram commanded by test, vcpu commanded by test
     ~ resources tenant-001/quotas: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2, snapshot <snapshot> → <snapshot>
     ~ tenants tenant-001: version 0 → 2
     "#);
@@ -64,7 +64,7 @@ async fn zero_and_unlimited_are_what_they_are(database: Database) {
     let done = app.run(KIND, "tenant-001", json!({"snapshots": 30, "storage": 3_145_728})).await;
     assert!(matches!(done, Ended::Done { outcome: Outcome::Succeeded, .. }), "{done:?}");
     let expected = app.context.store().expectations(app.tenant("tenant-001").await.uuid).await.unwrap();
-    assert_eq!((expected.len(), expected[0].origin_of("vcpu").source.as_str()), (1, "commanded"));
+    assert_eq!((expected.len(), expected[0].origin_of("snapshots").source.as_str()), (1, "commanded"));
     let body = expected[0].body.to_json();
     assert_eq!((&body["vcpu"]["limit"], &body["storage"]["limit"]), (&json!("unlimited"), &json!(3_145_728)));
 }

@@ -35,15 +35,15 @@ fn tagged() -> Setup {
 async fn discovery_leaves_out_heat_and_disabled_projects(database: Database) {
     let app = TestApp::start(&database).await;
     app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
     + jobs attempt=1 cloud=sim kind=pull_tenants not_before=T+0 outcome=succeeded params={} source=test state=succeeded
     + outbox events job.pull_tenants.succeeded
     + outbox events tenant.discovered
     + outbox events tenant.discovered
     + outbox events tenant.discovered
-    + tenants backend_id=admin cloud=sim created_at=T+1 enabled=true name=admin state=OK
-    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
-    + tenants backend_id=tenant-002 cloud=sim created_at=T+1 enabled=true name=tenant-002 state=OK
+    + tenants backend_id=admin cloud=sim created_at=T+1 domain_name=Default enabled=true name=admin state=OK
+    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 domain_name=Default enabled=true name=tenant-001 state=OK tags=tenant, tier-2
+    + tenants backend_id=tenant-002 cloud=sim created_at=T+1 domain_name=Default enabled=true name=tenant-002 state=OK tags=tenant, tier-3
     ");
     app.run_for_cloud("pull_tenants", "sim").await;
     assert_snapshot!(app.changes().await, @r"
@@ -56,15 +56,17 @@ async fn discovery_respects_domains(database: Database) {
     let only = Discovery { domains: vec!["heat".into()], ..Discovery::default() };
     let app = TestApp::with(&database, discovering(only)).await;
     app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes_in(&["tenants"]).await, @"+ tenants backend_id=stack-users cloud=sim created_at=T+1 enabled=true name=stack-users state=OK");
+    assert_snapshot!(app.changes_in(&["tenants"]).await, @"
+    + tenants backend_id=stack-users cloud=sim created_at=T+1 domain_name=heat enabled=true name=stack-users state=OK
+    ");
 }
 
 async fn a_tenant_that_changes_is_recorded(database: Database) {
     let app = TestApp::with(&database, tagged()).await;
     app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes_in(&["tenants"]).await, @r"
-    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
-    + tenants backend_id=tenant-002 cloud=sim created_at=T+1 enabled=true name=tenant-002 state=OK
+    assert_snapshot!(app.changes_in(&["tenants"]).await, @"
+    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 domain_name=Default enabled=true name=tenant-001 state=OK tags=tenant, tier-2
+    + tenants backend_id=tenant-002 cloud=sim created_at=T+1 domain_name=Default enabled=true name=tenant-002 state=OK tags=tenant, tier-3
     ");
     app.cloud().change_project("tenant-002", json!({"enabled": false})).await;
     app.run_for_cloud("pull_tenants", "sim").await;
@@ -87,7 +89,9 @@ async fn a_vanished_project_comes_back(database: Database) {
     app.cloud().change_project("tenant-002", json!({"tags": []})).await;
     app.changes().await;
     app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes_in(&["tenants"]).await, @"");
+    assert_snapshot!(app.changes_in(&["tenants"]).await, @"
+    ~ tenants tenant-002: tags tenant, tier-3 →
+    ");
     let mut tx = app.context.store().begin().await.unwrap();
     tx.mark_vanished(app.tenant("tenant-002").await.uuid, app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
@@ -98,11 +102,11 @@ async fn a_vanished_project_comes_back(database: Database) {
     ");
     app.cloud().change_project("tenant-002", json!({"tags": ["tenant"]})).await;
     app.run_for_cloud("pull_tenants", "sim").await;
-    assert_snapshot!(app.changes().await, @r"
+    assert_snapshot!(app.changes().await, @"
     + jobs attempt=1 cloud=sim kind=pull_tenants not_before=T+4 outcome=succeeded params={} source=test state=succeeded
     + outbox events job.pull_tenants.succeeded
     + outbox events tenant.changed
-    ~ tenants tenant-002: vanished_at T+3 → null
+    ~ tenants tenant-002: tags  → tenant, vanished_at T+3 → null
     ");
 }
 
@@ -131,7 +135,7 @@ async fn an_unknown_tenant_is_looked_up_and_announced(database: Database) {
     + outbox events job.pull_floating_ips.succeeded
     + outbox events snapshot.floating_ips.changed
     + outbox events tenant.discovered
-    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK
+    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK tags=tenant, tier-2
     ");
     let by_name = Request { subject: Some("sim/tenant-001".into()), ..app.request("pull_floating_ips") };
     assert!(matches!(app.deliver(by_name).await, Ended::Done { .. }));

@@ -92,11 +92,24 @@ fn alike(table: &str, column: &str, value: Value) -> Value {
             let bytes = bytes(hex.trim_start_matches("\\x"));
             serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
         }
+        ("objects" | "tags", value) if matches!(table, "expectations" | "tenants") => said_by(&value),
         (column, Value::String(json)) if JSON.contains(&column) => {
             serde_json::from_str(&json).unwrap_or(Value::String(json))
         }
         (_, value) => value,
     }
+}
+
+/// Who said what of which object; a list as its parts.
+fn said_by(value: &Value) -> Value {
+    let value = value.as_str().map_or_else(|| value.clone(), |json| serde_json::from_str(json).expect("JSON"));
+    let said = |(id, it): (&String, &Value)| format!("{id} {} by {}", text(&it["source"]), text(&it["author"]));
+    let parts: Vec<String> = match &value {
+        Value::Object(objects) => objects.iter().map(said).collect(),
+        Value::Array(items) => items.iter().map(text).collect(),
+        other => vec![text(other)],
+    };
+    parts.join(", ").into()
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
