@@ -148,6 +148,8 @@ pub(super) fn server_group(group: openstack::ServerGroup) -> ServerGroup {
 }
 
 #[cfg(test)]
+mod spellings;
+#[cfg(test)]
 mod tests {
     use super::*;
 
