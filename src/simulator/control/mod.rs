@@ -5,6 +5,7 @@ pub mod faults;
 pub mod halt;
 pub mod log;
 pub mod meddle;
+mod stir;
 mod undo;
 
 use std::sync::PoisonError;
@@ -19,6 +20,7 @@ use super::identity::credentials;
 use super::random::Random;
 use super::reply::{Answer, Reply};
 use super::server::Shared;
+use super::world::World;
 use faults::{Fault, Faults};
 use halt::Halt;
 use log::Log;
@@ -31,6 +33,7 @@ pub struct Control {
     pub halt: Halt,
     pub log: Log,
     pub meddles: Meddles,
+    stirring: Random,
     concurrent: Option<usize>,
     refused: u64,
 }
@@ -55,9 +58,15 @@ impl Control {
             halt: Halt::default(),
             log: Log::default(),
             meddles: Meddles::new(Random::new(seed ^ 0x6D65_6464_6C65)),
+            stirring: Random::new(seed ^ 0x7374_6972),
             concurrent: None,
             refused: 0,
         }
+    }
+
+    /// Lets the cloud change elsewhere, just before a request is served.
+    pub fn stir(&mut self, world: &mut World, call: &Call) {
+        stir::stir(world, &mut self.stirring, call);
     }
 
     /// Beyond the cap on concurrency a request is refused: in turn as too many, and as unavailable.
