@@ -168,6 +168,8 @@ pub(super) fn server_group(group: openstack::ServerGroup) -> ServerGroup {
 }
 
 #[cfg(test)]
+mod spellings;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -135,14 +135,16 @@ impl fmt::Display for Meaning {
     }
 }
 
-/// Name of an IP protocol as Neutron knows it (its constants), by number or alias. `0` and "any" are any protocol.
+/// Name of an IP protocol as Neutron knows it (its constants), by number or alias. "any" is any protocol, and so is `0`
+/// under each of its names, for its drivers match nothing by it.
 pub fn canonical_protocol(written: &str, ethertype: &str) -> Option<String> {
     let lower = written.trim().to_ascii_lowercase();
     let name = match lower.as_str() {
-        "" | "any" | "0" => return None,
+        "" | "any" | "0" | "ip" | "hopopt" => return None,
         "1" | "icmp" if ethertype == "IPv6" => "ipv6-icmp",
         "1" => "icmp",
         "2" => "igmp",
+        "4" => "ipip",
         "6" => "tcp",
         "8" => "egp",
         "17" => "udp",
@@ -158,7 +160,6 @@ pub fn canonical_protocol(written: &str, ethertype: &str) -> Option<String> {
         "59" => "ipv6-nonxt",
         "60" => "ipv6-opts",
         "89" => "ospf",
-        "94" => "ipip",
         "112" => "vrrp",
         "113" => "pgm",
         "132" => "sctp",
@@ -206,6 +207,9 @@ mod tests {
         assert_eq!(plain, rule(Some("TCP"), (Some(22), Some(22)), Some(" 10.1.1.0/24")));
         assert_eq!(rule(None, (None, None), None), rule(Some("any"), (None, None), Some("0.0.0.0/0")));
         assert_eq!(rule(Some("tcp"), (None, None), None), rule(Some("tcp"), (Some(1), Some(65_535)), None));
+        assert_eq!(rule(Some("ipip"), (None, None), None), rule(Some("4"), (None, None), None));
+        assert_ne!(rule(Some("ipip"), (None, None), None), rule(Some("94"), (None, None), None));
+        assert_eq!(rule(None, (None, None), None), rule(Some("ip"), (None, None), None));
         assert_eq!(rule(None, (None, None), Some("10.0.0.1")), rule(None, (None, None), Some("10.0.0.1/32")));
     }
 

@@ -100,12 +100,12 @@ impl Cloud {
     /// Server groups. Nova cannot filter them by project, so for one project of others all are read.
     ///
     /// # Errors
-    /// [`Error::Protocol`] where Nova is too old to say whose a group is and someone else's are asked for.
+    /// [`Error::Protocol`] where Nova does not say whose a group is and someone else's are asked for: everybody would seem
+    /// to have none.
     pub async fn server_groups(&self, which: Which<'_>) -> Result<Listing<ServerGroup>, Error> {
         let own = self.inner.session.grant().await?.identity.project_id().map(str::to_owned);
         let mut listing: Listing<ServerGroup> = self.objects(&SERVER_GROUPS, which).await?;
-        let Some(project) = which.project() else { return Ok(listing) };
-        if own.as_deref() == Some(project) {
+        if let Some(project) = which.project().filter(|project| own.as_deref() == Some(project)) {
             for group in &mut listing.items {
                 group.project_id.get_or_insert_with(|| project.to_owned());
             }
@@ -118,8 +118,10 @@ impl Cloud {
                 excerpt: String::new(),
             });
         }
-        listing.items.retain(|group| group.project_id.as_deref() == Some(project));
-        listing.broken.retain(|broken| broken.project.as_deref().is_none_or(|of| of == project));
+        if let Some(project) = which.project() {
+            listing.items.retain(|group| group.project_id.as_deref() == Some(project));
+            listing.broken.retain(|broken| broken.project.as_deref().is_none_or(|of| of == project));
+        }
         Ok(listing)
     }
 

@@ -26,9 +26,15 @@ struct Version {
     version: String,
 }
 
-/// The version for this token's requests; `None` where the service knows no microversions.
+/// The version for this token's requests; `None` where the service knows no microversions. That is asked again each
+/// time: a proxy says the same for a service that is away, and without a version Nova leaves out whose things are.
 pub(crate) async fn negotiated(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {
-    grant.microversion.get_or_try_init(|| discover(grant, base)).await.cloned()
+    let found = async || discover(grant, base).await.map_err(Some)?.ok_or(None);
+    match grant.microversion.get_or_try_init(found).await {
+        Ok(version) => Ok(Some(version.clone())),
+        Err(None) => Ok(None),
+        Err(Some(error)) => Err(error),
+    }
 }
 
 async fn discover(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {

@@ -45,7 +45,7 @@ pub(crate) struct Grant {
     pub identity: Identity,
     pub connection: Arc<Connection>,
     /// The compute API's version, negotiated once per token.
-    pub microversion: OnceCell<Option<String>>,
+    pub microversion: OnceCell<String>,
     usable_until: DateTime<Utc>,
 }
 

@@ -24,8 +24,9 @@
 //! | `POST expire-credentials` | application credentials end: all, or the one named in `{"credential": …}` |
 //!
 //! A fault names what it matches (`service`, `method`, `path_prefix`, `contains`), its `kind` (`status` with
-//! `status` and `retry_after`, `reset`, `truncate`, `hang`, `revoke_tokens`, `latency` with `milliseconds`),
-//! and how often it strikes (`count`, `every`).
+//! `status` and `retry_after`, `reset`, `truncate`, `hang`, `hold`, `stir`, `revoke_tokens`, `latency` with
+//! `milliseconds`), and how often it strikes (`count`, `every`). What is on `hold` is answered when the rules are replaced;
+//! `stir` makes or removes an object of the project called `elsewhere`, where there is one.
 //!
 //! A halt counts the requests that may change something, from when it is set. The n-th one gets no answer, and none
 //! that follows takes effect or gets one; questions are answered as always. `when` says what becomes of the n-th one:

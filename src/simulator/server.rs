@@ -177,17 +177,17 @@ impl Outcome {
 
 /// Serves the request, unless a fault or the cap on concurrency does something else.
 async fn disturbed(shared: &Shared, call: &Call, active: usize) -> Outcome {
-    let (faults, refused) = {
+    let (faults, refused, replaced) = {
         let mut control = shared.control();
         let refused = control.refuses(active);
         let faults = control.faults.strike(call.service, &call.method, &call.path, &call.raw_query);
-        (faults, refused)
+        (faults, refused, control.faults.replaced())
     };
     if let Some(reply) = refused {
         return Outcome::Reply(reply);
     }
     let mut latency = shared.latency;
-    let mut truncate = false;
+    let (mut truncate, mut hold) = (false, false);
     for fault in faults {
         match fault {
             Kind::Status { status, retry_after } => return Outcome::Reply(failure(status, retry_after)),
@@ -195,6 +195,11 @@ async fn disturbed(shared: &Shared, call: &Call, active: usize) -> Outcome {
             Kind::Hang => {
                 shared.stop.cancelled().await;
                 return Outcome::Broken;
+            }
+            Kind::Hold => hold = true,
+            Kind::Stir => {
+                let mut control = shared.control();
+                control.stir(&mut shared.world.write().unwrap_or_else(PoisonError::into_inner), call);
             }
             Kind::Truncate => truncate = true,
             Kind::Latency { milliseconds } => latency += Duration::from_millis(milliseconds),
@@ -211,6 +216,12 @@ async fn disturbed(shared: &Shared, call: &Call, active: usize) -> Outcome {
         }
     }
     let reply = shared.serve(call);
+    if hold {
+        tokio::select! {
+            () = replaced.cancelled() => {}
+            () = shared.stop.cancelled() => return Outcome::Broken,
+        }
+    }
     if truncate { Outcome::Truncated(reply) } else { Outcome::Reply(reply) }
 }
 

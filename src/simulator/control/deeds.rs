@@ -37,6 +37,7 @@ pub fn carry_out(world: &mut World, random: &mut Random, project: Uuid, kind: Ki
         Kind::FloatingIpRelease => release(world, random, project),
         Kind::ServerGroupCreate => Some(create_group(world, random, project)),
         Kind::ServerGroupDelete => delete_group(world, random, project),
+        Kind::SecurityGroupDelete => delete_security_group(world, random, project),
     }
 }
 
@@ -154,5 +155,24 @@ fn delete_group(world: &mut World, random: &mut Random, project: Uuid) -> Option
         before: groups::view(&row, 96),
         after: Value::Null,
         undo: Undo::RestoreServerGroup(Box::new(row)),
+    })
+}
+
+fn delete_security_group(world: &mut World, random: &mut Random, project: Uuid) -> Option<Deed> {
+    let networking = &mut world.network;
+    let needed: Vec<Uuid> = networking.ports.of(project).flat_map(|port| port.groups.clone()).collect();
+    let default = networking.defaults.get(&project).copied();
+    let spare = |id: &Uuid| Some(*id) != default && !needed.contains(id);
+    let held: Vec<Uuid> = networking.groups.of(project).map(|group| group.id).filter(spare).collect();
+    let id = *random.pick(&held)?;
+    let rules =
+        networking.groups.get(id)?.rules.iter().filter_map(|rule| networking.rules.get(*rule).cloned()).collect();
+    let group = networking.remove_group(id)?;
+    Some(Deed {
+        resource_type: "security_group",
+        object: id.to_string(),
+        before: json!({"id": id, "name": group.name}),
+        after: Value::Null,
+        undo: Undo::RestoreGroup(Box::new(group), rules),
     })
 }

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::super::call::Service;
 
@@ -55,6 +56,10 @@ pub enum Kind {
     Truncate,
     /// Never answers.
     Hang,
+    /// Answers what was true when it was asked, but not before the rules are replaced.
+    Hold,
+    /// Makes or removes an object of the project `elsewhere` before the request is served.
+    Stir,
     /// Forgets all tokens before the request is served.
     RevokeTokens,
     /// Answers late.
@@ -68,12 +73,19 @@ pub enum Kind {
 #[derive(Debug, Default)]
 pub struct Faults {
     rules: Vec<Fault>,
+    replaced: CancellationToken,
 }
 
 impl Faults {
     /// Replaces the rules.
     pub fn set(&mut self, rules: Vec<Fault>) {
         self.rules = rules;
+        std::mem::take(&mut self.replaced).cancel();
+    }
+
+    /// Ends when the rules are replaced.
+    pub fn replaced(&self) -> CancellationToken {
+        self.replaced.clone()
     }
 
     /// The rules with their counters.

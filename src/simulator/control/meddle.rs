@@ -47,6 +47,8 @@ pub enum Kind {
     ServerGroupCreate,
     /// A server group disappears.
     ServerGroupDelete,
+    /// A security group disappears that no port needs; never drawn.
+    SecurityGroupDelete,
 }
 
 const KINDS: [Kind; 7] = [
@@ -72,7 +74,7 @@ pub struct Meddle {
     pub project_id: String,
     /// The name of that project.
     pub project_name: String,
-    /// `quota`, `security_group_rule`, `floating_ip` or `server_group`.
+    /// `quota`, `security_group`, `security_group_rule`, `floating_ip` or `server_group`.
     pub resource_type: &'static str,
     /// The object's id; for a quota the service and resource.
     pub object: String,

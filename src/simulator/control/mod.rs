@@ -6,6 +6,7 @@ pub mod faults;
 pub mod halt;
 pub mod log;
 pub mod meddle;
+mod stir;
 mod undo;
 
 use std::sync::PoisonError;
@@ -20,6 +21,7 @@ use super::identity::credentials;
 use super::random::Random;
 use super::reply::{Answer, Reply};
 use super::server::Shared;
+use super::world::World;
 use faults::{Fault, Faults};
 use halt::Halt;
 use log::Log;
@@ -32,6 +34,7 @@ pub struct Control {
     pub halt: Halt,
     pub log: Log,
     pub meddles: Meddles,
+    stirring: Random,
     concurrent: Option<usize>,
     refused: u64,
 }
@@ -56,9 +59,15 @@ impl Control {
             halt: Halt::default(),
             log: Log::default(),
             meddles: Meddles::new(Random::new(seed ^ 0x6D65_6464_6C65)),
+            stirring: Random::new(seed ^ 0x7374_6972),
             concurrent: None,
             refused: 0,
         }
+    }
+
+    /// Lets the cloud change elsewhere, just before a request is served.
+    pub fn stir(&mut self, world: &mut World, call: &Call) {
+        stir::stir(world, &mut self.stirring, call);
     }
 
     /// Beyond the cap on concurrency a request is refused: in turn as too many, and as unavailable.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::super::compute::model::ServerGroup;
-use super::super::network::model::{FloatingIp, Rule};
+use super::super::network::model::{FloatingIp, Group, Rule};
 use super::super::world::World;
 
 /// The service whose limit was changed.
@@ -34,6 +34,8 @@ pub enum Undo {
     RemoveServerGroup(Uuid),
     /// Restores a server group.
     RestoreServerGroup(Box<ServerGroup>),
+    /// Restores a security group with its rules.
+    RestoreGroup(Box<Group>, Vec<Rule>),
 }
 
 impl Undo {
@@ -62,6 +64,10 @@ impl Undo {
                 world.compute.groups.remove(id).ok_or_else(gone)?;
             }
             Self::RestoreServerGroup(row) => world.compute.groups.insert(*row),
+            Self::RestoreGroup(group, rules) => {
+                world.network.groups.insert(Group { rules: Vec::new(), ..*group });
+                rules.into_iter().for_each(|rule| world.network.attach(rule));
+            }
         }
         Ok(())
     }

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 use insta::assert_snapshot;
+use serde_json::json;
 use tenantd::clock::Clock;
 use tenantd::jobs::accept::accept;
 use tenantd::jobs::acknowledge::{Known, acknowledge};
+use tenantd::jobs::runner::Ended;
 use tenantd::model::floating_ip::FloatingIp;
+use tenantd::model::job::Outcome;
 use tenantd::model::{Body, Observation, Tenant};
 use tenantd::store::findings::Filter;
 
-use crate::support::{Database, TestApp, on_both_databases};
+use crate::support::{Database, Login, TestApp, on_both_databases};
 
 on_both_databases!(
     mass_disappearance_is_believed_after_agreeing_looks,
@@ -20,6 +23,7 @@ on_both_databases!(
     more_that_vanishes_opens_what_somebody_knew_of,
     what_cannot_be_read_is_not_gone,
     an_older_look_never_overwrites_a_newer_one,
+    a_version_that_cannot_be_read_takes_no_server_group_away,
 );
 
 const RECORDS: [&str; 4] = ["expectations", "findings", "snapshots", "suspicions"];
@@ -161,4 +165,20 @@ async fn an_older_look_never_overwrites_a_newer_one(database: Database) {
     app.advance(30);
     app.observe(&tenant, Observation::clean(earlier, addresses(7))).await;
     assert_snapshot!(app.changes().await, @"~ resources tenant-001/floating_ips: last_attempt_at T+2 → T+32");
+}
+
+async fn a_version_that_cannot_be_read_takes_no_server_group_away(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    app.run_for_cloud("pull_server_groups", "sim").await;
+    app.changes().await;
+    // Before microversion 2.13 Nova does not say whose a group is.
+    app.log_in("sim", Login::Entry("sim")).await;
+    app.cloud().faults(json!([{"kind": "status", "status": 404, "path_prefix": "/compute/v2.1", "count": 1}])).await;
+    let ended = app.run_for_cloud("pull_server_groups", "sim").await;
+    assert_eq!(app.cloud().struck().await, [1]);
+    assert!(matches!(&ended, Ended::Dead { reason, .. } if reason == "protocol"), "{ended:?}");
+    assert_eq!(app.changes_in(&RECORDS).await, "");
+    let ended = app.run_for_cloud("pull_server_groups", "sim").await;
+    assert_eq!(ended, Ended::Done { outcome: Outcome::Unchanged, left_out: None });
 }
