@@ -1,7 +1,7 @@
 //! From what the operator's files declare to what drift compares with.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::build::mode;
 use super::policies::{spellings, whom};
@@ -113,14 +113,15 @@ fn wrong(written: &config::Forbid) -> Option<String> {
     if !is_one_of(&written.ethertype, ["IPv4", "IPv6"]) {
         return Some("ethertype is neither IPv4 nor IPv6".to_owned());
     }
-    let protocol = written.protocol.as_deref().filter(|it| spellings(it).next().is_none());
-    protocol.map(|it| format!("`{it}` is no protocol; leave it out for any"))
+    let protocol = written.protocol.as_ref()?;
+    rule(&json!({ "protocol": protocol, "from_port": -1, "to_port": -1 }))
+        .err()
+        .map(|_| format!("`{protocol}` is no protocol; leave it out for any"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
     use std::time::SystemTime;
 
     fn told(entry: &Value) -> Vec<String> {

@@ -58,7 +58,7 @@ pub struct Which {
     /// Opened since: a time, or an age such as 2h.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
-    /// Of the tenants of this domain, by its id.
+    /// Of the tenants of this domain, by its name or id.
     #[arg(long)]
     domain: Option<String>,
 }

@@ -114,7 +114,7 @@ pub struct Filter<'a> {
     pub ended: bool,
     /// Opened at that time or later.
     pub since: Option<DateTime<Utc>>,
-    /// Of the tenants of one domain, by its id.
+    /// Of the tenants of one domain, by its name or id.
     pub domain: Option<&'a str>,
 }
 

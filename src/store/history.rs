@@ -20,7 +20,7 @@ pub struct Span<'a> {
     pub to: DateTime<Utc>,
     /// Of one cloud.
     pub cloud: Option<&'a str>,
-    /// Of the tenants in one domain, by its id.
+    /// Of the tenants in one domain, by its name or id.
     pub domain: Option<&'a str>,
     /// Of one tenant.
     pub tenant: Option<Uuid>,
