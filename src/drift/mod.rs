@@ -18,6 +18,8 @@ mod server_groups;
 pub mod since;
 pub mod vanish;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::model::{Body, Change};
@@ -64,6 +66,14 @@ pub fn facts(body: &Body) -> Facts {
 /// Everything in which `observed` differs from `expected`, sorted by object and field.
 pub fn compare(expected: &Body, observed: &Body) -> Vec<Difference> {
     diff(&facts(expected), &facts(observed))
+}
+
+/// The objects that are there without anybody's doing: a cloud makes them by itself.
+pub fn born(expected: &Body, observed: &Body) -> BTreeSet<String> {
+    match (expected, observed) {
+        (Body::SecurityGroups(expected), Body::SecurityGroups(observed)) => security_groups::born(expected, observed),
+        _ => BTreeSet::new(),
+    }
 }
 
 /// Everything in which a later look differs from an earlier one, sorted by object and field. Both saw all there was, so

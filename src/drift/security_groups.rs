@@ -1,6 +1,6 @@
 //! Security groups count by name, description, statefulness and the meaning of their rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -22,6 +22,22 @@ fn object(group: &SecurityGroup) -> Object {
     fields.extend(rules);
     let meanings: Vec<&Meaning> = group.rules.iter().map(|rule| &rule.meaning).collect();
     Object { name: group.name.clone(), summary: json!({ "name": group.name, "rules": meanings }), fields }
+}
+
+/// The name of the group that Neutron makes for a project when somebody first asks about its groups, tenantd included.
+const DEFAULT: &str = "default";
+
+/// The default group, where Neutron has just made it: nobody changed anything as long as it lets in its own members only.
+pub(super) fn born(expected: &[SecurityGroup], observed: &[SecurityGroup]) -> BTreeSet<String> {
+    let is_as_born = |group: &&SecurityGroup| {
+        let own =
+            |rule: &Meaning| rule.direction != "ingress" || rule.remote_group.as_deref() == Some(group.id.as_str());
+        group.name == DEFAULT && group.rules.iter().all(|rule| own(&rule.meaning))
+    };
+    if expected.iter().any(|group| group.name == DEFAULT) {
+        return BTreeSet::new();
+    }
+    observed.iter().filter(is_as_born).map(|group| group.id.clone()).collect()
 }
 
 /// The rules that a finding's value brings: the rule itself, or those of a whole group.

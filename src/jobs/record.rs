@@ -1,6 +1,8 @@
 //! Applies one observation to the records: snapshot, findings, expectation, events, all in the caller's transaction.
 //! What it means for each finding is carried out by the file `findings.rs` beside it.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -228,10 +230,13 @@ impl Recording<'_> {
         let mode = if told { Mode::Guard } else { self.rules.mode(self.resource_type) };
         let mut plan = match mode {
             Mode::Guard => {
+                let mut born = BTreeSet::new();
                 if let Some(expectation) = &expectation {
                     self.accept_new_quotas(tx, expectation, body).await?;
+                    born = self.accept_born(tx, expectation, body).await?;
                 }
-                let all = differences.into_iter().chain(conditions).collect();
+                let made = differences.into_iter().filter(|it| !born.contains(&it.object));
+                let all = made.chain(conditions).collect();
                 plan(all, &standing, &suspicions, self.rules, self.now)
             }
             Mode::Follow => {
@@ -304,6 +309,21 @@ impl Recording<'_> {
             set_at: self.now,
         };
         tx.set_expectation(&expectation).await
+    }
+
+    /// What the cloud makes by itself is expected as soon as it is there.
+    async fn accept_born(
+        &self,
+        tx: &mut Tx,
+        expectation: &Expectation,
+        body: &Body,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let born = drift::born(&expectation.body, body);
+        if !born.is_empty() {
+            let body = expectation.body.clone().with_objects_of(body, |id| born.contains(id));
+            tx.set_expectation(&Expectation { body, ..expectation.clone() }).await?;
+        }
+        Ok(born)
     }
 
     /// A quota that appears (a new volume type) is accepted at first sight, as the others were.
