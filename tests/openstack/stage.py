@@ -19,6 +19,8 @@ from pathlib import Path
 
 import kombu
 
+import client
+
 PATIENCE = 40
 
 
@@ -34,10 +36,10 @@ def wait_for(what, look, patience=PATIENCE):
 
 
 class Stage:
-    """`write` names the kinds of jobs that may change the cloud."""
+    """`write` names the kinds of jobs that may change the cloud, `policies` is TOML for the configuration."""
 
-    def __init__(self, write=()):
-        self.write = list(write)
+    def __init__(self, write=(), policies=""):
+        self.write, self.policies = list(write), policies
         self.name = f"scenario-{secrets.token_hex(3)}"
         self.cloud = os.environ["TENANTD_TEST_OPENSTACK_CLOUD"]
         self.binary = os.environ["TENANTD_TEST_BINARY"]
@@ -61,11 +63,11 @@ class Stage:
             print("  $ openstack " + " ".join(words), flush=True)
         extra = ["-f", "json"] if parse else []
         clean = {key: value for key, value in os.environ.items() if not key.startswith("OS_") or key == "OS_CLIENT_CONFIG_FILE"}
-        command = [self.client, *(["--os-cloud", self.cloud] if env is None else []), *words, *extra]
-        done = subprocess.run(command, env=clean | (env or {}), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise AssertionError(f"openstack {' '.join(words)}: {done.stderr.strip()}")
-        return json.loads(done.stdout) if parse and done.stdout.strip() else None
+        command = [*(["--os-cloud", self.cloud] if env is None else []), *words, *extra]
+        status, out, errors = client.run(self.client, command, clean | (env or {}), fresh=env is not None)
+        if status:
+            raise AssertionError(f"openstack {' '.join(words)}: {errors.strip()}")
+        return json.loads(out) if parse and out.strip() else None
 
     def quiet(self, *words, parse=True):
         return self.openstack(*words, show=False, parse=parse)
@@ -134,6 +136,7 @@ write = {json.dumps(self.write)}
 mode = {{ quotas = "guard", security_groups = "guard", floating_ips = "guard", server_groups = "guard" }}
 confirm_spacing = "2s"
 critical_ports = [22]
+{self.policies}
 [http]
 listen = "127.0.0.1:{self.port}"
 """)

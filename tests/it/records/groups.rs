@@ -1,7 +1,10 @@
 //! Security groups and server groups in both modes; what is gone is believed at the second look.
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
+use tenantd::clock::Clock;
 use tenantd::drift::rules::{Mode, Rules};
+use tenantd::model::{Body, Observation, ResourceType};
 
 use super::DRIFT;
 use crate::support::app::none;
@@ -14,6 +17,7 @@ on_both_databases!(
     a_removed_group_is_believed_at_the_second_look,
     a_removed_group_is_followed_at_the_second_look,
     a_removal_that_does_not_last_is_forgotten,
+    a_default_group_that_neutron_just_made_is_expected,
 );
 
 fn guarding() -> Setup {
@@ -172,4 +176,36 @@ async fn a_removal_that_does_not_last_is_forgotten(database: Database) {
     app.advance(60);
     app.run_waiting().await;
     assert_snapshot!(app.changes_in(&["expectations", "findings", "suspicions"]).await, @r#"- suspicions change=removed count=1 counted_at=T+2 expected={"name":"tenant-001-group1","policy":"affinity"} field=existence object=<id> object_name=tenant-001-group1 resource_type=server_groups since=T+2 tenant=tenant-001"#);
+}
+
+async fn a_default_group_that_neutron_just_made_is_expected(database: Database) {
+    let app = TestApp::with(&database, guarding()).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    let rule = |direction: &str, ethertype: &str, group: Option<&str>| json!({"direction": direction, "ethertype": ethertype, "remote_group": group});
+    let born = [
+        rule("egress", "IPv4", None),
+        rule("egress", "IPv6", None),
+        rule("ingress", "IPv4", Some("d")),
+        rule("ingress", "IPv6", Some("d")),
+    ];
+    let look = async |tenant: &str, name: &str, rules: &[Value]| {
+        let tenant = app.tenant(tenant).await;
+        for groups in [json!([]), json!([{"id": "d", "name": name, "rules": rules}])] {
+            app.advance(1);
+            let body = Body::from_json(ResourceType::SecurityGroups, &groups).unwrap();
+            app.observe(&tenant, Observation::clean(app.clock.now(), body)).await;
+        }
+    };
+    app.changes().await;
+    look("tenant-001", "default", &born).await;
+    assert_snapshot!(app.changes_in(&DRIFT).await, @r"
+    + expectations author=first observation body=[default with 4 rules] resource_type=security_groups set_at=T+2 source=accepted tenant=tenant-001
+    + outbox events snapshot.security_groups.changed
+    + outbox events snapshot.security_groups.changed
+    ");
+    // One that lets somebody in, or bears another name, is somebody's doing.
+    let opened: Vec<Value> = born.iter().cloned().chain([rule("ingress", "IPv4", None)]).collect();
+    look("tenant-002", "default", &opened).await;
+    let changes = app.changes_in(&DRIFT).await;
+    assert_eq!(changes.matches("+ findings change=added").count(), 1, "{changes}");
 }
