@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::announced::announced;
+use super::announced::{announced, called};
 use super::declared::Declaration;
 use super::rules::Mode;
 use super::{Difference, compare};
@@ -68,20 +68,25 @@ impl Layers<'_> {
         mode == Mode::Guard || self.origin(difference, observed).is_some_and(Origin::is_told)
     }
 
-    /// What can be restored, given what was seen: nothing where nobody said anything, or while an announced change is on
-    /// its way.
+    /// What can be restored, given what was seen: nothing where nobody said anything. What is announced is left as it is
+    /// until it has settled.
     pub fn restorable(&self, observed: &Body, mode: Mode) -> Option<Body> {
         let is_told = |it: &Expectation| it.origin.is_told() || it.objects.values().any(Origin::is_told);
         let guarded = mode == Mode::Guard && self.recorded.is_some();
         let told = self.recorded.is_some_and(is_told) || !self.declared.is_empty();
-        if !self.announced.is_empty() || !(guarded || told) {
+        if !(guarded || told) {
             return None;
         }
         let recorded = match mode {
             Mode::Guard => self.recorded.map(|it| it.body.clone()),
             Mode::Follow => self.followed(observed),
         };
-        Some(self.with_declared(recorded.unwrap_or_else(|| observed.clone()), observed))
+        let body = self.with_declared(recorded.unwrap_or_else(|| observed.clone()), observed);
+        let named = self.announced.iter().flat_map(|it| it.changes.keys());
+        let settling: Vec<String> =
+            named.flat_map(|named| [called(&body, named), called(observed, named)]).flatten().collect();
+        let settles = |id: &str| settling.iter().any(|it| it == id);
+        Some(body.without(settles).with_objects_of(observed, settles))
     }
 
     /// What was recorded, following what was seen wherever nobody said otherwise.

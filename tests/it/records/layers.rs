@@ -19,6 +19,7 @@ on_both_databases!(
     a_file_is_stronger_than_a_portal_and_a_default_gives_way,
     a_file_forbids_requires_and_counts_where_the_rest_follows,
     a_single_group_that_was_commanded_is_guarded_alone,
+    what_is_announced_is_left_alone_by_reconcile,
 );
 
 /// The findings that last, in words.
@@ -194,4 +195,20 @@ async fn a_single_group_that_was_commanded_is_guarded_alone(database: Database) 
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("ours rule ingress IPv4 tcp 8081 from 0.0.0.0/0: null → {"), "{found:#?}");
     assert!(found[0].ends_with("(commanded)"), "{found:#?}");
+}
+
+async fn what_is_announced_is_left_alone_by_reconcile(database: Database) {
+    database.expect_leftovers();
+    let entry = Declaration { limits: [("volumes".to_owned(), Limit::Of(33))].into(), ..declaration("all.toml") };
+    let app = with(&database, vec![entry], vec!["reconcile"]).await;
+    pull(&app).await;
+    announce(&app, json!({"vcpu": 60}), "10m").await;
+    app.cloud().limit_cores("tenant-001", 60).await;
+    app.run("reconcile", "tenant-001", json!({"resource_types": ["quotas"]})).await;
+    pull(&app).await;
+    assert_eq!(open(&app).await, Vec::<String>::new());
+    let tenant = app.tenant("tenant-001").await.uuid;
+    let seen = app.context.store().statuses(tenant).await.unwrap().remove(0).snapshot.unwrap();
+    let body = app.context.store().snapshot(seen).await.unwrap().unwrap().body.to_json();
+    assert_eq!((&body["vcpu"]["limit"], &body["volumes"]["limit"]), (&json!(60), &json!(33)));
 }
