@@ -94,7 +94,8 @@ def quotas(world):
               "ports": -1, "gigabytes___DEFAULT__": 100}
     assert {key: seen[key] for key in wanted} == wanted, seen
     row = expected(world, "quotas")
-    assert row["source"] == "commanded", row
+    said = row["objects"]
+    assert said and all(it["source"] == "commanded" for it in said.values()), row
 
 
 def quotas_refused(world):
