@@ -235,8 +235,8 @@ impl Recording<'_> {
                     self.accept_new_quotas(tx, expectation, body).await?;
                     born = self.accept_born(tx, expectation, body).await?;
                 }
-                let made = differences.into_iter().filter(|it| !born.contains(&it.object));
-                let all = made.chain(conditions).collect();
+                let differing = differences.into_iter().filter(|it| !born.contains(&it.object));
+                let all = differing.chain(conditions).collect();
                 plan(all, &standing, &suspicions, self.rules, self.now)
             }
             Mode::Follow => {

@@ -66,7 +66,9 @@ impl Undo {
             Self::RestoreServerGroup(row) => world.compute.groups.insert(*row),
             Self::RestoreGroup(group, rules) => {
                 world.network.groups.insert(Group { rules: Vec::new(), ..*group });
-                rules.into_iter().for_each(|rule| world.network.attach(rule));
+                for rule in rules {
+                    world.network.attach(rule);
+                }
             }
         }
         Ok(())
