@@ -50,7 +50,7 @@ async fn live_through_all(engine: Engine, mode: Mode) {
         println!("skipped: TENANTD_TEST_POSTGRES_URL is not set");
         return;
     }
-    let clouds = setting("TENANTD_TEST_HISTORIES", 200).div_ceil(2 * TENANTS);
+    let clouds = setting("TENANTD_TEST_HISTORIES", 500).div_ceil(2 * TENANTS);
     println!("TENANTD_TEST_SEED={seed} for {} histories", clouds * TENANTS);
     let mut struck = 0;
     for number in 0..clouds {
