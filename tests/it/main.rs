@@ -5,6 +5,7 @@ mod architecture;
 mod broker;
 mod cli;
 mod daemon;
+mod drift;
 mod openstack;
 mod records;
 mod simulator;

@@ -36,6 +36,8 @@ pub struct Setup {
     pub prefix: Option<String>,
     /// The kinds of jobs that may change the clouds.
     pub write: Vec<&'static str>,
+    /// Objects per page; what the daemon asks for without it.
+    pub page_size: Option<usize>,
 }
 
 impl Default for Setup {
@@ -48,6 +50,7 @@ impl Default for Setup {
             retries: Retries::default(),
             prefix: None,
             write: Vec::new(),
+            page_size: None,
         }
     }
 }
@@ -75,7 +78,8 @@ impl TestApp {
         let clock = VirtualClock::at(began());
         let (mut clouds, mut live) = (BTreeMap::new(), BTreeMap::new());
         for (name, login, seed) in setup.clouds {
-            let cloud = SimulatedCloud::start(setup.tenants, seed, &setup.write).await;
+            let mut cloud = SimulatedCloud::start(setup.tenants, seed, &setup.write).await;
+            cloud.page_size = setup.page_size;
             let clock: Arc<dyn Clock> = Arc::new(clock.clone());
             let entry = cloud.entry(name, login, setup.discovery.clone(), clock).await;
             live.insert(name.to_owned(), entry);
@@ -106,6 +110,11 @@ impl TestApp {
     /// The cloud, where there is one.
     pub fn cloud(&self) -> &SimulatedCloud {
         self.clouds.values().next().expect("a cloud")
+    }
+
+    /// The cloud, to change how the daemon talks to it when it logs in again.
+    pub fn cloud_mut(&mut self) -> &mut SimulatedCloud {
+        self.clouds.values_mut().next().expect("a cloud")
     }
 
     /// The cloud of that name.

@@ -31,6 +31,10 @@ pub struct SimulatedCloud {
     http: reqwest::Client,
     folder: TempDir,
     write: BTreeSet<String>,
+    /// How many objects the daemon asks for at once.
+    pub page_size: Option<usize>,
+    /// How long the daemon waits for an answer.
+    pub patience: Duration,
 }
 
 impl SimulatedCloud {
@@ -42,6 +46,8 @@ impl SimulatedCloud {
             http: reqwest::Client::builder().build().expect("a client"),
             folder: tempfile::tempdir().expect("a temporary folder"),
             write: write.iter().map(|kind| (*kind).to_owned()).collect(),
+            page_size: None,
+            patience: Duration::from_secs(10),
         }
     }
 
@@ -60,7 +66,8 @@ impl SimulatedCloud {
             name: name.to_owned(),
             write: self.write.clone(),
             attempts: 1,
-            request_timeout: Duration::from_secs(10),
+            request_timeout: self.patience,
+            page_size: self.page_size,
             ..Options::default()
         };
         let api = Cloud::new(profile, options, clock).unwrap();
@@ -149,6 +156,14 @@ impl SimulatedCloud {
     pub async fn meddle(&self, kind: &str, tenant: &str) -> Value {
         let order = json!({"kind": kind, "tenant": tenant});
         self.send(Method::POST, "/simulator/meddle", None, Some(order)).await
+    }
+
+    /// Changes something there, if there is anything to change so.
+    pub async fn try_meddle(&self, kind: &str, tenant: &str) -> Option<Value> {
+        let url = format!("{}/simulator/meddle", self.simulator.url());
+        let asked = self.http.post(url).json(&json!({"kind": kind, "tenant": tenant}));
+        let answer = asked.send().await.unwrap();
+        answer.status().is_success().then_some(answer.json().await.unwrap())
     }
 
     /// Takes a change back.
