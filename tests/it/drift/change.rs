@@ -216,12 +216,14 @@ impl Victim {
         let addresses = self.list(cloud, ADDRESSES).await;
         let address = addresses.choose(random)?;
         let id = address["id"].as_str()?;
+        let mut ports = self.list(cloud, "/network/v2.0/ports").await;
+        // An address of a port has one floating IP at most.
+        ports.retain(|port| addresses.iter().all(|other| other["port_id"] != port["id"]));
+        let put = |port: &Value| json!({"floatingip": {"port_id": port}});
+        let port = if address["port_id"].is_null() { &ports.choose(random)?["id"] } else { &Value::Null };
         if !(self.touch(id, "port_id") && self.touch(id, "fixed_ip")) {
             return None;
         }
-        let ports = self.list(cloud, "/network/v2.0/ports").await;
-        let put = |port: &Value| json!({"floatingip": {"port_id": port}});
-        let port = if address["port_id"].is_null() { &ports.choose(random)?["id"] } else { &Value::Null };
         let path = format!("{ADDRESSES}/{id}");
         cloud.admin(Method::PUT, &path, Some(put(port))).await;
         let told = ["port_id", "fixed_ip"].map(|field| self.told("floating_ips", id, field, "changed"));
