@@ -49,7 +49,9 @@ async fn live_through_all(engine: Engine, mode: Mode) {
         println!("skipped: TENANTD_TEST_POSTGRES_URL is not set");
         return;
     }
-    let clouds = setting("TENANTD_TEST_HISTORIES", 500).div_ceil(2 * TENANTS);
+    // What happens to answers is the same for both databases; the slower one is asked less.
+    let share = if engine == Engine::Postgres { 10 } else { 2 };
+    let clouds = setting("TENANTD_TEST_HISTORIES", 500).div_ceil(share * TENANTS);
     println!("TENANTD_TEST_SEED={seed} for {} histories", clouds * TENANTS);
     let mut struck = 0;
     for number in 0..clouds {
