@@ -260,7 +260,7 @@ class Undisturbed:
 def writing_kinds(binary):
     schema = json.loads(subprocess.run([binary, "schema", "job"], capture_output=True, check=True).stdout)
     kinds = schema["properties"]["kind"]["enum"]
-    return [it for it in kinds if not it.startswith(("pull", "detect", "digest", "prune", "unlink"))]
+    return [it for it in kinds if not it.startswith(("pull", "detect", "digest", "prune", "unlink", "expect"))]
 
 
 def judge(pool, options, kinds):

@@ -11,7 +11,7 @@ import traceback
 from drift_life import LIFE
 from drift_network import NETWORK
 from drift_quotas import QUOTAS
-from stage import Stage, wait_for
+from stage import Stage
 
 POLICIES = """
 [[drift.policies]]

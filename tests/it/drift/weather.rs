@@ -12,7 +12,8 @@ pub const PULLS: [(&str, &str); 4] = [
     ("pull_server_groups", "/compute/v2.1/os-server-groups"),
     ("pull_quotas", "/compute/v2.1/os-quota-sets"),
 ];
-const SERVICES: [Option<&str>; 6] = [None, None, Some("network"), Some("compute"), Some("volume"), Some("identity")];
+const SERVICES: [Option<&str>; 6] =
+    [None, Some("network"), Some("compute"), Some("volume"), Some("volume"), Some("identity")];
 /// What services answer and what proxies in front of them do; most of it more than once.
 const STATUSES: [u16; 10] = [500, 500, 502, 503, 503, 504, 429, 401, 403, 404];
 
@@ -22,12 +23,12 @@ pub fn draw(random: &mut StdRng) -> Vec<Value> {
     if random.random_bool(0.6) {
         rules.push(json!({"kind": "stir", "method": "GET", "every": random.random_range(1..8)}));
     }
-    for _ in 0..random.random_range(0..3) {
+    for _ in 0..random.random_range(0..4) {
         rules.push(fault(random));
     }
     // A whole service is away.
-    if random.random_bool(0.1) {
-        let service = ["network", "compute", "volume", "identity"].choose(random).unwrap();
+    if random.random_bool(0.25) {
+        let service = ["network", "compute", "volume", "volume", "identity"].choose(random).unwrap();
         rules.push(json!({"kind": "status", "status": 503, "service": service}));
     }
     rules
@@ -46,8 +47,8 @@ fn fault(random: &mut StdRng) -> Value {
     };
     let is_slow = rule["kind"] == "hang";
     rule["service"] = json!(SERVICES.choose(random));
-    rule["every"] = json!(random.random_range(1..12));
-    rule["count"] = json!(if is_slow { 1 } else { random.random_range(1..20) });
+    rule["every"] = json!(random.random_range(1..9));
+    rule["count"] = json!(if is_slow { 1 } else { random.random_range(1..40) });
     rule
 }
 

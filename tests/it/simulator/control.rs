@@ -253,3 +253,56 @@ async fn a_server_can_be_at_work() {
     let nothing = json!({"id": uuid::Uuid::nil(), "status": "BUILD"});
     assert_eq!(cloud.send("PUT", "/simulator/status", None, None, Some(nothing)).await.status, 400);
 }
+
+#[tokio::test]
+async fn an_answer_on_hold_tells_what_was_true_when_it_was_asked_for() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("member").await;
+    fault(&cloud, json!([{"contains": "limit=1000", "kind": "hold", "count": 1}])).await;
+    let path = format!("{GROUPS}?limit=1000");
+    let (early, late) = tokio::join!(cloud.get(&token, &path), async {
+        while cloud.get("", "/simulator/faults").await.body["faults"][0]["fired"] != 1 {}
+        let asked = json!({"security_group": {"name": "made meanwhile"}});
+        cloud.send("POST", GROUPS, Some(&token), None, Some(asked)).await;
+        let late = cloud.get(&token, &path).await;
+        fault(&cloud, json!([])).await;
+        late
+    });
+    let count = |body: &Value| body["security_groups"].as_array().unwrap().len();
+    assert_eq!(count(&early.body) + 1, count(&late.body));
+}
+
+#[tokio::test]
+async fn a_stirred_cloud_changes_elsewhere_only() {
+    let cloud = Cloud::start().await;
+    let admin = cloud.token("admin").await;
+    let project = json!({"project": {"name": "elsewhere", "domain_id": "default"}});
+    let made = cloud.send("POST", "/identity/v3/projects", Some(&admin), None, Some(project)).await;
+    let elsewhere = made.body["project"]["id"].clone();
+    fault(&cloud, json!([{"method": "GET", "kind": "stir"}])).await;
+    let (mut others, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        let listing = cloud.get(&admin, GROUPS).await.body;
+        let groups = listing["security_groups"].as_array().unwrap().clone();
+        let (mine, rest): (Vec<Value>, Vec<Value>) = groups.into_iter().partition(|it| it["project_id"] == elsewhere);
+        theirs.push(mine.len());
+        others.push(rest);
+    }
+    others.dedup();
+    theirs.dedup();
+    assert_eq!(others.len(), 1);
+    assert!(theirs.len() > 4, "{theirs:?}");
+}
+
+#[tokio::test]
+async fn a_security_group_comes_back_with_its_rules() {
+    let cloud = Cloud::start().await;
+    let admin = cloud.token("admin").await;
+    let order = json!({"kind": "security_group_delete", "tenant": "tenant-001"});
+    let before = cloud.get(&admin, GROUPS).await.body;
+    let meddle = cloud.send("POST", "/simulator/meddle", None, None, Some(order)).await.body;
+    let path = format!("{GROUPS}/{}", meddle["object"].as_str().unwrap());
+    assert_eq!(cloud.get(&admin, &path).await.status, 404);
+    cloud.send("POST", "/simulator/meddle", None, None, Some(json!({"revert": meddle["id"]}))).await;
+    assert_eq!(cloud.get(&admin, GROUPS).await.body, before);
+}
