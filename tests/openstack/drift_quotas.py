@@ -57,7 +57,7 @@ QUOTAS.append(below_usage)
 
 def forgotten(world):
     """limits are deleted, so that the defaults hold again, and are set anew"""
-    stage, mine = world["stage"], {"tenant": world["defaults"], "field": "limit", "change": "limit"}
+    stage, mine = world["stage"], {"tenant": world["defaults"], "field": "limit", "change": "default"}
     for service in ("--compute", "--network", "--volume"):
         stage.openstack("quota", "delete", service, world["defaults"], parse=False)
     rows = yield [mine | {"object": name} for name in ("vcpu", "floating_ip_count", "volumes")]
