@@ -64,19 +64,23 @@ impl Change {
     }
 }
 
-/// Whether a rule is one of the two with which Neutron begins every group.
-pub fn is_default_egress(meaning: &Meaning) -> bool {
-    let anything = Meaning {
+/// The rule with which Neutron begins every group, for one kind of addresses: everything may leave.
+pub fn default_egress(ethertype: &str) -> Meaning {
+    Meaning {
         direction: "egress".to_owned(),
-        ethertype: meaning.ethertype.clone(),
+        ethertype: ethertype.to_owned(),
         protocol: None,
         port_min: None,
         port_max: None,
         cidr: None,
         remote_group: None,
         remote_address_group: None,
-    };
-    *meaning == anything
+    }
+}
+
+/// Whether a rule is one of the two with which Neutron begins every group.
+pub fn is_default_egress(meaning: &Meaning) -> bool {
+    *meaning == default_egress(&meaning.ethertype)
 }
 
 /// The changes that lead from `current` to `wanted`, in the order in which they are to be made: everything that comes

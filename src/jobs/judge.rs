@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::effects::Tally;
 use super::findings::Grounds;
 use super::record::{Judged, Look, Recording, Seen};
+use super::security_groups::DEFAULT;
 use crate::drift::announced::{announced, called};
 use crate::drift::layers::Layers;
 use crate::drift::least_change::is_as_born;
@@ -197,8 +198,8 @@ fn at_first_sight(recorded: &Expectation, body: &Body) -> Option<Body> {
         (Body::Quotas(known), Body::Quotas(seen)) if !recorded.origin.is_told() => {
             seen.keys().filter(|name| !known.contains_key(*name)).map(String::as_str).collect()
         }
-        (Body::SecurityGroups(known), Body::SecurityGroups(seen)) if known.iter().all(|it| it.name != "default") => {
-            seen.iter().filter(|it| it.name == "default" && is_as_born(it)).map(|it| it.id.as_str()).collect()
+        (Body::SecurityGroups(known), Body::SecurityGroups(seen)) if known.iter().all(|it| it.name != DEFAULT) => {
+            seen.iter().filter(|it| it.name == DEFAULT && is_as_born(it)).map(|it| it.id.as_str()).collect()
         }
         _ => return None,
     };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Left, NOT_ASKED, Plan, Unexpected, ids, moved, taken};
-use crate::drift::least_change::{Change, Wanted, changes, in_order, removal_order};
+use crate::drift::least_change::{Change, Wanted, changes, default_egress, in_order, removal_order};
 use crate::model::Body;
 use crate::model::security_group::{Meaning, Rule, SecurityGroup};
 
@@ -145,16 +145,6 @@ fn wanted(group: &SecurityGroup) -> Wanted {
 
 /// The rules with which Neutron begins every group; their ids are its to choose.
 fn born_with() -> Vec<Rule> {
-    let everything = |ethertype: &str| Meaning {
-        direction: "egress".to_owned(),
-        ethertype: ethertype.to_owned(),
-        protocol: None,
-        port_min: None,
-        port_max: None,
-        cidr: None,
-        remote_group: None,
-        remote_address_group: None,
-    };
-    let rule = |ethertype| Rule { meaning: everything(ethertype), id: String::new(), description: String::new() };
+    let rule = |ethertype| Rule { meaning: default_egress(ethertype), id: String::new(), description: String::new() };
     ["IPv4", "IPv6"].map(rule).to_vec()
 }
