@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{declared, policies};
 use crate::clock::Clock;
 use crate::config::{self, Config, LoadError};
+use crate::drift::flapping::FlapGuard;
 use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
 use crate::intake::topology::Topology;
 use crate::jobs::context::{CloudEntry, Context, Discovery, Exchanges, Live, Retries};
@@ -146,6 +147,11 @@ pub fn rules(drift: &config::Drift) -> Rules {
             share: drift.vanish.share,
             at_least: drift.vanish.at_least,
             confirm: drift.vanish.confirm,
+        },
+        flapping: FlapGuard {
+            flips: drift.flapping.flips,
+            window: drift.flapping.window.0,
+            quiet: drift.flapping.quiet.0,
         },
         declared: declared::declarations(&drift.declarations),
         policies: drift.policies.iter().filter(|policy| policy.enabled).filter_map(policies::policy).collect(),

@@ -101,6 +101,7 @@ const KEYS: &[&str] = &[
     "ack_by",
     "ack_at",
     "ack_until",
+    "flapping",
     "life",
 ];
 
@@ -200,7 +201,7 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
             "resolved_at": finding.resolved_at, "customer_name": listed.customer_name,
             "project_name": listed.project_name, "ack_reason": known.map(|it| &it.reason),
             "ack_by": known.map(|it| &it.by), "ack_at": known.map(|it| it.at),
-            "ack_until": known.and_then(|it| it.until),
+            "ack_until": known.and_then(|it| it.until), "flapping": finding.flapping,
         }),
         cells: vec![
             output::when(Some(finding.opened_at), now),
@@ -219,13 +220,26 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
     }
 }
 
-/// The state in a table: `acknowledged, 6d left`.
+/// The state in a table: `acknowledged, 6d left`, or `open, flapping`.
 fn standing(finding: &Finding, now: DateTime<Utc>) -> String {
     let until = finding.acknowledgement.as_ref().and_then(|it| it.until);
-    match (finding.state, until) {
+    let state = match (finding.state, until) {
         (FindingState::Acknowledged, Some(until)) => format!("{}, {} left", finding.state, output::age(now, until)),
         (state, _) => state.to_string(),
+    };
+    let flaps = finding.state.lasts() && finding.flapping.is_some();
+    if flaps { format!("{state}, flapping") } else { state }
+}
+
+/// How a finding comes and goes: `7 flips since 2026-01-01T00:00:00Z (6h ago), the last one …; as expected at the moment`.
+fn flapping(finding: &Finding, now: DateTime<Utc>) -> Option<String> {
+    let flapping = finding.flapping.as_ref()?;
+    let (since, last) = (output::moment(Some(flapping.since), now), output::moment(Some(flapping.last_at), now));
+    let mut text = format!("{} since {since}, the last one {last}", count(flapping.flips as usize, "flip"));
+    if finding.state.lasts() && !flapping.differs {
+        text.push_str("; as expected at the moment");
     }
+    Some(text)
 }
 
 /// Who knows of a finding, until when and why: `by olga until 2026-01-08T00:00:00Z (in 6d): ticket 7`.

@@ -90,6 +90,24 @@ impl Default for Vanish {
     }
 }
 
+/// When a finding that comes and goes is one finding that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flapping {
+    /// So often it opened, changed or resolved; 0: never.
+    pub flips: u32,
+    /// Within this time.
+    pub window: HumanDuration,
+    /// For so long it must hold still to count as any other again.
+    pub quiet: HumanDuration,
+}
+
+impl Default for Flapping {
+    fn default() -> Self {
+        Self { flips: 6, window: HumanDuration::seconds(6 * 60 * 60), quiet: HumanDuration::seconds(2 * 60 * 60) }
+    }
+}
+
 /// What counts as drift.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -106,6 +124,8 @@ pub struct Drift {
     pub critical_ports: Vec<u16>,
     /// When a mass disappearance is not believed at first.
     pub vanish: Vanish,
+    /// When a finding that comes and goes is one finding that says so.
+    pub flapping: Flapping,
     /// What no tenant may have, whatever was expected of it.
     pub policies: Vec<Policy>,
     /// A folder of TOML and YAML files that say what tenants have; a relative path begins where this file is.
@@ -124,6 +144,7 @@ impl Default for Drift {
             confirm_spacing: HumanDuration::seconds(60),
             critical_ports: Vec::new(),
             vanish: Vanish::default(),
+            flapping: Flapping::default(),
             policies: Vec::new(),
             declared: None,
             declarations: Vec::new(),
@@ -139,6 +160,9 @@ impl Drift {
         }
         if !(0.0..=1.0).contains(&self.vanish.share) {
             problems.add("drift.vanish.share", "must be between 0 and 1");
+        }
+        if self.flapping.flips == 1 {
+            problems.add("drift.flapping.flips", "every finding flips once when it opens; at least 2, or 0 for never");
         }
         if self.vanish.confirm == 0 {
             problems.add("drift.vanish.confirm", "must be at least 1");

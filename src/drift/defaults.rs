@@ -68,6 +68,7 @@ mod tests {
             severity: Severity::Warning,
             state: FindingState::Open,
             opened_at: DateTime::UNIX_EPOCH,
+            flapping: None,
         };
         assert_eq!(changes(None, &[standing(was.clone())]), [Change::Limit, Change::Default]);
         let other = Difference { observed: json!(30), ..was };

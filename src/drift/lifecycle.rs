@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
+use super::flapping::Flap;
 use super::rules::Rules;
 use super::{Difference, usage};
-use crate::model::{Change, FindingState, Severity};
+use crate::model::{Change, FindingState, Flapping, Severity};
 
 /// An unresolved finding, as far as its life depends on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Standing {
     pub state: FindingState,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
+    /// That it comes and goes.
+    pub flapping: Option<Flapping>,
 }
 
 /// A finding whose values or severity are others now.
@@ -57,6 +60,8 @@ pub struct Plan {
     pub open: Vec<(Difference, Severity)>,
     /// Findings whose values or severity changed.
     pub change: Vec<Changed>,
+    /// Findings that come and go.
+    pub flap: Vec<Flap>,
     /// Findings that stand as they are.
     pub keep: Vec<Uuid>,
     /// Findings whose difference is gone.

@@ -10,6 +10,7 @@ pub mod declared;
 pub mod defaults;
 pub mod digest;
 pub mod facts;
+pub mod flapping;
 mod floating_ips;
 pub mod layers;
 pub mod least_change;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Difference;
 use super::declared::{Declaration, Declarations};
+use super::flapping::FlapGuard;
 use super::policy::{FIELD, Policy};
 use super::security_groups::rules_in;
 use crate::model::{Change, ResourceType, Severity, Tenant};
@@ -54,6 +55,8 @@ pub struct Rules {
     pub accept_first: bool,
     /// Mass disappearance.
     pub vanish: VanishGuard,
+    /// What comes and goes.
+    pub flapping: FlapGuard,
     /// What no tenant may have.
     pub policies: Vec<Policy>,
     /// What files of the operator's say.
@@ -68,6 +71,7 @@ impl Default for Rules {
             critical_ports: Vec::new(),
             accept_first: true,
             vanish: VanishGuard { share: 0.5, at_least: 5, confirm: 3 },
+            flapping: FlapGuard { flips: 6, window: Duration::from_hours(6), quiet: Duration::from_hours(2) },
             policies: Vec::new(),
             declared: Declarations::default(),
         }

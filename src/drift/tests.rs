@@ -168,7 +168,8 @@ fn a_finding_is_opened_changed_kept_and_resolved_once() {
     let first = plan(compare(&expected, &quotas(&[("vcpu", 40, 0)])), &[], &[], &rules, now);
     assert_eq!(first.open.len(), 1);
     let (difference, severity) = first.open[0].clone();
-    let standing = [Standing { id: Uuid::nil(), difference, severity, state: FindingState::Open, opened_at: now }];
+    let standing =
+        [Standing { id: Uuid::nil(), difference, severity, state: FindingState::Open, opened_at: now, flapping: None }];
     let same = plan(compare(&expected, &quotas(&[("vcpu", 40, 0)])), &standing, &[], &rules, now);
     assert_eq!((same.keep.len(), same.open.len(), same.change.len(), same.resolve.len()), (1, 0, 0, 0));
     let other = plan(compare(&expected, &quotas(&[("vcpu", 50, 0)])), &standing, &[], &rules, now);
@@ -183,7 +184,7 @@ fn what_is_known_is_open_again_when_its_values_are_others() {
     let (rules, now) = (Rules::default(), DateTime::UNIX_EPOCH);
     let reopened = |was: Vec<Difference>, is: Vec<Difference>, state| {
         let (difference, severity) = plan(was, &[], &[], &rules, now).open[0].clone();
-        let standing = [Standing { id: Uuid::nil(), difference, severity, state, opened_at: now }];
+        let standing = [Standing { id: Uuid::nil(), difference, severity, state, opened_at: now, flapping: None }];
         plan(is, &standing, &[], &rules, now).change[0].reopened
     };
     let limit = |expected, observed| compare(&quotas(&[("vcpu", expected, 0)]), &quotas(&[("vcpu", observed, 0)]));

@@ -97,7 +97,7 @@ mod tests {
 
     fn standing(difference: Difference, state: FindingState) -> Standing {
         let (severity, opened_at) = (Severity::Warning, DateTime::UNIX_EPOCH);
-        Standing { id: Uuid::nil(), difference, severity, state, opened_at }
+        Standing { id: Uuid::nil(), difference, severity, state, opened_at, flapping: None }
     }
 
     #[test]

@@ -103,6 +103,9 @@ impl<'a> Events<'a> {
             "source": finding.source,
             "opened_at": finding.opened_at,
         });
+        if let Some(flapping) = &finding.flapping {
+            data["flapping"] = json!(flapping);
+        }
         if event.step != Step::Opened {
             data["at"] = json!(event.at);
         }

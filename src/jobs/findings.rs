@@ -11,6 +11,7 @@ use super::effects::Tally;
 use super::events::Events;
 use super::record::Recording;
 use crate::drift::Difference;
+use crate::drift::flapping::Flap;
 use crate::drift::lifecycle::{Changed, Plan, Standing};
 use crate::drift::vanish::EVERYTHING;
 use crate::model::finding::values;
@@ -91,6 +92,10 @@ impl Recording<'_> {
             let Some(was) = by_id.get(&changed.id) else { continue };
             self.change(tx, was, changed, grounds, tally).await?;
         }
+        for flap in plan.flap {
+            let Some(was) = by_id.get(&flap.id) else { continue };
+            self.flap(tx, was, flap, grounds, tally).await?;
+        }
         for (difference, severity) in plan.open {
             self.open(tx, difference, severity, grounds, tally).await?;
         }
@@ -132,19 +137,53 @@ impl Recording<'_> {
         let Changed { id, difference, severity, reopened } = changed;
         let grounds = grounds.of(&difference);
         tx.change_finding(id, &difference, severity, grounds.source, self.now).await?;
-        let finding = self.finding(id, difference, severity, grounds);
+        let finding = Finding { flapping: was.flapping.clone(), ..self.finding(id, difference, severity, grounds) };
+        self.tell_change(tx, was, finding, (None, reopened), grounds).await?;
+        tally.changed = true;
+        Ok(())
+    }
+
+    /// Writes down how often a finding has come and gone; tells only that it begins to, and that it has held still.
+    async fn flap(
+        &self,
+        tx: &mut Tx,
+        was: &Standing,
+        flap: Flap,
+        grounds: Grounds<'_>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let Flap { id, difference, severity, flapping, told, reopened } = flap;
+        let grounds = grounds.of(&difference);
+        tx.change_finding(id, &difference, severity, grounds.source, self.now).await?;
+        tx.flap_finding(id, flapping.as_ref()).await?;
+        tally.changed = true;
+        if told.is_none() && reopened.is_none() {
+            return Ok(());
+        }
+        let finding = Finding { flapping, ..self.finding(id, difference, severity, grounds) };
+        self.tell_change(tx, was, finding, (told, reopened), grounds).await
+    }
+
+    /// Tells that a finding is another now, why, and why it is open again.
+    async fn tell_change(
+        &self,
+        tx: &mut Tx,
+        was: &Standing,
+        finding: Finding,
+        (reason, reopened): (Option<String>, Option<&'static str>),
+        grounds: Grounds<'_>,
+    ) -> Result<(), StoreError> {
         let finding = Finding { opened_at: was.opened_at, ..finding };
         let before = values(&was.difference.expected, &was.difference.observed, was.severity);
         let (before, after) = (Some(before), Some(finding.values()));
-        let event = Event { before, after, ..self.event(Step::Changed, grounds) };
+        let event = Event { before, after, reason, ..self.event(Step::Changed, grounds) };
         take_step(self.context, tx, self.tenant, &finding, event).await?;
         if let Some(why) = reopened
-            && tx.reopen_finding(id).await?
+            && tx.reopen_finding(finding.id).await?
         {
             let event = Event { reason: Some(why.to_owned()), ..self.event(Step::Reopened, grounds) };
             take_step(self.context, tx, self.tenant, &finding, event).await?;
         }
-        tally.changed = true;
         Ok(())
     }
 
@@ -194,6 +233,7 @@ impl Recording<'_> {
             last_seen_at: self.now,
             resolved_at: None,
             acknowledgement: None,
+            flapping: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::findings::Grounds;
 use super::record::{Judged, Look, Recording, Seen};
 use super::security_groups::DEFAULT;
 use crate::drift::announced::{announced, called};
+use crate::drift::flapping::{History, damp};
 use crate::drift::layers::Layers;
 use crate::drift::least_change::is_as_born;
 use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
@@ -45,6 +46,9 @@ impl Recording<'_> {
             suspicions: tx.suspicions(self.tenant.uuid, self.resource_type).await?,
         };
         let mut plan = self.weigh(&layers, mode, (body, seen), &before);
+        if look != Look::Again {
+            plan = self.damped(tx, plan, &before.standing).await?;
+        }
         let mut expected_since = recorded.as_ref().map(|it| it.origin.set_at);
         if mode == Mode::Follow
             && look != Look::Again
@@ -139,6 +143,18 @@ impl Recording<'_> {
         plan
     }
 
+    /// The plan without what comes and goes; asks what was told lately only where something would be told.
+    async fn damped(&self, tx: &mut Tx, plan: Plan, standing: &[Standing]) -> Result<Plan, StoreError> {
+        let guard = self.rules.flapping;
+        let history = match guard.since(self.now) {
+            Some(since) if !(plan.change.is_empty() && plan.resolve.is_empty()) => {
+                tx.flips(self.key(), since, guard.flips - 1).await?
+            }
+            _ => History::new(),
+        };
+        Ok(damp(plan, standing, &history, guard, self.now))
+    }
+
     /// What is recorded as expected after a look in `follow` mode, where that is something else; what may be gone stays
     /// until it is believed.
     fn followed(&self, layers: &Layers<'_>, body: &Body, plan: &Plan) -> Option<Expectation> {
@@ -176,6 +192,7 @@ fn begin_nothing(plan: &mut Plan) {
     });
     plan.open.clear();
     plan.change.clear();
+    plan.flap.clear();
     plan.suspect.clear();
     plan.look_again_at = None;
 }
@@ -183,7 +200,7 @@ fn begin_nothing(plan: &mut Plan) {
 /// Who said what is expected of each object and field of a plan.
 fn sources(layers: &Layers<'_>, body: &Body, plan: &Plan, standing: &[Standing]) -> BTreeMap<(String, String), String> {
     let opened = plan.open.iter().map(|(difference, _)| difference);
-    let changed = plan.change.iter().map(|it| &it.difference);
+    let changed = plan.change.iter().map(|it| &it.difference).chain(plan.flap.iter().map(|it| &it.difference));
     let of = |it: &Difference| {
         let origin = layers.origin(it, body)?;
         Some(((it.object.clone(), it.field.clone()), origin.source.clone()))

@@ -221,6 +221,7 @@ impl<'a> Pushing<'a> {
         let confirmed: Vec<SecurityGroup> = after.iter().filter(|group| done.contains(&group.id)).cloned().collect();
         let went = |id: &&String| !after.iter().any(|group| group.id == **id);
         let removed: Vec<String> = outcomes.unwanted.keys().filter(went).cloned().collect();
+        let seen = Observation { removed: removed.iter().cloned().collect(), ..seen };
         let mut effects = self.records(&confirmed, &removed);
         if !confirmed.is_empty() || !removed.is_empty() {
             effects.push(Effect::Commanded {

@@ -88,7 +88,7 @@ impl Recording<'_> {
         };
         let body = observation.completed_by(before.as_ref().map(|snapshot| &snapshot.body));
         if let Some(before) = &before
-            && !self.believes(tx, before, &body, observation.asked_at, tally).await?
+            && !self.believes(tx, before, &body, observation, tally).await?
         {
             let now = Some(self.now);
             let times = (observation.asked_at, observation.answered_at);
@@ -141,10 +141,11 @@ impl Recording<'_> {
         tx: &mut Tx,
         before: &Snapshot,
         body: &Body,
-        asked_at: DateTime<Utc>,
+        observation: &Observation,
         tally: &mut Tally,
     ) -> Result<bool, StoreError> {
-        let Some(difference) = mass_disappearance(self.rules.vanish, &before.body, body) else { return Ok(true) };
+        let gone = mass_disappearance(self.rules.vanish, &before.body, body, &observation.removed);
+        let Some(difference) = gone else { return Ok(true) };
         let suspicions = tx.suspicions(self.tenant.uuid, self.resource_type).await?;
         let earlier = suspicions.into_iter().find(|suspicion| suspicion.difference.key() == difference.key());
         let spacing = chrono::Duration::from_std(self.rules.confirm.spacing).unwrap_or_default();
@@ -166,8 +167,13 @@ impl Recording<'_> {
         tally.look_again(self.tenant, (self.resource_type, false), suspicion.counted_at + spacing);
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let key = suspicion.difference.key();
-        let grounds =
-            Grounds { source: "guard", sources: None, ended: None, observed_at: Some(asked_at), snapshot: None };
+        let grounds = Grounds {
+            source: "guard",
+            sources: None,
+            ended: None,
+            observed_at: Some(observation.asked_at),
+            snapshot: None,
+        };
         if let Some(finding) = standing.iter().find(|finding| finding.difference.key() == key) {
             if left(&suspicion.difference) < left(&finding.difference) {
                 let changed = Changed::of(finding, suspicion.difference, Severity::Critical);

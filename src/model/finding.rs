@@ -1,7 +1,7 @@
 //! A drift finding: a lasting difference between what is expected and what is there.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -98,6 +98,21 @@ pub struct Finding {
     pub resolved_at: Option<DateTime<Utc>>,
     /// Who knows of it; of one that has ended, who knew of it then.
     pub acknowledgement: Option<Acknowledgement>,
+    /// That it comes and goes; of one that has ended, that it did.
+    pub flapping: Option<Flapping>,
+}
+
+/// That a finding comes and goes again and again: its flips are counted and not told, until it holds still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// When the first of the flips was.
+    pub since: DateTime<Utc>,
+    /// How often it was seen to change since then.
+    pub flips: u32,
+    /// When it last did.
+    pub last_at: DateTime<Utc>,
+    /// Whether it differs at the moment.
+    pub differs: bool,
 }
 
 /// That somebody knows of a finding, and that it may stay as it is for now.

@@ -25,7 +25,7 @@ mod words;
 
 pub use body::Body;
 pub use expectation::{Announcement, Expectation};
-pub use finding::{Acknowledgement, Change, Finding, FindingState, Severity};
+pub use finding::{Acknowledgement, Change, Finding, FindingState, Flapping, Severity};
 pub use invalid::Invalid;
 pub use object::Object;
 pub use observation::Observation;

@@ -25,6 +25,8 @@ pub struct Observation {
     pub unreadable: BTreeSet<String>,
     /// Whether an object without a readable id was listed: then nothing counts as gone.
     pub absence_unknown: bool,
+    /// Objects that the job that looked had removed itself: that they are gone is no surprise.
+    pub removed: BTreeSet<String>,
     /// Why a part of it is missing, in one word and in words: one of several services did not answer.
     pub trouble: Option<(&'static str, String)>,
     /// How many objects there are of what quotas limit, by the quota's name and in its unit; only of those that could
@@ -46,6 +48,7 @@ impl Observation {
             body: body.sorted(),
             unreadable: BTreeSet::new(),
             absence_unknown: false,
+            removed: BTreeSet::new(),
             trouble: None,
             counted: None,
             uncounted: None,

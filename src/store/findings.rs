@@ -9,7 +9,7 @@ use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::drift::Difference;
 use crate::drift::digest::Entry;
 use crate::drift::lifecycle::Standing;
-use crate::model::{Acknowledgement, Finding, FindingState, ResourceType, Severity};
+use crate::model::{Acknowledgement, Finding, FindingState, Flapping, ResourceType, Severity};
 
 #[derive(sqlx::FromRow)]
 struct StandingRow {
@@ -23,6 +23,7 @@ struct StandingRow {
     severity: String,
     state: String,
     opened_at: DateTime<Utc>,
+    flapping: Option<Json<Flapping>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -87,6 +88,7 @@ impl TryFrom<Row> for Listed {
             last_seen_at: row.last_seen_at,
             resolved_at: row.resolved_at,
             acknowledgement,
+            flapping: row.standing.flapping.map(|flapping| flapping.0),
         };
         Ok(Self {
             finding,
@@ -274,6 +276,7 @@ impl Tx {
                 severity: word!("findings", "severity", row.severity)?,
                 state: word!("findings", "state", row.state)?,
                 opened_at: row.opened_at,
+                flapping: row.flapping.map(|flapping| flapping.0),
                 difference: Difference {
                     object: row.object,
                     object_name: row.object_name,

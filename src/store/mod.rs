@@ -9,6 +9,7 @@ pub mod error;
 pub mod expectations;
 mod file;
 pub mod findings;
+mod flaps;
 pub mod history;
 pub mod holds;
 pub mod jobs;

@@ -32,6 +32,8 @@ statements! {
     FINDING_COUNTS = "finding_counts",
     FINDING_END = "finding_end",
     FINDING_EXPIRED = "finding_expired",
+    FINDING_FLAP = "finding_flap",
+    FINDING_FLIPS = "finding_flips",
     FINDING_GET = "finding_get",
     FINDING_KEEP = "finding_keep",
     FINDING_LIST = "finding_list",

@@ -187,6 +187,7 @@ fn finding(tenant: Uuid, object: &str, change: Change) -> Finding {
         last_seen_at: now(),
         resolved_at: None,
         acknowledgement: None,
+        flapping: None,
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::accept::is_acceptable;
-use super::{COLUMNS, KEYS, known, row, said, say_known};
+use super::{COLUMNS, KEYS, flapping, known, row, said, say_known};
 use crate::cli::output::{self, Columns};
 use crate::cli::records::Records;
 use crate::cli::values;
@@ -38,6 +38,7 @@ pub(super) async fn show(records: &Records, listed: &Listed) -> anyhow::Result<(
         ("severity", finding.severity.to_string()),
         ("state", finding.state.to_string()),
         ("acknowledged", known(finding, now).unwrap_or_default()),
+        ("flapping", flapping(finding, now).unwrap_or_default()),
         ("source", format!("the expectation was {}", finding.source)),
         ("opened", output::moment(Some(finding.opened_at), now)),
         ("last seen", output::moment(Some(finding.last_seen_at), now)),
@@ -84,7 +85,11 @@ fn say(event: &Event, finding: &Finding, now: DateTime<Utc>) -> String {
             let [expected, observed] = ["expected", "observed"].map(|name| said(finding, value(name)));
             format!("expected {expected}, observed {observed}, {}", output::plain(value("severity")))
         }
-        Step::Changed => changes(event, finding),
+        Step::Changed if reason.is_empty() => changes(event, finding),
+        Step::Changed => {
+            let parts = [changes(event, finding), reason.to_owned()];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+        }
         Step::Acknowledged => say_known(event.by.as_deref().unwrap_or_default(), event.until, reason, now),
         Step::Noted => format!("{by}: {reason}"),
         Step::Accepted => by,

@@ -22,7 +22,7 @@ use super::view::{stamp, stamp_if};
 use crate::jobs::accept::{self, AcceptError};
 use crate::model::life::{self, Event};
 use crate::model::token::Role;
-use crate::model::{FindingState, Invalid, ResourceType, Severity};
+use crate::model::{FindingState, Flapping, Invalid, ResourceType, Severity};
 use crate::store::findings::Listed;
 use crate::store::pages::Findings;
 
@@ -91,6 +91,29 @@ pub(super) struct FindingView {
     /// Until when; null: until it resolves.
     #[serde(serialize_with = "stamp_if")]
     ack_until: Option<DateTime<Utc>>,
+    /// That it comes and goes, where it does: its flips are counted and not told, until it holds still.
+    flapping: Option<FlappingView>,
+}
+
+/// How a finding comes and goes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FlappingView {
+    /// When the first of the flips was.
+    #[serde(serialize_with = "stamp")]
+    since: DateTime<Utc>,
+    /// How often it was seen to change since then.
+    flips: u32,
+    /// When it last did.
+    #[serde(serialize_with = "stamp")]
+    last_at: DateTime<Utc>,
+    /// Whether it differs at the moment.
+    differs: bool,
+}
+
+impl From<Flapping> for FlappingView {
+    fn from(Flapping { since, flips, last_at, differs }: Flapping) -> Self {
+        Self { since, flips, last_at, differs }
+    }
 }
 
 /// A finding with its life.
@@ -180,6 +203,7 @@ impl FindingView {
             ack_reason,
             ack_by,
             ack_until: until,
+            flapping: finding.flapping.map(Into::into),
         }
     }
 }

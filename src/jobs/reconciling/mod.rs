@@ -105,7 +105,7 @@ impl<'a> Reconciling<'a> {
         let before = before.await?.map(|snapshot| snapshot.body);
         if let Some(before) = before.as_ref().filter(|_| !self.hand.journal.is_begun()) {
             let now = seen.completed_by(Some(before));
-            if let Some(gone) = mass_disappearance(call.live.rules.vanish, before, &now) {
+            if let Some(gone) = mass_disappearance(call.live.rules.vanish, before, &now, &BTreeSet::new()) {
                 let why = format!("{} are gone at once, which is not believed yet", gone.object_name);
                 return Err(JobError::give_up("vanished", why));
             }
@@ -260,7 +260,8 @@ impl<'a> Reconciling<'a> {
             self.tell_moved(&work);
             let resource_type = work.resource_type();
             let trouble = work.seen.trouble.clone();
-            self.effects.push(Effect::Observed { tenant: tenant.clone(), observation: work.seen });
+            let observation = Observation { removed: work.gone.into_iter().collect(), ..work.seen };
+            self.effects.push(Effect::Observed { tenant: tenant.clone(), observation });
             if let Some((reason, error)) = trouble {
                 self.effects.push(Effect::Unreadable { tenant: tenant.clone(), resource_type, reason, error });
             }

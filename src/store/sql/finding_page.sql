@@ -12,7 +12,7 @@ WITH fitting AS (
     ORDER BY f.opened_at DESC, f.id DESC
     LIMIT $7 OFFSET $8
 )
-SELECT f.id, f.tenant, f.resource_type, f.object, f.object_name, f.field, f.change, f.expected, f.observed, f.severity, f.state, f.source, f.opened_at, f.last_seen_at, f.resolved_at, f.ack_reason, f.ack_by, f.ack_at, f.ack_until, t.cloud, t.backend_id, t.name AS tenant_name, COALESCE(w.customer_name, '') AS customer_name, COALESCE(w.project_name, '') AS project_name, p.total
+SELECT f.id, f.tenant, f.resource_type, f.object, f.object_name, f.field, f.change, f.expected, f.observed, f.severity, f.state, f.source, f.opened_at, f.flapping, f.last_seen_at, f.resolved_at, f.ack_reason, f.ack_by, f.ack_at, f.ack_until, t.cloud, t.backend_id, t.name AS tenant_name, COALESCE(w.customer_name, '') AS customer_name, COALESCE(w.project_name, '') AS project_name, p.total
 FROM fitting p
 JOIN findings f ON f.id = p.id
 JOIN tenants t ON t.uuid = f.tenant

@@ -17,7 +17,8 @@ async fn every_listing_has_the_keys_of_the_contract() {
         (
             vec!["drift", "list"],
             "id, cloud, tenant, tenant_name, resource_type, object, object_name, field, change, expected, observed, \
-             severity, state, source, opened_at, last_seen_at, resolved_at, ack_reason, ack_by, ack_at, ack_until",
+             severity, state, source, opened_at, last_seen_at, resolved_at, ack_reason, ack_by, ack_at, ack_until, \
+             flapping",
         ),
         (
             vec!["jobs", "list"],

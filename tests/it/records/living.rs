@@ -32,6 +32,7 @@ on_both_databases!(
     what_the_version_before_recorded_has_a_life_too,
     what_makes_no_sense_is_refused,
     findings_are_listed_by_the_domain_of_their_tenant,
+    what_comes_and_goes_is_one_finding,
 );
 
 /// A vcpu limit that somebody raised from 46 to 50, as a finding that was just opened.
@@ -324,4 +325,56 @@ async fn findings_are_listed_by_the_domain_of_their_tenant(database: Database) {
     };
     assert_eq!(listed(&domain).await, [id]);
     assert_eq!(listed("elsewhere").await, [] as [Uuid; 0]);
+}
+
+async fn what_comes_and_goes_is_one_finding(database: Database) {
+    let (app, first) = drifting(&database).await;
+    for cores in [46, 50, 46, 50] {
+        app.advance(600);
+        limited(&app, cores).await;
+    }
+    app.changes().await;
+    // The sixth flip in six hours: it stays, and says so.
+    app.advance(600);
+    limited(&app, 46).await;
+    assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @r#"
+    + life after={"expected":46,"observed":50,"severity":"warning"} at=T+3007 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3007 reason=it flaps: 6 flips since 2026-01-01T00:00:02Z; more are counted, not told, until it holds still snapshot=<snapshot> step=changed
+    + outbox events drift.quotas.changed
+    + outbox events job.pull_quotas.succeeded
+    + outbox events snapshot.quotas.changed
+    ~ findings <finding>: flapping null → {"differs":false,"flips":6,"last_at":"2026-01-01T00:50:07Z","since":"2026-01-01T00:00:02Z"}, last_seen_at T+2406 → T+3007
+    "#);
+    let listed = app.context.store().findings(Filter::default()).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let id = listed[0].finding.id;
+    assert_ne!(id, first);
+    // More are counted and not told, whoever knows of it.
+    know(&app, id, None).await;
+    app.changes().await;
+    for cores in [51, 46, 52] {
+        app.advance(600);
+        limited(&app, cores).await;
+    }
+    assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @r#"
+    + outbox events job.pull_quotas.succeeded
+    + outbox events job.pull_quotas.succeeded
+    + outbox events job.pull_quotas.succeeded
+    + outbox events snapshot.quotas.changed
+    + outbox events snapshot.quotas.changed
+    + outbox events snapshot.quotas.changed
+    ~ findings <finding>: flapping {"differs":false,"flips":6,"last_at":"2026-01-01T00:50:07Z","since":"2026-01-01T00:00:02Z"} → {"differs":true,"flips":9,"last_at":"2026-01-01T01:20:10Z","since":"2026-01-01T00:00:02Z"}, last_seen_at T+3007 → T+4810, observed 50 → 52
+    "#);
+    assert_eq!(state(&app, id).await, FindingState::Acknowledged);
+    limited(&app, 46).await;
+    app.changes().await;
+    app.advance(7198);
+    limited(&app, 46).await;
+    assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @"+ outbox events job.pull_quotas.unchanged");
+    limited(&app, 46).await;
+    assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @"
+    + life at=T+12011 finding=<finding> job=<job> observed_at=T+12011 reason=what is there is what is expected snapshot=<snapshot> step=resolved
+    + outbox events drift.quotas.resolved
+    + outbox events job.pull_quotas.succeeded
+    ~ findings <finding>: resolved_at null → T+12011, state acknowledged → resolved
+    ");
 }

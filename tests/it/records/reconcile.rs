@@ -28,6 +28,7 @@ on_both_databases!(
     what_fails_for_a_while_is_done_later_and_nothing_else,
     what_follows_the_cloud_is_left_alone,
     what_is_gone_at_once_is_not_made_again_unseen,
+    what_it_removed_itself_is_gone_without_a_finding,
     a_cloud_that_does_not_let_it_is_left_alone,
 );
 
@@ -448,6 +449,19 @@ async fn what_is_gone_at_once_is_not_made_again_unseen(database: Database) {
     }
     done(&app.run(KIND, TENANT, json!({"resource_types": ["floating_ips"]})).await);
     assert_eq!(addresses(&app).await.len(), 7);
+}
+
+async fn what_it_removed_itself_is_gone_without_a_finding(database: Database) {
+    let app = start(&database).await;
+    for _ in 0..6 {
+        app.cloud().meddle("floating_ip_allocate", TENANT).await;
+    }
+    app.run("pull_floating_ips", TENANT, json!({})).await;
+    assert_eq!((findings(&app).await.len(), addresses(&app).await.len()), (6, 9));
+    done(&app.run(KIND, TENANT, json!({"resource_types": ["floating_ips"], "delete": true})).await);
+    assert_eq!((findings(&app).await, addresses(&app).await.len()), (Vec::<String>::new(), 3));
+    let ended = app.context.store().findings(Filter { ended: true, ..Filter::default() }).await.unwrap();
+    assert_eq!(ended.len(), 6, "the six, and nothing that had vanished");
 }
 
 async fn a_cloud_that_does_not_let_it_is_left_alone(database: Database) {

@@ -81,7 +81,8 @@ async fn postgres(url: &str) -> sqlx::Result<Raw> {
 }
 
 /// Columns that hold JSON.
-const JSON: [&str; 9] = ["after", "before", "body", "existing", "expected", "headers", "observed", "params", "result"];
+const JSON: [&str; 10] =
+    ["after", "before", "body", "existing", "expected", "flapping", "headers", "observed", "params", "result"];
 
 /// What the two databases write differently: bytes, JSON and truth.
 fn alike(table: &str, column: &str, value: Value) -> Value {

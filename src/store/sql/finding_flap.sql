@@ -1,0 +1,1 @@
+UPDATE findings SET flapping = $2 WHERE id = $1
