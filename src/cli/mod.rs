@@ -20,6 +20,7 @@ mod expectations;
 mod expected;
 mod import;
 mod jobs;
+mod moment;
 pub mod output;
 mod policy;
 mod pull;
@@ -33,6 +34,7 @@ mod tokens;
 mod unified;
 mod unlink;
 mod values;
+mod wall;
 mod why;
 
 use std::io;
