@@ -3,6 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
+pub use crate::drift::values::count;
+
 /// Reads a duration such as `30s`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
@@ -15,9 +17,4 @@ pub fn author() -> String {
     let number =
         || std::fs::metadata("/proc/self").map_or_else(|_| "unknown".to_owned(), |me| format!("uid {}", me.uid()));
     named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME")).unwrap_or_else(number)
-}
-
-/// `1 finding`, `2 findings`.
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use super::arguments::count;
 use super::changes::{COLUMNS, rows};
-use super::compared::{Compared, Found, between};
 use super::moment::Moment;
 use super::output::{self, Format, stamp};
 use super::records::{Id, Records};
-use super::unified::{self, Side};
 use super::{DONE, DRIFT, snapshots, usage};
 use crate::drift::changes;
 use crate::drift::since::Since;
+use crate::drift::unified::{self, Side};
+use crate::jobs::compared::{Compared, Found, between};
 use crate::model::ResourceType;
 use crate::store::history::{Span, Whose};
 use crate::store::snapshots::Snapshot;

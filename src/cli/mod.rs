@@ -6,7 +6,6 @@ mod arguments;
 mod backup;
 mod changes;
 mod check;
-mod compared;
 mod config;
 mod daemon;
 mod dead;
@@ -31,9 +30,7 @@ mod schema;
 mod snapshots;
 mod tenants;
 mod tokens;
-mod unified;
 mod unlink;
-mod values;
 mod wall;
 mod why;
 
@@ -43,6 +40,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config::LoadError;
+use crate::drift::values;
 use crate::openstack::clouds_yaml::ProfileError;
 use output::Format;
 use records::Records;

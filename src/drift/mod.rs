@@ -21,7 +21,9 @@ pub mod rules;
 mod security_groups;
 mod server_groups;
 pub mod since;
+pub mod unified;
 pub mod usage;
+pub mod values;
 pub mod vanish;
 
 use serde_json::Value;

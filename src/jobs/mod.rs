@@ -11,6 +11,7 @@ pub mod cancel;
 mod change_password;
 pub mod command;
 mod commanded;
+pub mod compared;
 pub mod context;
 mod count;
 pub mod create_floating_ip;
