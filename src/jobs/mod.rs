@@ -58,6 +58,7 @@ pub mod states;
 mod unlink_tenant;
 mod update_tenant;
 pub mod upload_image_data;
+mod uses;
 pub mod verdict;
 
 use std::future::Future;
