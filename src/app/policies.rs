@@ -33,6 +33,9 @@ fn condition(written: &config::Policy) -> Option<Condition> {
     if let Some(patience) = written.idle_floating_ips {
         return Some(Condition::IdleFloatingIp(patience.0));
     }
+    if let Some(patience) = written.unused_security_groups {
+        return Some(Condition::UnusedSecurityGroup(patience.0));
+    }
     if let Some(most) = written.most_rules {
         return Some(Condition::MostRules(most));
     }

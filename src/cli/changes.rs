@@ -1,39 +1,11 @@
 //! What changed of a tenant, as rows of a listing: a person reads whom it concerns first.
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::output::{Columns, Row, stamp};
 use super::values;
 use crate::drift::{Difference, EXISTENCE};
-use crate::model::ResourceType;
-use crate::store::history::Whose;
-
-/// One thing that changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// Of whom.
-    pub whose: Whose,
-    /// Of which resource type; none when it is the tenant itself.
-    pub resource_type: Option<ResourceType>,
-    /// What it is.
-    pub what: What,
-    /// When the new state was first seen.
-    pub at: DateTime<Utc>,
-}
-
-/// What changed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum What {
-    /// The tenant was recorded: before, nothing is known of it.
-    Recorded,
-    /// The tenant's project was found to be gone.
-    Vanished,
-    /// The resource type was first seen: before, nothing is known of it.
-    FirstSeen,
-    /// Something is different.
-    Differs(Difference),
-}
+use crate::jobs::compared::{Change, What};
 
 pub(super) const COLUMNS: Columns = Columns {
     keys: &[
@@ -54,35 +26,6 @@ pub(super) const COLUMNS: Columns = Columns {
     headings: &["TENANT", "TYPE", "WHAT", "BEFORE", "AFTER", "CHANGED"],
     none: "nothing changed of what is compared",
 };
-
-impl What {
-    /// The word for programs.
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Recorded => "recorded",
-            Self::Vanished => "vanished",
-            Self::FirstSeen => "first_seen",
-            Self::Differs(difference) => difference.change.as_str(),
-        }
-    }
-
-    /// The words for people, when it is no difference of an object.
-    pub(super) fn news(&self) -> Option<&'static str> {
-        match self {
-            Self::Recorded => Some("recorded"),
-            Self::Vanished => Some("vanished"),
-            Self::FirstSeen => Some("first seen"),
-            Self::Differs(_) => None,
-        }
-    }
-}
-
-impl Change {
-    /// Sorts by tenant and resource type as people read them, news before differences, those as they come.
-    pub(super) fn place(&self) -> (&Whose, Option<ResourceType>, bool) {
-        (&self.whose, self.resource_type, self.what.news().is_none())
-    }
-}
 
 /// The rows of a listing. Cells that say again what the row above says stay empty, which groups them.
 pub(super) fn rows(changes: &[Change]) -> Vec<Row> {

@@ -5,7 +5,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::arguments::{Moment, count};
+use super::arguments::count;
+use super::moment::Moment;
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records, candidates};
 use super::{DONE, FAILED, explain, usage};
@@ -51,10 +52,10 @@ pub struct Which {
     /// For this tenant, whichever of its names the message used.
     #[arg(long)]
     tenant: Option<String>,
-    /// That died since: a time, or an age such as 2h.
+    /// That died since: a time, an age such as 2h, or by the clock here (TZ): 'Friday 18:00'.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
-    /// That died before: a time, or an age such as 30d.
+    /// That died before: the same.
     #[arg(long, value_name = "TIME")]
     before: Option<Moment>,
 }
@@ -152,8 +153,8 @@ impl Which {
             reason: self.reason.as_deref(),
             kind: self.kind.as_deref(),
             tenant,
-            since: self.since.map(|since| since.at(now)),
-            before: self.before.map(|before| before.at(now)),
+            since: self.since.map(|since| since.at(now, "--since")).transpose()?,
+            before: self.before.map(|before| before.at(now, "--before")).transpose()?,
             requeued,
             limit,
         };

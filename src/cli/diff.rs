@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use uuid::Uuid;
 
-use super::arguments::{Moment, count};
+use super::arguments::count;
 use super::changes::{COLUMNS, rows};
-use super::compared::{Compared, Found, between};
+use super::moment::Moment;
 use super::output::{self, Format, stamp};
 use super::records::{Id, Records};
-use super::unified::{self, Side};
 use super::{DONE, DRIFT, snapshots, usage};
 use crate::drift::changes;
 use crate::drift::since::Since;
+use crate::drift::unified::{self, Side};
+use crate::jobs::compared::{Compared, Found, between};
 use crate::model::ResourceType;
 use crate::store::history::{Span, Whose};
 use crate::store::snapshots::Snapshot;
@@ -41,7 +42,7 @@ pub struct Diff {
     /// Of this resource type; default: of every one.
     #[arg(long, value_name = "TYPE")]
     resource_type: Option<ResourceType>,
-    /// Since then: a time, or an age such as 2h.
+    /// Since then: a time, an age such as 2h, or by the clock here (TZ): 'Friday 18:00'.
     #[arg(long, value_name = "TIME")]
     from: Option<Moment>,
     /// Until then; default: now.
@@ -80,7 +81,8 @@ impl Diff {
 
     async fn of_moments(&self, records: &Records, from: Moment) -> anyhow::Result<Found> {
         let now = records.now();
-        let (from, to) = (from.at(now), self.to.map_or(now, |to| to.at(now)));
+        let from = from.at(now, "--from")?;
+        let to = self.to.map_or(Ok(now), |to| to.at(now, "--to"))?;
         if from > to {
             return Err(usage(format!("--from {} is later than --to {}", stamp(from), stamp(to))));
         }

@@ -4,7 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::DONE;
-use super::arguments::{Moment, count};
+use super::arguments::count;
+use super::moment::Moment;
 use super::output::{self, Columns, Row, moment, stamp};
 use super::records::Records;
 use super::values;
@@ -13,7 +14,7 @@ use crate::drift::digest::{BySeverity, Digest, Entry, NoisyObject, NoisyTenant};
 /// A while, and of which cloud.
 #[derive(Debug, Args)]
 pub struct Tell {
-    /// Since then: a time, or an age such as 24h.
+    /// Since then: a time, an age such as 24h, or by the clock here (TZ): 'Friday 18:00'.
     #[arg(long, value_name = "TIME", default_value = "24h")]
     since: Moment,
     /// Of this cloud; default: of every one.
@@ -42,7 +43,7 @@ const COLUMNS: Columns = Columns {
 impl Tell {
     pub(super) async fn run(self, records: &Records) -> anyhow::Result<u8> {
         let (until, cloud) = (records.now(), self.cloud.as_deref());
-        let since = self.since.at(until);
+        let since = self.since.at(until, "--since")?;
         records.known_cloud(cloud)?;
         let entries = records.store().findings_since(cloud, since).await?;
         let digest = Digest::of(&entries, (since, until), cloud);

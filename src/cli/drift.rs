@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::arguments::{Moment, count};
+use super::arguments::count;
+use super::moment::Moment;
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
 use super::{DONE, DRIFT, FAILED, explain, policy, usage, values};
@@ -55,7 +56,7 @@ pub struct Which {
     /// Of this field, such as limit.
     #[arg(long)]
     field: Option<String>,
-    /// Opened since: a time, or an age such as 2h.
+    /// Opened since: a time, an age such as 2h, or by the clock here (TZ): 'Friday 18:00'.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
     /// Of the tenants of this domain, by its name or id.
@@ -153,7 +154,7 @@ impl Which {
             resource_type: self.resource_type,
             field: self.field.as_deref(),
             ended,
-            since: self.since.map(|since| since.at(records.now())),
+            since: self.since.map(|since| since.at(records.now(), "--since")).transpose()?,
             domain: self.domain.as_deref(),
         };
         Ok(records.store().findings(filter).await?)

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::arguments::{Moment, author};
+use super::arguments::author;
+use super::moment::Moment;
 use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
 use super::{DONE, FAILED, explain};
@@ -50,7 +51,7 @@ pub struct List {
     /// Of this tenant.
     #[arg(long)]
     tenant: Option<String>,
-    /// Asked for since: a time, or an age such as 2h.
+    /// Asked for since: a time, an age such as 2h, or by the clock here (TZ): 'Friday 18:00'.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
     /// At most so many.
@@ -184,7 +185,7 @@ impl List {
             kind: self.kind.as_deref(),
             cloud: self.cloud.as_deref(),
             tenant: tenant.map(|it| it.uuid),
-            since: self.since.map(|since| since.at(records.now())),
+            since: self.since.map(|since| since.at(records.now(), "--since")).transpose()?,
             limit: self.limit.into(),
         };
         let (jobs, tenants, now) = (records.store().jobs(filter).await?, records.tenants_by_id().await?, records.now());

@@ -11,6 +11,8 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
+pub use crate::drift::values::stamp;
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -216,11 +218,6 @@ pub fn when(moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
 pub fn moment(moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     let Some(at) = moment else { return String::new() };
     format!("{} ({})", stamp(at), when(moment, now))
-}
-
-/// A moment as programs read it too: `2026-01-01T00:00:00Z`.
-pub fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]

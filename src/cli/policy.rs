@@ -79,7 +79,7 @@ impl Test {
             let Some(tenant) = tenants.get(&age.tenant) else { continue };
             let Some(body) = age.body.and_then(|body| Body::from_json(age.resource_type, &body).ok()) else { continue };
             for (written, policy) in policies.iter().filter(|(_, policy)| policy.concerns(tenant)) {
-                let violations = policy.violations(&body);
+                let violations = policy.violations(&body, None);
                 *found.entry(&written.name).or_default() += violations.len();
                 rows.extend(violations.iter().map(|it| row((written, policy), (tenant, age.resource_type), it)));
             }
@@ -107,11 +107,17 @@ impl Test {
 
 /// `idle: 3 findings, once each has lasted for 7d; it is switched off`.
 fn summary(written: &config::Policy, policy: &Policy, found: usize) -> String {
+    let off = if written.enabled { "" } else { "; it is switched off" };
+    if policy.is_about_use() {
+        let why =
+            "cannot be tried: what was seen last does not say what ports use; each pull looks while it is enabled, and";
+        let patience = config::HumanDuration(policy.patience());
+        return format!("{}: {why} finds what lasts for {patience}{off}", written.name);
+    }
     let patience = match policy.patience() {
         patience if patience.is_zero() => String::new(),
         patience => format!(", once each has lasted for {}", config::HumanDuration(patience)),
     };
-    let off = if written.enabled { "" } else { "; it is switched off" };
     format!("{}: {}{patience}{off}", written.name, count(found, "finding"))
 }
 

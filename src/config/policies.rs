@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, Problems};
 
-/// The longest time that an address may be idle: beyond it nobody keeps snapshots.
+/// The longest time that an address or a group may be idle: beyond it nobody keeps snapshots.
 const LONGEST: Duration = Duration::from_hours(24 * 3_650);
 
 /// A policy. Exactly one of its conditions is set.
@@ -38,6 +38,9 @@ pub struct Policy {
     /// Floating IPs that lead nowhere for so long.
     #[serde(default)]
     pub idle_floating_ips: Option<HumanDuration>,
+    /// Security groups that no port has and no other group's rule names for so long.
+    #[serde(default)]
+    pub unused_security_groups: Option<HumanDuration>,
     /// Limits outside of bounds, by the quota's name, in the units of `tenantd drift list`.
     #[serde(default)]
     pub limits: BTreeMap<String, Bounds>,
@@ -126,6 +129,7 @@ impl Policy {
         let all = [
             ("world_open", self.world_open.is_some()),
             ("idle_floating_ips", self.idle_floating_ips.is_some()),
+            ("unused_security_groups", self.unused_security_groups.is_some()),
             ("limits", !self.limits.is_empty()),
             ("unlimited", !self.unlimited.is_empty()),
             ("most_rules", self.most_rules.is_some()),
@@ -139,7 +143,8 @@ impl Policy {
             [_] => {}
             [] => problems.add(
                 path,
-                "has no condition: set one of world_open, idle_floating_ips, limits, unlimited, most_rules, most",
+                "has no condition: set one of world_open, idle_floating_ips, unused_security_groups, limits, unlimited, \
+                 most_rules, most",
             ),
             several => {
                 let why = format!("has several conditions ({}): make it several policies", several.join(", "));
@@ -155,8 +160,10 @@ impl Policy {
                 problems.add(format!("{path}.limits.{name}"), "at_least is more than at_most");
             }
         }
-        if self.idle_floating_ips.is_some_and(|it| it.0 > LONGEST) {
-            problems.add(format!("{path}.idle_floating_ips"), "is longer than ten years");
+        let patience =
+            [("idle_floating_ips", self.idle_floating_ips), ("unused_security_groups", self.unused_security_groups)];
+        for (name, _) in patience.iter().filter(|(_, it)| it.is_some_and(|it| it.0 > LONGEST)) {
+            problems.add(format!("{path}.{name}"), "is longer than ten years");
         }
         if let Some(open) = &self.world_open {
             for ethertype in open.ethertypes.iter().filter(|it| !matches!(it.as_str(), "IPv4" | "IPv6")) {
@@ -216,11 +223,14 @@ mod tests {
             [[policies]]
             name = "d"
             idle_floating_ips = "4000d"
+            [[policies]]
+            name = "e"
+            unused_security_groups = "4000d"
         "#;
         assert_eq!(
             problems(wrong),
             [
-                "drift.policies[0]: has no condition: set one of world_open, idle_floating_ips, limits, unlimited, most_rules, most",
+                "drift.policies[0]: has no condition: set one of world_open, idle_floating_ips, unused_security_groups, limits, unlimited, most_rules, most",
                 "drift.policies[0].name: must not be empty",
                 "drift.policies[1]: has several conditions (unlimited, most_rules): make it several policies",
                 "drift.policies[2].limits.ram: has no bounds: set at_least, at_most, or both",
@@ -228,6 +238,7 @@ mod tests {
                 "drift.policies[2].name: `b` is the name of another policy already",
                 "drift.policies[3].world_open.ethertypes: `IPv5` is neither IPv4 nor IPv6",
                 "drift.policies[4].idle_floating_ips: is longer than ten years",
+                "drift.policies[5].unused_security_groups: is longer than ten years",
             ]
         );
     }

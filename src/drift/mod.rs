@@ -22,7 +22,10 @@ pub mod rules;
 mod security_groups;
 mod server_groups;
 pub mod since;
+pub mod unified;
+pub mod unused;
 pub mod usage;
+pub mod values;
 pub mod vanish;
 
 use serde_json::Value;
@@ -30,6 +33,7 @@ use serde_json::Value;
 use crate::model::{Body, Change};
 use facts::{Fact, Facts, Object};
 use policy::Policy;
+use unused::InUse;
 
 /// The field of a finding about a whole object.
 pub const EXISTENCE: &str = "existence";
@@ -92,13 +96,18 @@ pub fn changes(before: &Body, after: &Body) -> Vec<Difference> {
     diff(&Facts { open_ended: false, ..facts(before) }, &facts(after))
 }
 
-/// What is wrong with `observed` whatever was expected: more used than allowed, or what a policy forbids.
-pub fn conditions<'a>(observed: &Body, policies: impl IntoIterator<Item = &'a Policy>) -> Vec<Difference> {
+/// What is wrong with `observed` whatever was expected: more used than allowed, or what a policy forbids; `in_use` is what
+/// the look knows beside it.
+pub fn conditions<'a>(
+    observed: &Body,
+    in_use: Option<&InUse>,
+    policies: impl IntoIterator<Item = &'a Policy>,
+) -> Vec<Difference> {
     let mut conditions = match observed {
         Body::Quotas(quotas) => quotas::over_limit(quotas),
         _ => Vec::new(),
     };
-    conditions.extend(policies.into_iter().flat_map(|policy| policy.violations(observed)));
+    conditions.extend(policies.into_iter().flat_map(|policy| policy.violations(observed, in_use)));
     conditions
 }
 

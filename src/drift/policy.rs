@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Difference;
+use super::unused::InUse;
 use crate::model::floating_ip::FloatingIp;
 use crate::model::pattern::matches;
 use crate::model::quota::{Limit, Quotas};
-use crate::model::security_group::{Meaning, SecurityGroup};
+use crate::model::security_group::{DEFAULT, Meaning, SecurityGroup};
 use crate::model::{Body, Change, ResourceType, Severity, Tenant};
 
 /// What findings of a policy have before its name in their field.
@@ -60,6 +61,8 @@ pub enum Condition {
     },
     /// A floating IP that leads nowhere for so long.
     IdleFloatingIp(Duration),
+    /// A security group that nothing uses for so long.
+    UnusedSecurityGroup(Duration),
     /// A limit outside of bounds, by the quota's name.
     Limits(BTreeMap<String, Bounds>),
     /// A quota without a limit.
@@ -129,13 +132,23 @@ impl Policy {
     /// How long what it finds must last before it is a finding.
     pub const fn patience(&self) -> Duration {
         match self.condition {
-            Condition::IdleFloatingIp(patience) => patience,
+            Condition::IdleFloatingIp(patience) | Condition::UnusedSecurityGroup(patience) => patience,
             _ => Duration::ZERO,
         }
     }
 
-    /// Everything of an observation that it forbids, whomever it is of.
-    pub fn violations(&self, observed: &Body) -> Vec<Difference> {
+    /// Whether it judges what is no part of a body: whether something uses a security group.
+    pub const fn is_about_use(&self) -> bool {
+        matches!(self.condition, Condition::UnusedSecurityGroup(_))
+    }
+
+    /// The field of its findings.
+    pub fn field(&self) -> String {
+        format!("{FIELD}{}", self.name)
+    }
+
+    /// Everything of an observation that it forbids, whomever it is of; `in_use` is what the look knows beside the body.
+    pub fn violations(&self, observed: &Body, in_use: Option<&InUse>) -> Vec<Difference> {
         let mut found = match (&self.condition, observed) {
             (Condition::WorldOpen { ports, protocols, ethertypes }, Body::SecurityGroups(groups)) => {
                 self.world_open(groups, |rule| opens(rule, ports, protocols, ethertypes))
@@ -153,6 +166,9 @@ impl Policy {
                 let told = || ("a limit".to_owned(), "unlimited".to_owned());
                 names.iter().filter(unlimited).map(|name| self.found((name, name), told())).collect()
             }
+            (Condition::UnusedSecurityGroup(_), Body::SecurityGroups(groups)) => {
+                in_use.map(|in_use| self.unused(groups, in_use)).unwrap_or_default()
+            }
             (Condition::Most(most), body) => self.too_many(most, body),
             _ => Vec::new(),
         };
@@ -167,7 +183,7 @@ impl Policy {
         Difference {
             object: id.to_owned(),
             object_name: name.to_owned(),
-            field: format!("{FIELD}{}", self.name),
+            field: self.field(),
             change: Change::Policy,
             expected: json!(expected),
             observed: json!(observed),
@@ -189,6 +205,13 @@ impl Policy {
         let idle = addresses.iter().filter(|address| address.port_id.is_none());
         let told = || ("leads to a port".to_owned(), "leads nowhere".to_owned());
         idle.map(|address| self.found((&address.id, &address.address), told())).collect()
+    }
+
+    /// The group that every project has is nobody's to remove.
+    fn unused(&self, groups: &[SecurityGroup], in_use: &InUse) -> Vec<Difference> {
+        let unused = groups.iter().filter(|group| group.name != DEFAULT && in_use.get(&group.id) == Some(&false));
+        let told = || ("a port has it or a rule names it".to_owned(), "nothing uses it".to_owned());
+        unused.map(|group| self.found((&group.id, &group.name), told())).collect()
     }
 
     fn outside(&self, bounds: &BTreeMap<String, Bounds>, quotas: &Quotas) -> Vec<Difference> {

@@ -93,6 +93,8 @@ impl Rules {
         let needed = match difference.change {
             Change::Usage => self.confirm.usage,
             Change::Removed => self.confirm.removed,
+            // That nothing uses it is an absence too, of ports.
+            Change::Policy if self.policy(difference).is_some_and(Policy::is_about_use) => self.confirm.removed,
             _ => self.confirm.limit,
         };
         needed.max(1)
@@ -101,6 +103,11 @@ impl Rules {
     /// The policies that are for a tenant.
     pub fn policies_for<'a>(&'a self, tenant: &'a Tenant) -> impl Iterator<Item = &'a Policy> {
         self.policies.iter().filter(|policy| policy.concerns(tenant))
+    }
+
+    /// Whether a policy wants to know which security groups of a tenant are in use.
+    pub fn ask_for_use(&self, tenant: &Tenant) -> bool {
+        self.policies_for(tenant).any(Policy::is_about_use)
     }
 
     /// The policy that a difference is against.

@@ -117,7 +117,7 @@ fn a_limit_differs_and_usage_does_not() {
 
 #[test]
 fn more_used_than_allowed_is_said_without_any_expectation() {
-    let said = conditions(&quotas(&[("vcpu", 2, 3), ("ram", -1, 9), ("instances", 3, 3)]), []);
+    let said = conditions(&quotas(&[("vcpu", 2, 3), ("ram", -1, 9), ("instances", 3, 3)]), None, []);
     assert_eq!(said.iter().map(|d| (d.object.as_str(), d.change)).collect::<Vec<_>>(), [("vcpu", Change::OverLimit)]);
 }
 
@@ -188,7 +188,7 @@ fn what_is_known_is_open_again_when_its_values_are_others() {
         plan(is, &standing, &[], &rules, now).change[0].reopened
     };
     let limit = |expected, observed| compare(&quotas(&[("vcpu", expected, 0)]), &quotas(&[("vcpu", observed, 0)]));
-    let over = |limit, usage| conditions(&quotas(&[("vcpu", limit, usage)]), []);
+    let over = |limit, usage| conditions(&quotas(&[("vcpu", limit, usage)]), None, []);
     assert_eq!(reopened(limit(20, 40), limit(20, 50), Open), None);
     assert_eq!(reopened(limit(20, 40), limit(20, 50), Acknowledged), Some("another value was observed"));
     assert_eq!(reopened(limit(20, 40), limit(30, 40), Acknowledged), Some("another value is expected"));

@@ -15,7 +15,7 @@ use crate::drift::least_change::is_as_born;
 use crate::drift::lifecycle::{Plan, Standing, Suspicion, plan};
 use crate::drift::rules::Mode;
 use crate::drift::vanish::EVERYTHING;
-use crate::drift::{self, Difference, EXISTENCE, defaults, usage};
+use crate::drift::{self, Difference, EXISTENCE, defaults, unused, usage};
 use crate::model::origin::{ACCEPTED, COMMANDED, Origin};
 use crate::model::{Announcement, Body, Change, Expectation};
 use crate::store::{StoreError, Tx};
@@ -126,11 +126,14 @@ impl Recording<'_> {
     fn weigh(&self, layers: &Layers<'_>, mode: Mode, (body, seen): (&Body, Seen<'_>), before: &Before) -> Plan {
         let counted = seen.observation.and_then(|it| it.counted.as_ref());
         let defaults = seen.observation.and_then(|it| it.defaults.as_deref());
-        let mut conditions = drift::conditions(body, self.rules.policies_for(self.tenant));
+        let in_use = seen.observation.and_then(|it| it.in_use.as_ref());
+        let policies = || self.rules.policies_for(self.tenant);
+        let mut conditions = drift::conditions(body, in_use, policies());
         conditions.extend(usage::differences(body, counted));
         let mut differences = layers.differences(body);
         defaults::tell(&mut differences, defaults, &before.standing);
-        let (known, suspected) = usage::told_of(&before.standing, &before.suspicions, (body, counted));
+        let told = usage::told_of(&before.standing, &before.suspicions, (body, counted));
+        let (known, suspected) = unused::told_of(told, (body, in_use), policies());
         // Of what only follows the cloud, what is gone is watched: it is believed after a second look.
         let gone = |it: &Difference| it.change == Change::Removed && it.field == EXISTENCE;
         let (guarded, followed): (Vec<_>, Vec<_>) =

@@ -11,6 +11,7 @@ pub mod cancel;
 mod change_password;
 pub mod command;
 mod commanded;
+pub mod compared;
 pub mod context;
 mod count;
 pub mod create_floating_ip;
@@ -57,6 +58,7 @@ pub mod states;
 mod unlink_tenant;
 mod update_tenant;
 pub mod upload_image_data;
+mod uses;
 pub mod verdict;
 
 use std::future::Future;

@@ -10,6 +10,7 @@ use super::context::CloudEntry;
 use super::count::{self, Count};
 use super::error::JobError;
 use super::normalise;
+use super::uses::{self, Uses};
 use crate::model::{Body, Observation, ResourceType, Tenant};
 use crate::openstack::{self, Answer, Broken, Listing, Which};
 
@@ -20,6 +21,8 @@ pub(super) struct Extent {
     pub sizes: bool,
     /// Count what quotas limit, at the cost of nine listings and the counters once more.
     pub count: bool,
+    /// Find out which security groups are in use, at the cost of a listing of ports and one of rules.
+    pub uses: bool,
 }
 
 /// What a look at many tenants brought, by the project's id.
@@ -36,7 +39,13 @@ pub(super) async fn tenant(
     let which = Which::Project(project);
     match resource_type {
         ResourceType::Quotas => Box::pin(quotas(cloud, project, extent)).await,
-        ResourceType::SecurityGroups => Ok(alone(cloud.api.security_groups(which).await?, project)),
+        ResourceType::SecurityGroups => {
+            let listing = cloud.api.security_groups(which).await?;
+            let uses = if extent.uses { uses::of_some(&cloud.api, &listing).await } else { Uses::NotAsked };
+            let mut observation = alone(listing, project);
+            uses.add_to(&mut observation);
+            Ok(observation)
+        }
         ResourceType::FloatingIps => Ok(alone(cloud.api.floating_ips(which).await?, project)),
         ResourceType::ServerGroups => Ok(alone(cloud.api.server_groups(which).await?, project)),
     }
@@ -53,7 +62,10 @@ pub(super) async fn fleet(
         ResourceType::Quotas => {}
         ResourceType::SecurityGroups => {
             if let Some(listing) = whole(cloud.api.security_groups(Which::All).await)? {
-                return Ok(shared_out(listing, tenants));
+                let uses = if extent.uses { uses::of_all(&cloud.api, &listing).await } else { Uses::NotAsked };
+                let mut seen = shared_out(listing, tenants);
+                seen.iter_mut().filter_map(|(_, seen)| seen.as_mut().ok()).for_each(|seen| uses.add_to(seen));
+                return Ok(seen);
             }
         }
         ResourceType::FloatingIps => {

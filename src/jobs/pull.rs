@@ -29,7 +29,8 @@ impl Job for Pull {
     const STATES: Option<States> = Some(States::RECOVERING_LOOK);
 
     async fn run(self, call: Call) -> Report {
-        resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes, count: self.count }).await
+        resource_types(call, &ResourceType::ALL, Extent { sizes: self.sizes, count: self.count, ..Extent::default() })
+            .await
     }
 }
 
@@ -37,7 +38,10 @@ impl Job for Pull {
 pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: Extent) -> Report {
     match (&call.tenant, call.request.scope()) {
         (Some(tenant), _) => match present(&call, tenant).await {
-            Ok(cloud) => of_tenant(cloud, tenant, types, extent).await,
+            Ok(cloud) => {
+                let extent = Extent { uses: call.live.rules.ask_for_use(tenant), ..extent };
+                of_tenant(cloud, tenant, types, extent).await
+            }
             Err(error) => Report::failed(error),
         },
         (None, Scope::Cloud) => match call.live.cloud(call.request.cloud.as_deref().unwrap_or_default()) {
@@ -120,6 +124,7 @@ async fn of_cloud(call: &Call, cloud: &CloudEntry, types: &[ResourceType], exten
         Err(error) => return Report::failed(error.into()),
     };
     let tenants: Vec<Tenant> = tenants.into_iter().filter(|it| it.enabled && it.vanished_at.is_none()).collect();
+    let extent = Extent { uses: tenants.iter().any(|it| call.live.rules.ask_for_use(it)), ..extent };
     let looks = types.iter().map(|it| observe::fleet(cloud, tenants.clone(), *it, extent));
     let mut gathered = Gathered::default();
     for (resource_type, seen) in types.iter().zip(join_all(looks).await) {

@@ -24,6 +24,11 @@ impl Job for PullQuotas {
     const STATES: Option<States> = Some(States::LOOK);
 
     async fn run(self, call: Call) -> Report {
-        pull::resource_types(call, &[ResourceType::Quotas], Extent { sizes: self.sizes, count: self.count }).await
+        pull::resource_types(
+            call,
+            &[ResourceType::Quotas],
+            Extent { sizes: self.sizes, count: self.count, ..Extent::default() },
+        )
+        .await
     }
 }

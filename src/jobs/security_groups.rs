@@ -8,12 +8,11 @@ use super::observe::{self, Extent};
 use super::{Call, JobError};
 use crate::drift::least_change::Change;
 use crate::model::rule_wish::{Peer, RuleWish};
+pub(super) use crate::model::security_group::DEFAULT;
 use crate::model::security_group::{Meaning, SecurityGroup};
 use crate::model::{Body, Invalid, Object, Observation, ResourceType, Tenant};
 use crate::openstack::{self, Cloud, NetworkObject, NewRule, Which, Writer};
 
-/// The group that every project has, and that nobody but OpenStack makes or removes.
-pub(super) const DEFAULT: &str = "default";
 /// The longest name, in characters.
 pub(super) const NAME: usize = 150;
 /// How many rules Neutron gives a new group.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Effect;
 use super::context::Context;
 use crate::drift::rules::Rules;
-use crate::drift::usage;
+use crate::drift::{unused, usage};
 use crate::model::body::hex_digest;
 use crate::model::{Observation, ResourceType, Tenant};
 use crate::store::resources::{Known, SeenAgain};
@@ -72,7 +72,7 @@ pub(super) async fn pass_over(
             // Of two looks at the same in one group, the second is compared the long way.
             Effect::Observed { tenant, observation } => known
                 .remove(&(tenant.uuid, observation.body.resource_type()))
-                .and_then(|known| seen_again(&known, (tenant, observation), &fingerprints)),
+                .and_then(|known| seen_again(&known, (tenant, observation), rules, &fingerprints)),
             _ => None,
         };
         passed.push(again.is_some());
@@ -88,11 +88,13 @@ pub(super) async fn pass_over(
 fn seen_again(
     known: &Known,
     (tenant, observation): (&Tenant, &Observation),
+    rules: &Rules,
     fingerprints: &Fingerprints,
 ) -> Option<SeenAgain> {
     let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
-    // Where there is nothing to say, no counter is suspected either: only one that is found wrong now is news.
-    let is_whole = !observation.is_partial() && observation.trouble.is_none() && !usage::is_found_in(observation);
+    // Where there is nothing to say, no counter and no group is suspected either: only what is found now is news.
+    let is_news = usage::is_found_in(observation) || unused::is_found_in(observation, rules.policies_for(tenant));
+    let is_whole = !observation.is_partial() && observation.trouble.is_none() && !is_news;
     let is_later = observation.is_later_than(known.observed_at, known.answered_at);
     let digest = observation.body.digest();
     if !is_whole || !is_later || fingerprints.fingerprint(tenant, (snapshot, &digest), known.expected_since) != settled

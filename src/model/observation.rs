@@ -33,8 +33,11 @@ pub struct Observation {
     /// be counted for certain. None: nobody counted. It is no part of the body: a look that counts and one that does
     /// not see the same.
     pub counted: Option<BTreeMap<String, u64>>,
-    /// Why some of it could not be counted.
+    /// Why some of it could not be counted, or is not known to be in use.
     pub uncounted: Option<String>,
+    /// Whether something uses a security group, by the group's id; of those that are missing nobody knows. None: nobody
+    /// asked. It is no part of the body either.
+    pub in_use: Option<BTreeMap<String, bool>>,
     /// The limits that the services give where nobody set one, by the quota's name. None: nobody knows.
     pub defaults: Option<Arc<BTreeMap<String, Limit>>>,
 }
@@ -52,6 +55,7 @@ impl Observation {
             trouble: None,
             counted: None,
             uncounted: None,
+            in_use: None,
             defaults: None,
         }
     }

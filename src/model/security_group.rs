@@ -5,6 +5,9 @@ use std::fmt;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+/// The group that every project has, and that nobody but OpenStack makes or removes.
+pub const DEFAULT: &str = "default";
+
 /// A security group as seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityGroup {

@@ -18,6 +18,11 @@ POLICIES = """
 name = "no-remote-desktop"
 severity = "critical"
 world_open = { ports = [3389] }
+[[drift.policies]]
+name = "unused"
+severity = "info"
+unused_security_groups = "2s"
+only = { tenants = ["*-worn"] }
 """
 
 
@@ -90,7 +95,7 @@ def look(stage, world, plays, whole):
 def prepare(stage, scenarios):
     """What is there before: everything that scenarios change or take away."""
     world = {"stage": stage, "projects": [], "external": stage.quiet("network", "list", "--external")[0]["ID"]}
-    for key in ("main", "defaults", "emptied", "fresh"):
+    for key in ("main", "defaults", "emptied", "fresh", "worn"):
         world[key] = stage.make_project(f"{stage.name}-{key}")
         world["projects"].append(world[key])
     world["member"] = stage.make_user(world["main"])

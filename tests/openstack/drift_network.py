@@ -260,6 +260,40 @@ def with_port(world):
 address_led.before = with_port
 
 
+def port(world, project, show=True):
+    """A port in the group that scenarios put on and off."""
+    words = ["--project", world[project], "--network", world["wardrobe"], "--security-group", world["garment"]]
+    return world["stage"].openstack("port", "create", *words, world["stage"].name, show=show)["id"]
+
+
+@listed
+def unused(world):
+    """a group loses its last port, another project puts one into it, and it goes too"""
+    unused_one = {"object": world["garment"], "change": "policy", "field": "policy unused", "severity": "info"}
+    drop(world, "port", "delete", world["only port"])
+    [row] = yield [unused_one]
+    assert row["observed"] == "nothing uses it", row
+    of_another = port(world, "main")
+    yield []
+    drop(world, "port", "delete", of_another)
+    yield [unused_one]
+    own = port(world, "worn")
+    world["stage"].undo.append(["port", "delete", own])
+    yield []
+
+
+def with_wardrobe(world):
+    stage, of_worn = world["stage"], ["--project", world["worn"]]
+    world["garment"] = group(world, "worn", "worn")
+    world["wardrobe"] = stage.quiet("network", "create", *of_worn, f"{stage.name}-worn")["id"]
+    stage.quiet("subnet", "create", *of_worn, "--network", world["wardrobe"], "--subnet-range", "10.67.0.0/24", stage.name)
+    world["only port"] = port(world, "worn", show=False)
+    stage.undo += [["security", "group", "delete", world["garment"]], ["network", "delete", world["wardrobe"]]]
+
+
+unused.before = with_wardrobe
+
+
 @listed
 def servers_apart(world):
     """a server group is made and deleted"""

@@ -5,7 +5,8 @@ use clap::Args;
 
 use super::{Done, Which, find};
 use crate::cli::DONE;
-use crate::cli::arguments::{Ahead, author, count};
+use crate::cli::arguments::{author, count};
+use crate::cli::moment::Ahead;
 use crate::cli::output;
 use crate::cli::records::{Id, Records};
 use crate::cli::usage;
@@ -24,7 +25,7 @@ pub struct Ack {
     /// Why they may stay as they are, such as a ticket.
     #[arg(long)]
     reason: Remark,
-    /// Until when: a time, or how long from now such as 7d; else until they resolve.
+    /// Until when: a time, how long from now such as 7d, or by the clock here (TZ): 'Friday 18:00'; else until they resolve.
     #[arg(long, value_name = "TIME")]
     until: Option<Ahead>,
     /// Only say what would be acknowledged.
@@ -64,7 +65,7 @@ impl Ack {
 
     fn until(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some(ahead) = self.until else { return Ok(None) };
-        let until = ahead.at(now).ok_or_else(|| usage("--until: no calendar reaches so far"))?;
+        let until = ahead.at(now, "--until")?;
         match wrong_end(until, now) {
             Some(why) => Err(usage(format!("--until: {why}"))),
             None => Ok(Some(until)),

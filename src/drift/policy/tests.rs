@@ -69,7 +69,7 @@ fn group(name: &str, rules: Vec<Rule>) -> SecurityGroup {
 fn said(policy: &Policy, body: &Body) -> Vec<String> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let line = |it: &Difference| format!("{}: {}, {}", it.object_name, text(&it.expected), text(&it.observed));
-    policy.violations(body).iter().map(line).collect()
+    policy.violations(body, None).iter().map(line).collect()
 }
 
 fn groups() -> Body {
@@ -98,7 +98,8 @@ fn a_group_that_is_open_to_anywhere_is_found_once_with_all_its_rules_to_blame() 
             "everything: not open to anywhere, ingress IPv4 any protocol from 0.0.0.0/0",
         ]
     );
-    let names = |policy: &Policy| policy.violations(&groups()).into_iter().map(|it| it.object_name).collect::<Vec<_>>();
+    let names =
+        |policy: &Policy| policy.violations(&groups(), None).into_iter().map(|it| it.object_name).collect::<Vec<_>>();
     assert_eq!(names(&open(&[], &["udp"], &[])), ["everything", "dns"]);
     assert_eq!(names(&open(&[], &[], &["IPv4"])), ["ssh", "everything", "dns"]);
     assert_eq!(names(&open(&[], &[], &["IPv6"])), Vec::<String>::new());
@@ -146,6 +147,23 @@ fn an_address_that_leads_nowhere_and_too_much_of_anything_are_found() {
     assert_eq!(said(&most, &addresses), ["floating_ips: at most 1, 2 of them"]);
     assert_eq!(said(&most, &groups()), Vec::<String>::new());
     assert_eq!(said(&most, &Body::ServerGroups(Vec::<ServerGroup>::new())), Vec::<String>::new());
+}
+
+#[test]
+fn a_group_is_unused_where_a_look_knows_that_nothing_uses_it() {
+    let unused = policy(Condition::UnusedSecurityGroup(Duration::from_hours(168)));
+    let body = Body::SecurityGroups(["default", "web", "db", "new"].map(|name| group(name, Vec::new())).into());
+    let in_use = [("id-default", false), ("id-web", true), ("id-db", false), ("id-gone", false)];
+    let in_use: InUse = in_use.into_iter().map(|(id, is_used)| (id.to_owned(), is_used)).collect();
+    let found = unused.violations(&body, Some(&in_use));
+    assert_eq!(found.iter().map(|it| it.object_name.as_str()).collect::<Vec<_>>(), ["db"]);
+    assert_eq!(
+        (&found[0].expected, &found[0].observed),
+        (&json!("a port has it or a rule names it"), &json!("nothing uses it"))
+    );
+    assert_eq!((unused.patience(), unused.violations(&body, None)), (Duration::from_hours(168), Vec::new()));
+    let spared = Policy { except_objects: vec!["d*".to_owned()], ..unused };
+    assert_eq!(spared.violations(&body, Some(&in_use)), Vec::new());
 }
 
 #[test]

@@ -6,11 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Act, Left, NOT_ASKED, Plan, Unexpected, ids, moved, taken};
 use crate::drift::least_change::{Change, Wanted, changes, default_egress, in_order, removal_order};
 use crate::model::Body;
-use crate::model::security_group::{Meaning, Rule, SecurityGroup};
+use crate::model::security_group::{DEFAULT, Meaning, Rule, SecurityGroup};
 
 const NOUN: &str = "security group";
-/// The group that every project has.
-const DEFAULT: &str = "default";
 
 /// What is compared: the expected groups under the ids by which they are there, as far as they are.
 struct Comparison<'a> {

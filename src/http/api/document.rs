@@ -12,8 +12,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::refusal::Detail;
 use super::{
-    acknowledge, actions, backend, changes, drift, groups, images, jobs, lifetime, marketplace, objects, schedules,
-    snapshots, tenants,
+    acknowledge, actions, backend, changes, drift, groups, history, images, jobs, lifetime, marketplace, objects,
+    schedules, snapshots, tenants,
 };
 
 #[derive(OpenApi)]
@@ -56,6 +56,7 @@ use super::{
         acknowledge::ack,
         acknowledge::note,
         snapshots::list,
+        history::diff,
         snapshots::retrieve,
         schedules::list,
         schedules::retrieve,

@@ -15,6 +15,7 @@ mod drift;
 mod filter;
 mod gate;
 mod groups;
+mod history;
 mod images;
 mod jobs;
 mod lifetime;
@@ -123,6 +124,7 @@ fn records() -> Router<Arc<Api>> {
         .route("/api/drift/{uuid}/ack/", post(acknowledge::ack))
         .route("/api/drift/{uuid}/note/", post(acknowledge::note))
         .route("/api/snapshots/", get(snapshots::list))
+        .route("/api/snapshots/diff/", get(history::diff))
         .route("/api/snapshots/{uuid}/", get(snapshots::retrieve))
         .route("/api/schedules/", get(schedules::list))
         .route("/api/schedules/{name}/", get(schedules::retrieve))

@@ -186,6 +186,11 @@ fn matches(row: &impl Resource, filters: &BTreeMap<&str, Vec<&str>>, value: impl
         "id" => wanted.iter().any(|text| id(text) == row.id()),
         "project_id" | "tenant_id" => wanted.iter().any(|text| row.project().map(hex).unwrap_or_default() == **text),
         "name" if !row.name().is_empty() => wanted.contains(&row.name()),
+        // Of groups any will do, of tags all must be there.
+        "security_groups" => {
+            let held = &shown.get_or_insert_with(&value)["security_groups"];
+            wanted.iter().any(|text| has(held, &[text]))
+        }
         key => has(&shown.get_or_insert_with(&value)[key], wanted),
     })
 }

@@ -139,6 +139,7 @@ pub fn write(world: &mut World, call: &Call) -> Answer {
         ("DELETE", ["floatingips", one]) => floating::delete(networking, &caller, one),
         ("POST", ["networks"]) => topology::create_network(networking, call, &caller, random),
         ("POST", ["subnets"]) => topology::create_subnet(networking, call, &caller, random),
+        ("PUT", ["ports", one]) => topology::update_port(networking, call, &caller, one),
         ("POST", ["routers"]) => routers::create(networking, call, &caller, random),
         ("PUT", ["routers", one]) => routers::update(networking, call, &caller, one, random),
         ("PUT", ["routers", one, "add_router_interface"]) => routers::join(networking, call, &caller, one, random),

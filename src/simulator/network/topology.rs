@@ -11,7 +11,7 @@ use super::super::identity::caller::Caller;
 use super::super::random::Random;
 use super::super::reply::{Answer, Reply};
 use super::model::{Network, Networking, Stamp, Subnet};
-use super::{owner_of_new, refusal, routers, views};
+use super::{groups, owner_of_new, refusal, routers, views};
 
 /// `GET` of one of them.
 pub fn show(networking: &Networking, caller: &Caller, kind: &str, text: &str) -> Answer {
@@ -94,6 +94,26 @@ pub fn create_subnet(networking: &mut Networking, call: &Call, caller: &Caller, 
     let body = json!({"subnet": views::subnet(&subnet)});
     networking.subnets.insert(subnet);
     Ok(Reply::json(StatusCode::CREATED, &body))
+}
+
+/// `PUT /v2.0/ports/{id}`: its name and its security groups.
+pub fn update_port(networking: &mut Networking, call: &Call, caller: &Caller, text: &str) -> Answer {
+    let asked = &call.body["port"];
+    let groups = match asked["security_groups"].as_array() {
+        Some(named) => {
+            let found = |name: &Value| Ok(groups::find(networking, caller, name.as_str().unwrap_or_default())?.id);
+            Some(named.iter().map(found).collect::<Result<Vec<Uuid>, Reply>>()?)
+        }
+        None => None,
+    };
+    let port = networking.ports.get_mut(id(text)).filter(|row| row.project.is_some_and(|owner| caller.reads(owner)));
+    let port = port.ok_or_else(|| refusal::not_found("port", text))?;
+    port.groups = groups.unwrap_or_else(|| port.groups.clone());
+    if let Some(name) = asked["name"].as_str() {
+        name.clone_into(&mut port.name);
+    }
+    port.at.touch(clock::now());
+    Ok(Reply::ok(&json!({"port": views::port(port, caller.admin())})))
 }
 
 /// `DELETE` of one of them; what stands on it keeps a network in use.

@@ -1,5 +1,7 @@
 //! Jobs, drift, snapshots and schedules.
 
+use chrono::SecondsFormat;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tenantd::model::token::Role;
 
@@ -11,6 +13,7 @@ on_both_databases!(
     jobs_are_listed_and_cancelled,
     a_finding_is_accepted_once,
     snapshots_show_what_was_seen,
+    what_changed_between_two_moments_is_listed,
     a_schedule_is_run_now,
     whoever_may_not_ask_for_a_job_may_not_schedule_or_end_it,
 );
@@ -87,6 +90,62 @@ async fn snapshots_show_what_was_seen(database: Database) {
     assert_eq!(rig.get("/api/snapshots/?page_size=3", &viewer).await.header("x-result-count"), "4");
     assert_eq!(rig.get("/api/snapshots/7/", &viewer).await.status, 404);
     assert_eq!(rig.get("/api/snapshots/?resource_type=x", &viewer).await.status, 400);
+}
+
+async fn what_changed_between_two_moments_is_listed(database: Database) {
+    let rig = Rig::start(&database).await;
+    for tenant in ["tenant-001", "tenant-002"] {
+        rig.app.run("pull", tenant, none()).await;
+    }
+    let friday = rig.app.context.clock().now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    rig.app.advance(3600);
+    rig.app.cloud().limit_cores("tenant-001", 50).await;
+    rig.app.run("pull_quotas", "tenant-001", none()).await;
+    let changed_at = rig.app.context.clock().now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    rig.app.cloud().limit_cores("tenant-002", 51).await;
+    rig.app.run("pull_quotas", "tenant-002", none()).await;
+    let viewer = rig.token("viewer", Role::Viewer, None).await;
+    let path = |more: &str| format!("/api/snapshots/diff/?from={friday}{more}");
+
+    let all = rig.get(&path(""), &viewer).await;
+    assert_eq!((all.column("tenant_name"), all.header("x-result-count")), (vec!["tenant-001", "tenant-002"], "2"));
+    let tenant = rig.app.tenant("tenant-001").await;
+    let uuid = tenant.uuid.simple();
+    assert_eq!(
+        all.body[0],
+        json!({
+            "cloud": "sim", "tenant": format!("{}/api/openstack-tenants/{uuid}/", rig.base),
+            "tenant_uuid": uuid.to_string(), "tenant_name": "tenant-001", "backend_id": tenant.backend_id,
+            "customer_name": "", "project_name": "", "resource_type": "quotas", "object": "vcpu",
+            "object_name": "vcpu", "field": "limit", "change": "limit", "before": 46, "after": 50,
+            "changed_at": changed_at,
+        })
+    );
+    let second = rig.get(&path("&page_size=1&page=2"), &viewer).await;
+    assert_eq!((second.column("tenant_name"), second.header("x-result-count")), (vec!["tenant-002"], "2"));
+    assert_eq!(rig.get(&path("&page=2"), &viewer).await.status, 404);
+
+    let of_one = format!("&tenant={uuid}&cloud=sim&resource_type=quotas");
+    assert_eq!(rig.get(&path(&of_one), &viewer).await.body, json!([all.body[0]]));
+    for nothing in ["&cloud=nowhere", "&domain=nobody", "&resource_type=floating_ips", "&to=2020-01-01T00:00:00Z"] {
+        let none = rig.get(&path(nothing), &viewer).await;
+        assert_eq!((none.status, none.body, none.text.as_str()), (200, json!([]), "[]"), "{nothing}");
+    }
+    let recorded = rig.get("/api/snapshots/diff/?from=2020-01-01T00:00:00Z&resource_type=quotas", &viewer).await;
+    assert_eq!(recorded.column("change"), ["recorded", "limit", "recorded", "limit"]);
+    assert_eq!((&recorded.body[0]["resource_type"], &recorded.body[0]["after"]), (&Value::Null, &Value::Null));
+
+    let text = rig.get(&path(&format!("{of_one}&format=unified")), &viewer).await;
+    assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
+    let lines: Vec<&str> = text.text.lines().skip(2).collect();
+    assert_eq!(lines.iter().filter(|line| line.starts_with(['+', '-'])).count(), 2, "{text:?}");
+    assert!(lines.contains(&"-vcpu limit 46") && lines.contains(&"+vcpu limit 50"), "{text:?}");
+    assert!(text.text.starts_with("--- sim/tenant-001 quotas\t") && text.text.ends_with('\n'), "{text:?}");
+
+    assert_eq!(rig.get("/api/snapshots/diff/", &viewer).await.body, json!({"from": ["This field is required."]}));
+    let wrong = rig.get("/api/snapshots/diff/?from=friday&to=now&tenant=7&resource_type=x&format=csv", &viewer).await;
+    assert_eq!((wrong.status, wrong.body.as_object().unwrap().len()), (400, 5), "{wrong:?}");
+    assert_eq!(rig.ask(Method::GET, &path(""), None, None).await.status, 401);
 }
 
 async fn a_schedule_is_run_now(database: Database) {

@@ -18,6 +18,7 @@ on_both_databases!(
     who_knows_diffs_reads_a_diff,
     it_is_asked_for_in_parts,
     two_snapshots_are_compared_by_their_ids,
+    moments_are_told_by_the_clock_on_the_wall,
 );
 
 const FRIDAY: &str = "2026-01-02T18:00:00Z";
@@ -262,4 +263,47 @@ async fn two_snapshots_are_compared_by_their_ids(database: Database) {
     let same = place.run(&["snapshots", "diff", &ids[0], &ids[0], "-o", "json"]);
     assert_eq!(same.out, "[]\n");
     assert_eq!(place.run(&["snapshots", "diff", &ids[0], &ids[1], "--from", "2h"]).code, 64);
+}
+
+/// A command where the clock is two hours ahead in winter and three in summer.
+fn in_tallinn(place: &Place, words: &[&str]) -> super::Said {
+    let mut command = super::binary();
+    command.env("TZ", "EET-2EEST,M3.5.0/3,M10.5.0/4").arg("--config").arg(place.config()).args(words);
+    command.output().unwrap().into()
+}
+
+async fn moments_are_told_by_the_clock_on_the_wall(database: Database) {
+    let (place, _) = place(&database).await;
+    let said = in_tallinn(
+        &place,
+        &["snapshots", "diff", "--from", "2026-01-02 20:00", "--to", "2026-01-05T10:00", "-o", "csv"],
+    );
+    assert_eq!(said.out, diff(&place, &["-o", "csv"]).out);
+    let resolved = "--from is 2026-01-02T20:00:00+02:00, 2026-01-02T18:00:00Z\n\
+                    --to is 2026-01-05T10:00:00+02:00, 2026-01-05T08:00:00Z\n";
+    assert_eq!((said.code, said.err.as_str()), (0, resolved));
+    let last = in_tallinn(&place, &["drift", "digest", "--since", "fri 18:00"]);
+    let friday = last.err.trim_start_matches("--since is ").split_once(", ").unwrap().1.trim_end().to_owned();
+    assert!(last.code == 0 && last.out.contains(&friday), "{last:?}");
+    let friday = at(&friday);
+    assert!(friday <= super::now() && super::now() - friday <= chrono::Duration::days(7), "{last:?}");
+
+    let wrong = |words: &[&str]| {
+        let said = in_tallinn(&place, words);
+        assert_eq!((said.code, said.out.as_str()), (64, ""), "{said:?}");
+        said.err
+    };
+    assert_eq!(
+        wrong(&["jobs", "list", "--since", "2025-10-26 03:30"]),
+        "tenantd: --since: 2025-10-26 03:30 is there twice, for the clock is set back: write 2025-10-26T03:30:00+03:00 \
+         or 2025-10-26T03:30:00+02:00\n"
+    );
+    assert_eq!(
+        wrong(&["dead", "list", "--before", "2025-03-30 03:30"]),
+        "tenantd: --before: 2025-03-30 03:30 is not there, for the clock is set ahead: write a time before or after that\n"
+    );
+    let past = wrong(&["drift", "ack", "--resource-type", "quotas", "--reason", "r", "--until", "yesterday"]);
+    assert!(past.contains("--until is ") && past.contains("tenantd: --until: "), "{past}");
+    let guessed = wrong(&["drift", "list", "--since", "next friday"]);
+    assert!(guessed.contains("`next friday` is no moment"), "{guessed}");
 }

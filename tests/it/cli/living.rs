@@ -63,7 +63,7 @@ async fn what_makes_no_sense_is_misuse() {
     assert_eq!(code(&[&id, "--reason", " "]), 64);
     assert_eq!(code(&["--reason", "which?"]), 64);
     assert_eq!(code(&[&id, "--domain", "default", "--reason", "both"]), 64);
-    for until in ["2020-01-01T00:00:00Z", "tomorrow", "40000d", "0s"] {
+    for until in ["2020-01-01T00:00:00Z", "some day", "yesterday", "40000d", "0s"] {
         assert_eq!(code(&[&id, "--reason", "when?", "--until", until]), 64, "{until}");
     }
     let unknown = place.run(&["drift", "ack", &furniture.letter.to_string(), "--reason", "what?"]);

@@ -16,6 +16,10 @@ limits = { vcpu = { at_most = 30 } }
 name = "idle"
 idle_floating_ips = "7d"
 [[drift.policies]]
+name = "unused"
+enabled = false
+unused_security_groups = "30d"
+[[drift.policies]]
 name = "elsewhere"
 limits = { vcpu = { at_most = 30 } }
 except = { tenants = ["bl*"] }
@@ -35,6 +39,7 @@ async fn a_policy_is_tried_before_it_is_switched_on() {
     assert_snapshot!(said.err.trim_end(), @"
     sizes: 1 finding; it is switched off
     idle: 0 findings, once each has lasted for 7d
+    unused: cannot be tried: what was seen last does not say what ports use; each pull looks while it is enabled, and finds what lasts for 30d; it is switched off
     elsewhere: 0 findings
     ");
     let json = place.run(&["drift", "policy", "test", "sizes", "--tenant", PROJECT, "-o", "json"]).json();

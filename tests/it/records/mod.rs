@@ -29,6 +29,7 @@ mod security_groups;
 mod set_quotas;
 mod tenants;
 mod unlink;
+mod unused;
 mod update_tenant;
 mod usage;
 mod waiting;

@@ -8,15 +8,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::changes::{Change, What};
-use super::output::stamp;
-use super::unified::{self, Side};
-use super::values;
 use crate::drift::since::Since;
-use crate::drift::{changes, facts};
+use crate::drift::unified::{self, Side};
+use crate::drift::values::{printable, stamp};
+use crate::drift::{Difference, changes, facts};
 use crate::model::ResourceType;
 use crate::store::history::{Look, Pair, Span, Whose};
 use crate::store::{Store, StoreError};
+
+/// One thing that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Of whom.
+    pub whose: Whose,
+    /// Of which resource type; none when it is the tenant itself.
+    pub resource_type: Option<ResourceType>,
+    /// What it is.
+    pub what: What,
+    /// When the new state was first seen.
+    pub at: DateTime<Utc>,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The tenant was recorded: before, nothing is known of it.
+    Recorded,
+    /// The tenant's project was found to be gone.
+    Vanished,
+    /// The resource type was first seen: before, nothing is known of it.
+    FirstSeen,
+    /// Something is different.
+    Differs(Difference),
+}
 
 /// A resource type that differs, until it is known since when.
 #[derive(Debug)]
@@ -68,6 +92,35 @@ pub async fn between(store: &Store, span: Span<'_>, unified: bool) -> Result<Fou
     store.snapshot_pairs(span, each).await?;
     found.finish(store, span.from, compared).await?;
     Ok(found)
+}
+
+impl What {
+    /// The word for programs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Vanished => "vanished",
+            Self::FirstSeen => "first_seen",
+            Self::Differs(difference) => difference.change.as_str(),
+        }
+    }
+
+    /// The words for people, when it is no difference of an object.
+    pub fn news(&self) -> Option<&'static str> {
+        match self {
+            Self::Recorded => Some("recorded"),
+            Self::Vanished => Some("vanished"),
+            Self::FirstSeen => Some("first seen"),
+            Self::Differs(_) => None,
+        }
+    }
+}
+
+impl Change {
+    /// Sorts by tenant and resource type as people read them, news before differences, those as they come.
+    fn place(&self) -> (&Whose, Option<ResourceType>, bool) {
+        (&self.whose, self.resource_type, self.what.news().is_none())
+    }
 }
 
 impl Compared {
@@ -134,7 +187,7 @@ impl Found {
             if let Some(news) = change.what.news() {
                 let resource_type = change.resource_type.map(|it| format!(" {it}")).unwrap_or_default();
                 let name = format!("{}/{}{resource_type}", whose.cloud, whose.tenant_name);
-                parts.push(format!("{}: {news} {at}", values::printable(&name)));
+                parts.push(format!("{}: {news} {at}", printable(&name)));
             } else if let Some(resource_type) = change.resource_type {
                 // Once for all that differs in it.
                 let key = (whose.clone(), resource_type);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::drift::facts;
-use crate::drift::facts::Object;
+use super::facts::Object;
+use super::{EXISTENCE, facts};
 use crate::model::quota::{Limit, Quota, Unit};
 use crate::model::security_group::Meaning;
 use crate::model::{Body, ResourceType};
@@ -38,7 +39,7 @@ fn say_field(object: &str, (name, value): (&String, &Value)) -> String {
     match (name.as_str(), value) {
         ("at_most", value) => format!("at most {}", say(object, value)),
         ("service", Value::String(service)) => format!("{service} to mend"),
-        ("rules", Value::Array(rules)) => super::arguments::count(rules.len(), "rule"),
+        ("rules", Value::Array(rules)) => count(rules.len(), "rule"),
         (name, value) => format!("{name} {}", say(object, value)),
     }
 }
@@ -47,25 +48,24 @@ fn say_field(object: &str, (name, value): (&String, &Value)) -> String {
 pub fn what(object_name: &str, object: &str, field: &str) -> String {
     let name = if object_name.is_empty() { object } else { object_name };
     match field {
-        crate::drift::EXISTENCE => name.to_owned(),
+        EXISTENCE => name.to_owned(),
         field => format!("{name}: {field}"),
     }
 }
 
 /// What a body holds, in a few words.
 pub fn summary(body: &Body) -> String {
-    let many = |count: usize, noun: &str| super::arguments::count(count, noun);
     match body {
         Body::Quotas(quotas) => quotas_summary(quotas),
         Body::SecurityGroups(groups) => {
             let rules = groups.iter().map(|group| group.rules.len()).sum();
-            format!("{}, {}", many(groups.len(), "group"), many(rules, "rule"))
+            format!("{}, {}", count(groups.len(), "group"), count(rules, "rule"))
         }
         Body::FloatingIps(addresses) => {
             let free = addresses.iter().filter(|it| it.port_id.is_none()).count();
-            format!("{}, {free} unused", many(addresses.len(), "floating IP"))
+            format!("{}, {free} unused", count(addresses.len(), "floating IP"))
         }
-        Body::ServerGroups(groups) => many(groups.len(), "group"),
+        Body::ServerGroups(groups) => count(groups.len(), "group"),
     }
 }
 
@@ -114,6 +114,16 @@ pub fn fields(resource_type: ResourceType, id: &str, object: &Object) -> Vec<Str
         None => format!("{name} {}", say(id, &fact.value)),
     });
     words.collect()
+}
+
+/// `1 finding`, `2 findings`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A moment as programs read it too: `2026-01-01T00:00:00Z`.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 /// A text on one line of a terminal: whoever names things in a cloud must not move anybody's cursor.

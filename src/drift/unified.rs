@@ -3,8 +3,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::values;
-use crate::drift::facts;
+use super::{facts, values};
 use crate::model::{Body, ResourceType};
 
 /// Lines around a change.
