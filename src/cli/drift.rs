@@ -157,7 +157,11 @@ impl Which {
             since: self.since.map(|since| since.at(records.now(), "--since")).transpose()?,
             domain: self.domain.as_deref(),
         };
-        Ok(records.store().findings(filter).await?)
+        let findings = records.store().findings(filter).await?;
+        if let Some(domain) = self.domain.as_deref().filter(|_| findings.is_empty()) {
+            records.note_unknown_domain(domain).await?;
+        }
+        Ok(findings)
     }
 
     /// The findings with these ids, else those that last and that the options describe.
@@ -221,11 +225,11 @@ pub(super) fn row(listed: &Listed, now: DateTime<Utc>) -> Row {
     }
 }
 
-/// The state in a table: `acknowledged, 6d left`, or `open, flapping`.
+/// The state in a table: `acknowledged, 7d left`, or `open, flapping`.
 fn standing(finding: &Finding, now: DateTime<Utc>) -> String {
     let until = finding.acknowledgement.as_ref().and_then(|it| it.until);
     let state = match (finding.state, until) {
-        (FindingState::Acknowledged, Some(until)) => format!("{}, {} left", finding.state, output::age(now, until)),
+        (FindingState::Acknowledged, Some(until)) => format!("{}, {} left", finding.state, output::left(now, until)),
         (state, _) => state.to_string(),
     };
     let flaps = finding.state.lasts() && finding.flapping.is_some();

@@ -195,6 +195,18 @@ pub fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
     span((now - then).num_seconds().max(0))
 }
 
+/// How long until then, to the nearest of one unit: seven days are not six a second later.
+pub fn left(now: DateTime<Utc>, until: DateTime<Utc>) -> String {
+    let seconds = (until - now).num_seconds().max(0);
+    let half = match seconds {
+        ..120 => 0,
+        120..7_200 => 30,
+        7_200..172_800 => 1_800,
+        _ => 43_200,
+    };
+    span(seconds + half)
+}
+
 /// So many seconds in one unit.
 pub fn span(seconds: i64) -> String {
     match seconds {

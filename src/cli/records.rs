@@ -1,6 +1,6 @@
 //! The records as commands use them: opened beside the daemon, without asking any cloud.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
@@ -11,7 +11,7 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::output::Format;
+use super::output::{self, Format};
 use super::usage;
 use crate::app::build;
 use crate::clock::{Clock, SystemClock};
@@ -86,6 +86,19 @@ impl Records {
     pub fn request(&self, kind: &str) -> Request {
         let now = self.now();
         Request { priority: PRIORITY_PERSON, ..Request::new(new_id(now), kind, "cli", now) }
+    }
+
+    /// Says so where no tenant is in a domain of this name or id: nothing was found for another reason than it seems.
+    pub(super) async fn note_unknown_domain(&self, domain: &str) -> anyhow::Result<()> {
+        let tenants = self.store().tenants(None).await?;
+        if tenants.iter().any(|it| it.domain == domain || it.domain_name == domain) {
+            return Ok(());
+        }
+        let name = |it: &Tenant| if it.domain_name.is_empty() { it.domain.clone() } else { it.domain_name.clone() };
+        let known: BTreeSet<String> = tenants.iter().map(name).collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        output::note(&format!("no tenant is in a domain `{domain}`; there are: {known}"));
+        Ok(())
     }
 }
 

@@ -82,7 +82,14 @@ mod tests {
         let switched_off = Difference { field: "policy gone".to_owned(), ..found.clone() };
         let standing = |difference: &Difference| {
             let (id, severity, state) = (Uuid::nil(), Severity::Info, FindingState::Open);
-            Standing { id, difference: difference.clone(), severity, state, opened_at: DateTime::UNIX_EPOCH }
+            Standing {
+                id,
+                difference: difference.clone(),
+                severity,
+                state,
+                opened_at: DateTime::UNIX_EPOCH,
+                flapping: None,
+            }
         };
         let at = DateTime::UNIX_EPOCH;
         let known = [&found, &long, &switched_off].map(standing).to_vec();

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 
+use super::asked;
 use super::context::CloudEntry;
 use super::normalise;
-use crate::openstack::{self, Answer, Cloud, Countable, QuotaValue, Which};
+use crate::openstack::{self, Answer, Asked, Cloud, Countable, Listing, QuotaValue, Which};
 use objects::Numbers;
 
 /// What counting came to.
@@ -25,7 +26,12 @@ pub(super) struct Count {
     pub trouble: Option<String>,
     /// When the last answer had arrived.
     pub answered_at: Option<DateTime<Utc>>,
+    /// The requests that brought the listings and the counters.
+    pub requests: Vec<Asked>,
 }
+
+/// What one service has, and the requests that brought it.
+type Told = (Numbers, Vec<Asked>);
 
 /// The counters of one service before, by its own keys; none where it did not say.
 pub(super) type Before<'a> = Option<&'a openstack::Quotas>;
@@ -40,9 +46,10 @@ pub(super) async fn count(cloud: &CloudEntry, project: &str, [compute, network, 
     let mut count = Count::default();
     for counted in [compute, network, volume] {
         match counted {
-            Ok(Some((numbers, answered_at))) => {
-                count.numbers.extend(numbers);
-                count.answered_at = count.answered_at.max(Some(answered_at));
+            Ok(Some(counted)) => {
+                count.numbers.extend(counted.numbers);
+                count.answered_at = count.answered_at.max(counted.answered_at);
+                count.requests.extend(counted.requests);
             }
             Ok(None) => {}
             Err(error) => count.trouble = count.trouble.or(Some(error.to_string())),
@@ -54,13 +61,15 @@ pub(super) async fn count(cloud: &CloudEntry, project: &str, [compute, network, 
 /// Counts what one service has, and reads its counters again.
 async fn service(
     before: Before<'_>,
-    listed: impl Future<Output = Result<Numbers, openstack::Error>>,
+    listed: impl Future<Output = Result<Told, openstack::Error>>,
     again: impl Future<Output = Result<Answer<openstack::Quotas>, openstack::Error>>,
-) -> Result<Option<(BTreeMap<String, u64>, DateTime<Utc>)>, openstack::Error> {
+) -> Result<Option<Count>, openstack::Error> {
     let Some(before) = before else { return Ok(None) };
-    let numbers = listed.await?;
+    let (numbers, mut requests) = listed.await?;
     let after = again.await?;
-    Ok(Some((certain(&before.values, &numbers, &after.value.values), after.answered_at)))
+    requests.extend(after.asked);
+    let numbers = certain(&before.values, &numbers, &after.value.values);
+    Ok(Some(Count { numbers, trouble: None, answered_at: Some(after.answered_at), requests }))
 }
 
 /// The numbers whose counter stood still meanwhile, under the names of the records.
@@ -79,22 +88,30 @@ fn certain(
     numbers.iter().filter_map(number).collect()
 }
 
-async fn servers(api: &Cloud, project: &str) -> Result<Numbers, openstack::Error> {
-    Ok(objects::of_servers(&api.servers(Which::Project(project)).await?))
+/// The request that ended a listing: one of each is enough to find the others.
+fn ended_by<T>(listing: &Listing<T>) -> Option<Asked> {
+    asked::of(&listing.pages).last().cloned()
 }
 
-async fn owned(api: &Cloud, project: &str) -> Result<Numbers, openstack::Error> {
+async fn servers(api: &Cloud, project: &str) -> Result<Told, openstack::Error> {
+    let servers = api.servers(Which::Project(project)).await?;
+    Ok((objects::of_servers(&servers), Vec::from_iter(ended_by(&servers))))
+}
+
+async fn owned(api: &Cloud, project: &str) -> Result<Told, openstack::Error> {
     let one = |what: Countable| async move { Ok::<_, openstack::Error>((what, api.owned(what, project).await?)) };
     let listings = try_join_all(Countable::ALL.map(one)).await?;
-    Ok(listings.iter().filter_map(|(what, listing)| objects::of_owned(*what, listing)).collect())
+    let numbers = listings.iter().filter_map(|(what, listing)| objects::of_owned(*what, listing)).collect();
+    Ok((numbers, listings.iter().filter_map(|(_, listing)| ended_by(listing)).collect()))
 }
 
-async fn volumes(api: &Cloud, project: &str, counters: Before<'_>) -> Result<Numbers, openstack::Error> {
+async fn volumes(api: &Cloud, project: &str, counters: Before<'_>) -> Result<Told, openstack::Error> {
     let which = Which::Project(project);
     let (volumes, snapshots) = tokio::try_join!(api.volumes(which), api.volume_snapshots(which))?;
     let keys = counters.into_iter().flat_map(|it| it.values.keys());
     let types: Vec<&str> = keys.filter_map(|key| key.strip_prefix("gigabytes_")).collect();
-    Ok(objects::of_volumes(&volumes, &snapshots, &types))
+    let requests = ended_by(&volumes).into_iter().chain(ended_by(&snapshots)).collect();
+    Ok((objects::of_volumes(&volumes, &snapshots, &types), requests))
 }
 
 #[cfg(test)]

@@ -110,6 +110,9 @@ impl<'a> Events<'a> {
             data["at"] = json!(event.at);
         }
         let said = [("by", json!(event.by)), ("reason", json!(event.reason)), ("until", json!(event.until))];
+        if !event.request_ids.is_empty() {
+            data["request_ids"] = json!(event.request_ids);
+        }
         for (key, value) in said.into_iter().filter(|(_, value)| !value.is_null()) {
             data[key] = value;
         }

@@ -17,11 +17,12 @@ use crate::drift::vanish::EVERYTHING;
 use crate::model::finding::values;
 use crate::model::ids::new_id;
 use crate::model::life::{Event, Step};
-use crate::model::{Change, Finding, FindingState, Severity, Tenant};
+use crate::model::quota::{is_name, keeper};
+use crate::model::{Change, Finding, FindingState, RequestId, ResourceType, Severity, Tenant};
 use crate::store::{StoreError, Tx};
 
 /// What steps in the lives of findings rest on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Grounds<'a> {
     /// Where the expectation came from.
     pub source: &'a str,
@@ -33,6 +34,8 @@ pub(super) struct Grounds<'a> {
     pub observed_at: Option<DateTime<Utc>>,
     /// The snapshot that holds it.
     pub snapshot: Option<Uuid>,
+    /// The requests of that observation.
+    pub requests: &'a [RequestId],
 }
 
 impl<'a> Grounds<'a> {
@@ -118,7 +121,7 @@ impl Recording<'_> {
         let grounds = grounds.of(&difference);
         let finding = self.finding(new_id(self.now), difference, severity, grounds);
         tx.open_finding(&finding).await?;
-        let event = Event { after: Some(finding.values()), ..self.event(Step::Opened, grounds) };
+        let event = Event { after: Some(finding.values()), ..self.event(Step::Opened, &finding.object, grounds) };
         take_step(self.context, tx, self.tenant, &finding, event).await?;
         tally.opened.push((self.tenant.cloud.clone(), self.resource_type, severity));
         tally.changed = true;
@@ -176,12 +179,12 @@ impl Recording<'_> {
         let finding = Finding { opened_at: was.opened_at, ..finding };
         let before = values(&was.difference.expected, &was.difference.observed, was.severity);
         let (before, after) = (Some(before), Some(finding.values()));
-        let event = Event { before, after, reason, ..self.event(Step::Changed, grounds) };
+        let event = Event { before, after, reason, ..self.event(Step::Changed, &finding.object, grounds) };
         take_step(self.context, tx, self.tenant, &finding, event).await?;
         if let Some(why) = reopened
             && tx.reopen_finding(finding.id).await?
         {
-            let event = Event { reason: Some(why.to_owned()), ..self.event(Step::Reopened, grounds) };
+            let event = Event { reason: Some(why.to_owned()), ..self.event(Step::Reopened, &finding.object, grounds) };
             take_step(self.context, tx, self.tenant, &finding, event).await?;
         }
         Ok(())
@@ -203,16 +206,20 @@ impl Recording<'_> {
         // A policy that went took its findings with it, whatever is expected.
         let ended = grounds.ended.filter(|_| was.difference.change != Change::Policy);
         let why = ended.unwrap_or_else(|| gone(&was.difference)).to_owned();
-        let event = Event { reason: Some(why), ..self.event(Step::Resolved, grounds) };
+        let event = Event { reason: Some(why), ..self.event(Step::Resolved, &finding.object, grounds) };
         take_step(self.context, tx, self.tenant, &finding, event).await?;
         tally.resolved.push((self.tenant.cloud.clone(), self.resource_type, was.severity));
         tally.changed = true;
         Ok(())
     }
 
-    fn event(&self, step: Step, grounds: Grounds<'_>) -> Event {
-        let Grounds { observed_at, snapshot, .. } = grounds;
-        Event { observed_at, snapshot, job: self.job, ..Event::new(step, self.now) }
+    fn event(&self, step: Step, object: &str, grounds: Grounds<'_>) -> Event {
+        let Grounds { observed_at, snapshot, requests, .. } = grounds;
+        // Of a quota only its own service said something.
+        let keeper = (self.resource_type == ResourceType::Quotas && is_name(object)).then(|| keeper(object));
+        let told = requests.iter().filter(|it| keeper.is_none_or(|keeper| it.service == keeper));
+        let request_ids = told.cloned().collect();
+        Event { observed_at, snapshot, job: self.job, request_ids, ..Event::new(step, self.now) }
     }
 
     fn finding(&self, id: Uuid, difference: Difference, severity: Severity, grounds: Grounds<'_>) -> Finding {

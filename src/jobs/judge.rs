@@ -69,7 +69,8 @@ impl Recording<'_> {
         let source = recorded.as_ref().map_or("none", |it| it.origin.source.as_str());
         let ended = (look == Look::Again).then_some("what is expected was changed");
         let (observed_at, snapshot) = (seen.asked_at, Some(seen.snapshot));
-        let grounds = Grounds { source, sources: Some(&sources), ended, observed_at, snapshot };
+        let requests = seen.observation.map_or(&[][..], |it| it.requests.as_slice());
+        let grounds = Grounds { source, sources: Some(&sources), ended, observed_at, snapshot, requests };
         self.carry_out(tx, plan, &before.standing, grounds, tally).await?;
         Ok(Judged { in_order, expected_since })
     }

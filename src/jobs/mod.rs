@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod acknowledge;
+mod asked;
 pub mod cancel;
 mod change_password;
 pub mod command;

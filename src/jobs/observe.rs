@@ -6,13 +6,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
+use super::asked::{self, Places};
 use super::context::CloudEntry;
 use super::count::{self, Count};
 use super::error::JobError;
 use super::normalise;
 use super::uses::{self, Uses};
 use crate::model::{Body, Observation, ResourceType, Tenant};
-use crate::openstack::{self, Answer, Broken, Listing, Which};
+use crate::openstack::{self, Answer, Broken, Listing, PageOf, Which};
 
 /// What to look at besides what every pull looks at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -109,6 +110,7 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
                 answers.push(Answer {
                     asked_at: DateTime::<Utc>::MAX_UTC,
                     answered_at: DateTime::<Utc>::MIN_UTC,
+                    asked: None,
                     value: openstack::Quotas::default(),
                 });
                 failures.push(JobError::from(error));
@@ -122,12 +124,15 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
     let mut asked_at = answers.iter().map(|answer| answer.asked_at).min().unwrap_or(DateTime::<Utc>::MAX_UTC);
     let mut answered_at = answers.iter().map(|answer| answer.answered_at).max().unwrap_or(asked_at);
     let protocol = |why: String| JobError::give_up("protocol", format!("quotas of project {project}: {why}"));
+    let mut requests = Vec::with_capacity(answers.len());
+    asked::note(&mut requests, answers.iter().filter_map(|answer| answer.asked.as_ref()));
     let mut quotas = normalise::quotas(&answers[0].value, &answers[1].value, &answers[2].value).map_err(protocol)?;
     if extent.sizes {
         let which = Which::Project(project);
         let (volumes, snapshots) = tokio::try_join!(api.volumes(which), api.volume_snapshots(which))?;
         asked_at = asked_at.min(volumes.asked_at).min(snapshots.asked_at);
         answered_at = answered_at.max(volumes.answered_at).max(snapshots.answered_at);
+        asked::note(&mut requests, asked::of(&volumes.pages).chain(asked::of(&snapshots.pages)));
         let sizes = normalise::sizes(
             volumes.items.iter().map(|volume| volume.size),
             snapshots.items.iter().map(|snapshot| snapshot.size),
@@ -136,6 +141,7 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
     }
     let mut observation = Observation::clean(asked_at, Body::Quotas(quotas));
     observation.answered_at = answered_at;
+    observation.requests = requests;
     observation.defaults = Some(Arc::new(normalise::defaults(&defaults)));
     // Of a quota that cannot be read only the service's key is known, so every earlier one may be it.
     observation.absence_unknown = !failures.is_empty() || answers.iter().any(|it| !it.value.broken.is_empty());
@@ -150,6 +156,7 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
 
 fn add_count(observation: &mut Observation, count: Count) {
     observation.answered_at = count.answered_at.map_or(observation.answered_at, |at| at.max(observation.answered_at));
+    asked::note(&mut observation.requests, &count.requests);
     (observation.counted, observation.uncounted) = (Some(count.numbers), count.trouble);
 }
 
@@ -213,59 +220,74 @@ impl Listed for openstack::ServerGroup {
 /// The objects of one project out of a listing that was asked for it.
 fn alone<T: Listed>(listing: Listing<T>, project: &str) -> Observation {
     let mut heap = Heap::new();
-    for item in listing.items {
+    let pages = &listing.pages;
+    for (at, item) in listing.items.into_iter().enumerate() {
         if item.project().is_none_or(|owner| owner == project) {
-            heap.add(item);
+            heap.add(item, page_of_item(pages, at));
         }
     }
-    for broken in listing.broken {
+    for (at, broken) in listing.broken.into_iter().enumerate() {
         if broken.project.as_deref().is_none_or(|owner| owner == project) {
-            heap.add_broken(broken.id);
+            heap.add_broken(broken.id, page_of_broken(pages, at));
         }
     }
-    heap.observation(listing.asked_at, listing.answered_at)
+    heap.observation((listing.asked_at, listing.answered_at), pages)
 }
 
 /// Gives each tenant its own out of a listing of everything; a tenant without any has none.
 fn shared_out<T: Listed>(listing: Listing<T>, tenants: Vec<Tenant>) -> Seen {
     let mut heaps: BTreeMap<String, Heap<T>> =
         tenants.iter().map(|tenant| (tenant.backend_id.clone(), Heap::new())).collect();
-    for item in listing.items {
+    let pages = &listing.pages;
+    for (at, item) in listing.items.into_iter().enumerate() {
         if let Some(heap) = item.project().and_then(|owner| heaps.get_mut(owner)) {
-            heap.add(item);
+            heap.add(item, page_of_item(pages, at));
         }
     }
-    for Broken { id, project, .. } in listing.broken {
+    for (at, Broken { id, project, .. }) in listing.broken.into_iter().enumerate() {
+        let page = page_of_broken(pages, at);
         match project.as_deref() {
             Some(owner) => {
                 if let Some(heap) = heaps.get_mut(owner) {
-                    heap.add_broken(id);
+                    heap.add_broken(id, page);
                 }
             }
             // Whose it is cannot be read: it may be anyone's.
-            None => heaps.values_mut().for_each(|heap| heap.add_broken(id.clone())),
+            None => heaps.values_mut().for_each(|heap| heap.add_broken(id.clone(), page)),
         }
     }
     let mut seen = Seen::new();
     for tenant in tenants {
         let heap = heaps.remove(&tenant.backend_id).unwrap_or_else(Heap::new);
-        seen.push((tenant, Ok(heap.observation(listing.asked_at, listing.answered_at))));
+        seen.push((tenant, Ok(heap.observation((listing.asked_at, listing.answered_at), pages))));
     }
     seen
+}
+
+/// The place of the page on which an item stood.
+fn page_of_item(pages: &[PageOf], at: usize) -> usize {
+    pages.partition_point(|page| page.items <= at)
+}
+
+fn page_of_broken(pages: &[PageOf], at: usize) -> usize {
+    pages.partition_point(|page| page.broken <= at)
 }
 
 struct Heap<T: Listed> {
     objects: Vec<T::Object>,
     unreadable: BTreeSet<String>,
     absence_unknown: bool,
+    places: Places,
 }
 
 impl<T: Listed> Heap<T> {
-    const fn new() -> Self {
-        Self { objects: Vec::new(), unreadable: BTreeSet::new(), absence_unknown: false }
+    fn new() -> Self {
+        let places = Places::default();
+        Self { objects: Vec::new(), unreadable: BTreeSet::new(), absence_unknown: false, places }
     }
 
-    fn add(&mut self, item: T) {
+    fn add(&mut self, item: T, page: usize) {
+        self.places.add(page);
         let id = item.id().to_owned();
         match item.normalised() {
             Ok(object) => self.objects.push(object),
@@ -276,18 +298,20 @@ impl<T: Listed> Heap<T> {
         }
     }
 
-    fn add_broken(&mut self, id: Option<String>) {
+    fn add_broken(&mut self, id: Option<String>, page: usize) {
+        self.places.add(page);
         match id {
             Some(id) => drop(self.unreadable.insert(id)),
             None => self.absence_unknown = true,
         }
     }
 
-    fn observation(self, asked_at: DateTime<Utc>, answered_at: DateTime<Utc>) -> Observation {
+    fn observation(self, (asked_at, answered_at): (DateTime<Utc>, DateTime<Utc>), pages: &[PageOf]) -> Observation {
         Observation {
             answered_at,
             unreadable: self.unreadable,
             absence_unknown: self.absence_unknown,
+            requests: self.places.requests(pages),
             ..Observation::clean(asked_at, T::body(self.objects))
         }
     }

@@ -130,7 +130,7 @@ impl Recording<'_> {
     pub async fn end_all(&self, tx: &mut Tx, why: &str, tally: &mut Tally) -> Result<(), StoreError> {
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let resolve = standing.iter().map(|finding| finding.id).collect();
-        let grounds = Grounds { source: why, sources: None, ended: Some(why), observed_at: None, snapshot: None };
+        let grounds = Grounds { source: why, ended: Some(why), ..Grounds::default() };
         self.carry_out(tx, Plan { resolve, ..Plan::default() }, &standing, grounds, tally).await
     }
 
@@ -167,13 +167,8 @@ impl Recording<'_> {
         tally.look_again(self.tenant, (self.resource_type, false), suspicion.counted_at + spacing);
         let standing = tx.standing(self.tenant.uuid, self.resource_type).await?;
         let key = suspicion.difference.key();
-        let grounds = Grounds {
-            source: "guard",
-            sources: None,
-            ended: None,
-            observed_at: Some(observation.asked_at),
-            snapshot: None,
-        };
+        let (observed_at, requests) = (Some(observation.asked_at), observation.requests.as_slice());
+        let grounds = Grounds { source: "guard", observed_at, requests, ..Grounds::default() };
         if let Some(finding) = standing.iter().find(|finding| finding.difference.key() == key) {
             if left(&suspicion.difference) < left(&finding.difference) {
                 let changed = Changed::of(finding, suspicion.difference, Severity::Critical);

@@ -137,7 +137,7 @@ mod tests {
     fn listing<T>(items: Vec<T>, broken: bool) -> Listing<T> {
         let at = DateTime::UNIX_EPOCH;
         let broken = broken.then(|| crate::openstack::Broken { id: None, project: None, error: "odd".to_owned() });
-        Listing { asked_at: at, answered_at: at, items, broken: broken.into_iter().collect(), pages: 1 }
+        Listing { asked_at: at, answered_at: at, items, broken: broken.into_iter().collect(), pages: Vec::new() }
     }
 
     fn group(id: &str, names: &[&str]) -> SecurityGroup {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::finding::{Finding, FindingState};
+use super::request_id::RequestId;
 use super::words::words;
 
 words! {
@@ -51,6 +52,8 @@ pub struct Event {
     pub snapshot: Option<Uuid>,
     /// The job that brought it.
     pub job: Option<Uuid>,
+    /// The requests of that observation, as the services' logs know them.
+    pub request_ids: Vec<RequestId>,
 }
 
 impl Event {
@@ -67,6 +70,7 @@ impl Event {
             observed_at: None,
             snapshot: None,
             job: None,
+            request_ids: Vec::new(),
         }
     }
 }

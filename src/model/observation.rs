@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::body::Body;
 use super::quota::Limit;
+use super::request_id::RequestId;
 
 /// A complete look at one resource type of one tenant.
 ///
@@ -40,6 +41,8 @@ pub struct Observation {
     pub in_use: Option<BTreeMap<String, bool>>,
     /// The limits that the services give where nobody set one, by the quota's name. None: nobody knows.
     pub defaults: Option<Arc<BTreeMap<String, Limit>>>,
+    /// The requests whose answers it rests on: of each service a few, however many pages a listing had.
+    pub requests: Vec<RequestId>,
 }
 
 impl Observation {
@@ -57,6 +60,7 @@ impl Observation {
             uncounted: None,
             in_use: None,
             defaults: None,
+            requests: Vec::new(),
         }
     }
 

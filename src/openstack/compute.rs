@@ -119,8 +119,10 @@ impl Cloud {
             });
         }
         if let Some(project) = which.project() {
-            listing.items.retain(|group| group.project_id.as_deref() == Some(project));
-            listing.broken.retain(|broken| broken.project.as_deref().is_none_or(|of| of == project));
+            listing.retain(
+                |group| group.project_id.as_deref() == Some(project),
+                |broken| broken.project.as_deref().is_none_or(|of| of == project),
+            );
         }
         Ok(listing)
     }

@@ -75,7 +75,7 @@ impl Cloud {
         let request = collection.request(which, grant.identity.project_id());
         let request = request.query("fields", "id").query("fields", "project_id");
         let mut listing: Listing<Owned> = self.list(collection, &request).await?;
-        listing.items.retain(|object| object.project_id == project);
+        listing.retain(|object| object.project_id == project, |_| true);
         Ok(listing)
     }
 }

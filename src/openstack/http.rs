@@ -17,6 +17,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::telemetry::metrics;
 
+use super::answer::Asked;
 use super::error::Error;
 use super::profile::Profile;
 use super::request::Request;
@@ -241,8 +242,14 @@ impl Incoming {
     }
 
     /// The id under which the service's log knows the request.
-    pub(crate) fn request_id(&self) -> Option<String> {
-        ["x-openstack-request-id", "x-compute-request-id"].iter().find_map(|name| self.header(name)).map(str::to_owned)
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        ["x-openstack-request-id", "x-compute-request-id"].iter().find_map(|name| self.header(name))
+    }
+
+    /// The request that it answers, as the service's log knows it.
+    pub(crate) fn asked(&self, request: &Request<'_>) -> Option<Asked> {
+        let id = self.request_id()?;
+        Some(Asked { service: request.service, id: id.into(), at: self.left_at })
     }
 
     /// Reads the body as JSON of the expected form.

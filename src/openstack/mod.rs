@@ -52,7 +52,7 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::retry::Backoff;
 
-pub use answer::{Answer, Broken, Listing, Which};
+pub use answer::{Answer, Asked, Broken, Listing, PageOf, Which};
 pub use catalog::{Catalog, CatalogService, Endpoint};
 pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
 pub use count::{Countable, Owned};

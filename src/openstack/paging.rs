@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::Cloud;
-use super::answer::{Broken, Listing};
+use super::answer::{Asked, Broken, Listing, PageOf};
 use super::collection::{Collection, Paging};
 use super::error::Error;
 use super::http::Incoming;
@@ -75,11 +75,11 @@ impl Cloud {
         if collection.paging == Paging::SortedMarker {
             request = request.query("sort_key", "id").query("sort_dir", "asc");
         }
-        while whole.pages < MOST_PAGES {
+        while whole.pages.len() < MOST_PAGES {
             let answer = match self.send(&request).await {
                 // Nova, Cinder and Keystone say so when the marker was deleted while we paged.
                 Err(Error::BadRequest(refusal) | Error::NotFound(refusal))
-                    if whole.pages > 0 && refusal.message.to_lowercase().contains("marker") =>
+                    if !whole.pages.is_empty() && refusal.message.to_lowercase().contains("marker") =>
                 {
                     return Err(Trouble::Moved(Moved(refusal.message)));
                 }
@@ -87,7 +87,7 @@ impl Cloud {
             };
             let page = Page::read(&answer, &request, collection.key)?;
             let (next, count, truncated) = (page.next.clone(), page.len(), page.truncated);
-            let added = whole.add(page, (answer.left_at, answer.back_at));
+            let added = whole.add(page, (answer.left_at, answer.back_at), answer.asked(&request));
             if added.repeated > 0 {
                 return Err(Trouble::Moved(Moved("the listing started over while it was read".to_owned())));
             }
@@ -126,7 +126,7 @@ impl Cloud {
         let limit = self.inner.options.page_size.unwrap_or(super::PAGE_SIZE).max(2);
         let mut whole = Whole::default();
         let mut overlap: Option<(usize, String)> = None;
-        while whole.pages < MOST_PAGES {
+        while whole.pages.len() < MOST_PAGES {
             let mut request = first.clone().query("limit", limit.to_string());
             if let Some((offset, _)) = &overlap {
                 request = request.query("offset", offset.to_string());
@@ -143,7 +143,7 @@ impl Cloud {
             }
             let count = page.len();
             let before = overlap.take().map_or(0, |(offset, _)| offset + 1);
-            let added = whole.add(page, (answer.left_at, answer.back_at));
+            let added = whole.add(page, (answer.left_at, answer.back_at), answer.asked(&request));
             if added.repeated > 0 {
                 return Err(Trouble::Moved(Moved("an object came twice while the listing was read".to_owned())));
             }
@@ -177,7 +177,7 @@ struct Whole<T> {
     items: Vec<T>,
     broken: Vec<Broken>,
     seen: HashSet<String>,
-    pages: usize,
+    pages: Vec<PageOf>,
 }
 
 struct Added {
@@ -194,16 +194,20 @@ impl<T> Default for Whole<T> {
             items: Vec::new(),
             broken: Vec::new(),
             seen: HashSet::new(),
-            pages: 0,
+            pages: Vec::new(),
         }
     }
 }
 
 impl<T: DeserializeOwned> Whole<T> {
-    fn add(&mut self, page: Page<'_>, (left_at, back_at): (DateTime<Utc>, DateTime<Utc>)) -> Added {
+    fn add(
+        &mut self,
+        page: Page<'_>,
+        (left_at, back_at): (DateTime<Utc>, DateTime<Utc>),
+        asked: Option<Asked>,
+    ) -> Added {
         self.asked_at.get_or_insert(left_at);
         self.answered_at = back_at;
-        self.pages += 1;
         let mut here: HashSet<String> = HashSet::new();
         let mut added = Added { repeated: 0, last_id: None };
         for object in page.objects {
@@ -224,6 +228,7 @@ impl<T: DeserializeOwned> Whole<T> {
             }
         }
         self.seen.extend(here);
+        self.pages.push(PageOf { asked, items: self.items.len(), broken: self.broken.len() });
         added
     }
 

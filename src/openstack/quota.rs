@@ -82,7 +82,8 @@ impl Cloud {
         let answer = self.send(&request).await?;
         let fields = fields(&answer, &request, key)?;
         let limits = fields.into_iter().filter_map(|(key, value)| Some((key, value.as_i64()?)));
-        Ok(Answer { asked_at: answer.left_at, answered_at: answer.back_at, value: limits.collect() })
+        let asked = answer.asked(&request);
+        Ok(Answer { asked_at: answer.left_at, answered_at: answer.back_at, asked, value: limits.collect() })
     }
 
     async fn quota(&self, request: &Request<'_>, key: &str) -> Result<Answer<Quotas>, Error> {
@@ -102,7 +103,8 @@ impl Cloud {
                 }
             }
         }
-        Ok(Answer { asked_at: answer.left_at, answered_at: answer.back_at, value: quotas })
+        let asked = answer.asked(request);
+        Ok(Answer { asked_at: answer.left_at, answered_at: answer.back_at, asked, value: quotas })
     }
 }
 

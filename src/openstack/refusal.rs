@@ -26,7 +26,7 @@ pub(crate) fn classify(request: &Request<'_>, answer: &Incoming) -> Error {
         project: request.project.map(str::to_owned),
         status: answer.status.as_u16(),
         message: said.unwrap_or_else(|| answer.status.canonical_reason().unwrap_or("no reason given").to_owned()),
-        request_id: answer.request_id(),
+        request_id: answer.request_id().map(str::to_owned),
     });
     let after = retry_after(answer.header("retry-after"), answer.back_at);
     let over_quota = kind.as_deref() == Some("OverQuota") || refusal.message.starts_with("Quota exceeded");

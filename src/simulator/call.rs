@@ -54,6 +54,8 @@ impl Service {
 /// A request as services see it.
 #[derive(Debug)]
 pub struct Call {
+    /// The id that its answer carries.
+    pub id: String,
     pub service: Service,
     pub method: Method,
     /// The whole path, as asked.

@@ -84,6 +84,7 @@ impl Shared {
     pub fn log(&self, call: &Call, project: Option<String>, status: u16) {
         self.control().log.add(Entry {
             number: 0,
+            request_id: call.id.clone(),
             at: clock::zoned_micros(clock::now()),
             service: call.service.name(),
             method: call.method.to_string(),
@@ -118,10 +119,10 @@ pub async fn handle(
 ) -> Response<Body> {
     let call = match take_apart(&shared, request).await {
         Ok(call) => call,
-        Err(reply) => return respond(reply),
+        Err(reply) => return respond(reply, &request_id()),
     };
     if call.service == Service::Control {
-        return respond(control::answer(&shared, &call));
+        return respond(control::answer(&shared, &call), &call.id);
     }
     let project = shared.project(&call);
     let (_in_flight, active) = InFlight::enter(&shared.active);
@@ -137,15 +138,15 @@ pub async fn handle(
     let outcome = disturbed(&shared, &call, active).await;
     shared.log(&call, project, outcome.status());
     match outcome {
-        Outcome::Reply(reply) => respond(reply),
-        Outcome::Truncated(reply) => truncated(reply),
+        Outcome::Reply(reply) => respond(reply, &call.id),
+        Outcome::Truncated(reply) => truncated(reply, &call.id),
         Outcome::Broken => broken(&wire),
     }
 }
 
 fn broken(wire: &Wire) -> Response<Body> {
     wire.cut();
-    respond(Reply::empty(StatusCode::OK))
+    respond(Reply::empty(StatusCode::OK), "")
 }
 
 /// Does with a request what the switch says; nobody hears of it.
@@ -255,7 +256,8 @@ async fn take_apart(shared: &Shared, request: Request) -> Result<Call, Reply> {
             .map_err(|_| Reply::html(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large."))?;
         serde_json::from_slice(&bytes).unwrap_or(Value::Null)
     };
-    Ok(Call { service, method: head.method, path, segments, query, raw_query, headers: head.headers, body, base })
+    let (id, method, headers) = (request_id(), head.method, head.headers);
+    Ok(Call { id, service, method, path, segments, query, raw_query, headers, body, base })
 }
 
 fn decoded(segment: &str) -> String {
@@ -264,13 +266,18 @@ fn decoded(segment: &str) -> String {
     pair.map_or_else(|| segment.to_owned(), |(_, value)| value.into_owned())
 }
 
-fn respond(reply: Reply) -> Response<Body> {
+/// What a service calls a request in its log and in its answer.
+fn request_id() -> String {
+    format!("req-{}", Uuid::new_v4())
+}
+
+fn respond(reply: Reply, id: &str) -> Response<Body> {
     let body = Body::from(reply.body);
-    with_head(reply.status, reply.content_type, reply.headers, body)
+    with_head(reply.status, reply.content_type, (reply.headers, id), body)
 }
 
 /// The head promises the whole body; the connection breaks after half of it.
-fn truncated(reply: Reply) -> Response<Body> {
+fn truncated(reply: Reply, id: &str) -> Response<Body> {
     let whole = reply.body.len();
     let half = Bytes::from(reply.body).slice(..whole / 2);
     let broken = async {
@@ -280,7 +287,7 @@ fn truncated(reply: Reply) -> Response<Body> {
     };
     let parts = stream::once(async { Ok(half) }).chain(stream::once(broken));
     let body = Body::from_stream(parts);
-    let mut response = with_head(reply.status, reply.content_type, reply.headers, body);
+    let mut response = with_head(reply.status, reply.content_type, (reply.headers, id), body);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(whole));
     response
 }
@@ -288,15 +295,14 @@ fn truncated(reply: Reply) -> Response<Body> {
 fn with_head(
     status: StatusCode,
     content_type: &'static str,
-    headers: Vec<(&'static str, String)>,
+    (headers, id): (Vec<(&'static str, String)>, &str),
     body: Body,
 ) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let target = response.headers_mut();
     target.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let request = format!("req-{}", Uuid::new_v4());
-    let request = [("X-OpenStack-Request-Id", request)];
+    let request = [("X-OpenStack-Request-Id", id.to_owned())];
     for (name, value) in headers.into_iter().chain(request) {
         if let (Ok(name), Ok(value)) = (name.parse::<axum::http::HeaderName>(), HeaderValue::from_str(&value)) {
             target.insert(name, value);

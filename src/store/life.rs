@@ -6,6 +6,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, read, sql, word, write};
+use crate::model::RequestId;
 use crate::model::life::Event;
 
 #[derive(sqlx::FromRow)]
@@ -20,6 +21,7 @@ struct Row {
     observed_at: Option<DateTime<Utc>>,
     snapshot: Option<Uuid>,
     job: Option<Uuid>,
+    request_ids: Option<Json<Vec<RequestId>>>,
 }
 
 impl TryFrom<Row> for Event {
@@ -37,6 +39,7 @@ impl TryFrom<Row> for Event {
             observed_at: row.observed_at,
             snapshot: row.snapshot,
             job: row.job,
+            request_ids: row.request_ids.map(|ids| ids.0).unwrap_or_default(),
         })
     }
 }
@@ -55,7 +58,8 @@ impl Tx {
         write!(self, connection => sqlx::query(sql::LIFE_ADD)
             .bind(finding).bind(event.step.as_str()).bind(event.at).bind(event.by.as_deref())
             .bind(event.reason.as_deref()).bind(event.until).bind(event.before.as_ref().map(Json))
-            .bind(event.after.as_ref().map(Json)).bind(event.observed_at).bind(event.snapshot).bind(event.job)
+            .bind(event.after.as_ref().map(Json)).bind(event.observed_at).bind(event.snapshot)
+            .bind(event.job).bind(Some(&event.request_ids).filter(|ids| !ids.is_empty()).map(Json))
             .execute(connection).await.map(drop))?;
         Ok(())
     }

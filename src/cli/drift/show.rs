@@ -58,7 +58,7 @@ pub(super) async fn show(records: &Records, listed: &Listed) -> anyhow::Result<(
     Ok(())
 }
 
-/// A step in one line, and in a second one what it rests on.
+/// A step in one line, and below it what it rests on.
 fn lines(event: &Event, finding: &Finding, now: DateTime<Utc>) -> String {
     let at = event.at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let line = format!("{at}  {:STEP$}  {}", event.step, say(event, finding, now));
@@ -69,10 +69,13 @@ fn lines(event: &Event, finding: &Finding, now: DateTime<Utc>) -> String {
         event.job.map(|id| format!("job {id}")),
     ];
     let evidence: Vec<String> = evidence.into_iter().flatten().collect();
-    if evidence.is_empty() {
-        return line.to_owned();
-    }
-    format!("{line}\n{:indent$}{}", "", evidence.join(", "), indent = at.len() + STEP + 4)
+    let requests = event.request_ids.iter().map(|it| {
+        format!("{} in the log of {} at {}", it.id, it.service, it.at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    });
+    let evidence = Some(evidence.join(", ")).filter(|it| !it.is_empty());
+    let indent = at.len() + STEP + 4;
+    let below = evidence.into_iter().chain(requests).map(|text| format!("\n{:indent$}{text}", ""));
+    format!("{line}{}", below.collect::<String>())
 }
 
 /// What a step says, without its word.

@@ -22,7 +22,7 @@ use super::view::{stamp, stamp_if};
 use crate::jobs::accept::{self, AcceptError};
 use crate::model::life::{self, Event};
 use crate::model::token::Role;
-use crate::model::{FindingState, Flapping, Invalid, ResourceType, Severity};
+use crate::model::{FindingState, Flapping, Invalid, RequestId, ResourceType, Severity};
 use crate::store::findings::Listed;
 use crate::store::pages::Findings;
 
@@ -150,6 +150,26 @@ pub(super) struct StepView {
     snapshot: Option<String>,
     /// The job that brought it.
     job: Option<String>,
+    /// The requests of that observation.
+    request_ids: Vec<RequestIdView>,
+}
+
+/// A request, as the log of its service knows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RequestIdView {
+    /// Whose log: `nova`, `neutron` or `cinder`.
+    service: String,
+    /// The `X-Openstack-Request-Id` that it answered with.
+    id: String,
+    /// When the request was sent.
+    #[serde(serialize_with = "stamp")]
+    at: DateTime<Utc>,
+}
+
+impl From<RequestId> for RequestIdView {
+    fn from(RequestId { service, id, at }: RequestId) -> Self {
+        Self { service: service.into_owned(), id: id.as_ref().to_owned(), at }
+    }
 }
 
 impl From<Event> for StepView {
@@ -165,6 +185,7 @@ impl From<Event> for StepView {
             observed_at: event.observed_at,
             snapshot: event.snapshot.map(hex),
             job: event.job.map(hex),
+            request_ids: event.request_ids.into_iter().map(Into::into).collect(),
         }
     }
 }

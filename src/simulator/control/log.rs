@@ -11,6 +11,8 @@ const KEPT: usize = 20_000;
 pub struct Entry {
     /// Its number, from 1: what `?since=` compares with.
     pub number: u64,
+    /// The id that its answer carries.
+    pub request_id: String,
     /// When it was answered.
     pub at: String,
     /// The service.

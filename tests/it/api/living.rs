@@ -48,6 +48,10 @@ async fn a_finding_is_acknowledged_with_its_reason(database: Database) {
     let opened = &shown["life"][0];
     let after = json!({"expected": 46, "observed": 50, "severity": "warning"});
     assert_eq!((&opened["after"], &opened["observed_at"]), (&after, &json!("2026-01-01T00:00:02.000000Z")));
+    let quotas = format!("/compute/v2.1/os-quota-sets/{}/detail", rig.app.cloud().project("tenant-001").await);
+    let id = rig.app.cloud().request_ids(&quotas).await.pop().unwrap();
+    let asked = json!([{"service": "nova", "id": id, "at": "2026-01-01T00:00:02.000000Z"}]);
+    assert_eq!((&opened["request_ids"], &shown["life"][1]["request_ids"]), (&asked, &json!([])));
     for (collection, key) in [("jobs", "job"), ("snapshots", "snapshot")] {
         let named = format!("/api/{collection}/{}/", opened[key].as_str().unwrap());
         assert_eq!(rig.get(&named, &viewer).await.status, 200, "{named}");

@@ -1,7 +1,11 @@
 //! Living with drift at the command line.
 
+use chrono::DateTime;
+use insta::assert_snapshot;
 use serde_json::json;
-use tenantd::model::FindingState;
+use tenantd::model::life::{Event, Step};
+use tenantd::model::{FindingState, RequestId};
+use uuid::Uuid;
 
 use super::Place;
 
@@ -18,7 +22,7 @@ async fn what_is_acknowledged_is_no_reason_to_exit_with_drift() {
     );
     assert!(row["ack_until"].is_string() && row["ack_at"].is_string() && row.get("life").is_none(), "{row}");
     let listed = place.run(&["drift", "list", "--exit-code"]);
-    assert!(listed.code == 0 && listed.out.contains("acknowledged, 6d left"), "{listed:?}");
+    assert!(listed.code == 0 && listed.out.contains("acknowledged, 7d left"), "{listed:?}");
     let why = place.run(&["tenants", "why", "blue"]);
     assert!(why.out.contains("    acknowledged by olga until ") && why.out.contains("): ticket 7\n"), "{why:?}");
 
@@ -39,6 +43,7 @@ async fn all_open_findings_of_a_domain_are_acknowledged_but_not_anew() {
     };
     let elsewhere = of("elsewhere", &[]);
     assert!(elsewhere.json().is_empty() && elsewhere.err.contains("0 findings acknowledged"), "{elsewhere:?}");
+    assert!(elsewhere.err.contains("no tenant is in a domain `elsewhere`; there are: default"), "{elsewhere:?}");
     let tried = of("default", &["--dry-run"]);
     assert!(tried.err.contains("2 findings would be acknowledged; nothing was changed"), "{tried:?}");
     assert_eq!(tried.json()[0]["state"], "open");
@@ -95,4 +100,33 @@ async fn a_finding_is_shown_with_its_life() {
     assert_eq!(steps, ["opened", "acknowledged", "noted", "accepted"]);
     assert_eq!(json[0]["life"][2]["reason"], "the customer asked for it");
     assert_eq!(place.run(&["drift", "note", &id, ""]).code, 64);
+}
+
+#[tokio::test]
+async fn a_step_is_shown_with_what_it_rests_on() {
+    let (place, furniture) = Place::furnished().await;
+    let at = |second: i64| DateTime::from_timestamp(1_767_225_600 + second, 0).unwrap();
+    let request = |id: &str, second| RequestId { service: "neutron".into(), id: id.into(), at: at(second) };
+    let (observed_at, snapshot, job) = (Some(at(1)), Some(Uuid::nil()), Some(Uuid::max()));
+    let request_ids = vec![request("req-1", 1), request("req-2", 2)];
+    let after = Some(json!({"expected": 20, "observed": 40, "severity": "warning"}));
+    let opened = Event { after, observed_at, snapshot, job, request_ids, ..Event::new(Step::Opened, at(3)) };
+    let mut tx = place.store.begin().await.unwrap();
+    tx.add_life(furniture.finding, &opened).await.unwrap();
+    let reason = Some("what is there is what is expected".to_owned());
+    tx.add_life(furniture.finding, &Event { reason, ..Event::new(Step::Resolved, at(4)) }).await.unwrap();
+    tx.commit().await.unwrap();
+    let id = furniture.finding.to_string();
+    let shown = place.run(&["drift", "show", &id]).out;
+    let life: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("life")).collect();
+    assert_snapshot!(life.join("\n"), @"
+    life            2026-01-01T00:00:03Z  opened        expected 20, observed 40, warning
+                                                        looked at 2026-01-01T00:00:01Z, snapshot 00000000-0000-0000-0000-000000000000, job ffffffff-ffff-ffff-ffff-ffffffffffff
+                                                        req-1 in the log of neutron at 2026-01-01T00:00:01Z
+                                                        req-2 in the log of neutron at 2026-01-01T00:00:02Z
+                    2026-01-01T00:00:04Z  resolved      what is there is what is expected
+    ");
+    let json = place.run(&["drift", "show", &id, "-o", "json"]).json();
+    let first = json!({"service": "neutron", "id": "req-1", "at": "2026-01-01T00:00:01Z"});
+    assert_eq!((&json[0]["life"][0]["request_ids"][0], &json[0]["life"][1]["request_ids"]), (&first, &json!([])));
 }

@@ -31,7 +31,7 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
     assert_snapshot!(app.changes().await, @r#"
     + findings change=limit expected=46 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=50 opened_at=T+2 resource_type=quotas severity=warning source=accepted state=open tenant=tenant-001
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 snapshot=<snapshot> step=opened
+    + life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 request_ids=nova snapshot=<snapshot> step=opened
     + outbox events drift.quotas.opened
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -52,7 +52,7 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
     app.run("pull_quotas", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @r#"
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + life after={"expected":46,"observed":"unlimited","severity":"warning"} at=T+4 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+4 snapshot=<snapshot> step=changed
+    + life after={"expected":46,"observed":"unlimited","severity":"warning"} at=T+4 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+4 request_ids=nova snapshot=<snapshot> step=changed
     + outbox events drift.quotas.changed
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -65,7 +65,7 @@ async fn a_changed_limit_is_one_finding_from_beginning_to_end(database: Database
     app.run("pull_quotas", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+4 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + life at=T+5 finding=<finding> job=<job> observed_at=T+5 reason=what is there is what is expected snapshot=<snapshot> step=resolved
+    + life at=T+5 finding=<finding> job=<job> observed_at=T+5 reason=what is there is what is expected request_ids=nova snapshot=<snapshot> step=resolved
     + outbox events drift.quotas.resolved
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed

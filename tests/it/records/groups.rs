@@ -33,7 +33,7 @@ async fn rules_are_guarded(database: Database) {
     assert_snapshot!(app.changes().await, @r#"
     + findings change=added field=rule ingress IPv4 tcp 22 from 0.0.0.0/0 last_seen_at=T+2 object=<id> object_name=tenant-001-sg2 observed={"cidr":null,"direction":"ingress","ethertype":"IPv4","port_max":22,"port_min":22,"protocol":"tcp"} opened_at=T+2 resource_type=security_groups severity=warning source=accepted state=open tenant=tenant-001
     + jobs attempt=1 cloud=sim kind=pull_security_groups not_before=T+1 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + life after={"expected":null,"observed":{"cidr":null,"direction":"ingress","ethertype":"IPv4","port_max":22,"port_min":22,"protocol":"tcp"},"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 snapshot=<snapshot> step=opened
+    + life after={"expected":null,"observed":{"cidr":null,"direction":"ingress","ethertype":"IPv4","port_max":22,"port_min":22,"protocol":"tcp"},"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 request_ids=neutron snapshot=<snapshot> step=opened
     + outbox events drift.security_groups.opened
     + outbox events job.pull_security_groups.succeeded
     + outbox events snapshot.security_groups.changed

@@ -5,6 +5,7 @@ use chrono::Duration;
 use futures::future::join_all;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use tenantd::drift::rules::{Mode, Rules};
 use tenantd::intake::acknowledgements;
 use tenantd::jobs::accept::accept;
 use tenantd::jobs::acknowledge::{AckError, Known, acknowledge, note, reopen_expired};
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::support::app::none;
-use crate::support::{Database, TestApp, eventually, on_both_databases, rows};
+use crate::support::{Database, Setup, TestApp, eventually, on_both_databases, rows};
 
 on_both_databases!(
     what_is_known_stays_known_while_it_stays_the_same,
@@ -29,6 +30,8 @@ on_both_databases!(
     what_is_known_is_accepted,
     notes_are_for_whoever_comes_next,
     a_life_is_told_in_its_order,
+    steps_name_the_requests_that_brought_them,
+    of_a_listing_of_everything_the_pages_with_something_of_the_tenant_are_named,
     what_the_version_before_recorded_has_a_life_too,
     what_makes_no_sense_is_refused,
     findings_are_listed_by_the_domain_of_their_tenant,
@@ -180,8 +183,8 @@ async fn another_value_opens_it_again(database: Database) {
     app.changes().await;
     limited(&app, 60).await;
     assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @r#"
-    + life after={"expected":46,"observed":60,"severity":"warning"} at=T+3 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3 snapshot=<snapshot> step=changed
-    + life at=T+3 finding=<finding> job=<job> observed_at=T+3 reason=another value was observed snapshot=<snapshot> step=reopened
+    + life after={"expected":46,"observed":60,"severity":"warning"} at=T+3 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3 request_ids=nova snapshot=<snapshot> step=changed
+    + life at=T+3 finding=<finding> job=<job> observed_at=T+3 reason=another value was observed request_ids=nova snapshot=<snapshot> step=reopened
     + outbox events drift.quotas.changed
     + outbox events drift.quotas.opened
     + outbox events job.pull_quotas.succeeded
@@ -202,7 +205,7 @@ async fn what_is_known_resolves(database: Database) {
     app.changes().await;
     limited(&app, 46).await;
     assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @"
-    + life at=T+3 finding=<finding> job=<job> observed_at=T+3 reason=what is there is what is expected snapshot=<snapshot> step=resolved
+    + life at=T+3 finding=<finding> job=<job> observed_at=T+3 reason=what is there is what is expected request_ids=nova snapshot=<snapshot> step=resolved
     + outbox events drift.quotas.resolved
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -281,6 +284,56 @@ async fn a_life_is_told_in_its_order(database: Database) {
     assert!(app.context.store().job(jobs[0].unwrap()).await.unwrap().is_some());
     let snapshot = app.context.store().snapshot(changed.snapshot.unwrap()).await.unwrap().unwrap();
     assert_eq!(snapshot.body.to_json()["vcpu"]["limit"], 60);
+}
+
+/// The ids in a step, each with whose log has it.
+fn asked(event: &Event) -> Vec<(&str, &str)> {
+    event.request_ids.iter().map(|it| (it.service.as_ref(), it.id.as_ref())).collect()
+}
+
+async fn steps_name_the_requests_that_brought_them(database: Database) {
+    let (app, id) = drifting(&database).await;
+    let quotas = format!("/compute/v2.1/os-quota-sets/{}/detail", app.cloud().project("tenant-001").await);
+    let newest = async || app.cloud().request_ids(&quotas).await.pop().unwrap();
+    let opened = newest().await;
+    assert_eq!(told(&app, "drift.quotas.opened").await["request_ids"][0]["id"], json!(opened));
+    know(&app, id, Some(60)).await;
+    limited(&app, 60).await;
+    let changed = newest().await;
+    limited(&app, 46).await;
+    let resolved = newest().await;
+    let life = life(&app, id).await;
+    let asked: Vec<_> = life.iter().map(|event| (event.step, asked(event))).collect();
+    assert_eq!(
+        asked,
+        [
+            (Step::Opened, vec![("nova", opened.as_str())]),
+            (Step::Acknowledged, vec![]),
+            (Step::Changed, vec![("nova", changed.as_str())]),
+            (Step::Reopened, vec![("nova", changed.as_str())]),
+            (Step::Resolved, vec![("nova", resolved.as_str())]),
+        ]
+    );
+    assert_eq!(Some(life[2].request_ids[0].at), life[2].observed_at);
+    assert!(told(&app, "drift.quotas.acknowledged").await.get("request_ids").is_none());
+}
+
+async fn of_a_listing_of_everything_the_pages_with_something_of_the_tenant_are_named(database: Database) {
+    let rules = Rules { modes: [Mode::Guard; 4], ..Rules::default() };
+    let app = TestApp::with(&database, Setup { rules, page_size: Some(1), ..Setup::default() }).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    app.run_for_cloud("pull_floating_ips", "sim").await;
+    app.cloud().meddle("floating_ip_allocate", "tenant-001").await;
+    app.cloud().forget_requests().await;
+    app.run_for_cloud("pull_floating_ips", "sim").await;
+    let pages = app.cloud().request_ids("/network/v2.0/floatingips").await;
+    let found = app.context.store().findings(Filter::default()).await.unwrap().remove(0).finding;
+    let life = life(&app, found.id).await;
+    let asked = asked(&life[0]);
+    assert_eq!(asked.len(), 4, "it has four addresses, one a page: {asked:?}");
+    assert!(
+        pages.len() > 4 && asked.iter().all(|(service, id)| *service == "neutron" && pages.contains(&(*id).into()))
+    );
 }
 
 async fn what_the_version_before_recorded_has_a_life_too(database: Database) {

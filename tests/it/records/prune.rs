@@ -51,9 +51,9 @@ async fn what_is_over_goes_and_what_counts_stays(database: Database) {
     assert_eq!(changed, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
     assert_snapshot!(app.changes_in(&["snapshots", "findings", "life"]).await, @r#"
     - findings change=limit expected=46 field=limit last_seen_at=T+3 object=vcpu object_name=vcpu observed=unlimited opened_at=T+2 resolved_at=T+4 resource_type=quotas severity=warning source=accepted state=resolved tenant=tenant-001
-    - life after={"expected":46,"observed":"unlimited","severity":"warning"} at=T+3 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3 snapshot=<snapshot> step=changed
-    - life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 snapshot=<snapshot> step=opened
-    - life at=T+4 finding=<finding> job=<job> observed_at=T+4 reason=what is there is what is expected snapshot=<snapshot> step=resolved
+    - life after={"expected":46,"observed":"unlimited","severity":"warning"} at=T+3 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3 request_ids=nova snapshot=<snapshot> step=changed
+    - life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 request_ids=nova snapshot=<snapshot> step=opened
+    - life at=T+4 finding=<finding> job=<job> observed_at=T+4 reason=what is there is what is expected request_ids=nova snapshot=<snapshot> step=resolved
     - snapshots body=[15 quotas, vcpu 41] first_seen_at=T+5 last_seen_at=T+5 resource_type=quotas tenant=tenant-002
     - snapshots body=[15 quotas, vcpu 46] first_seen_at=T+1 last_seen_at=T+1 resource_type=quotas tenant=tenant-001
     - snapshots body=[15 quotas, vcpu 50] first_seen_at=T+2 last_seen_at=T+2 resource_type=quotas tenant=tenant-001

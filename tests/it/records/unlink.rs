@@ -46,7 +46,7 @@ async fn a_tenant_goes_with_all_that_hangs_off_it(database: Database) {
     - expectations author=first observation body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] resource_type=security_groups set_at=T+1 source=accepted tenant=tenant-001
     - expectations author=first observation body=[tenant-001-group0, tenant-001-group1] resource_type=server_groups set_at=T+1 source=accepted tenant=tenant-001
     - findings change=limit expected=46 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=50 opened_at=T+2 resource_type=quotas severity=warning source=accepted state=open tenant=tenant-001
-    - life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 snapshot=<snapshot> step=opened
+    - life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 request_ids=nova snapshot=<snapshot> step=opened
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=floating_ips snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=security_groups snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=server_groups snapshot=<snapshot> tenant=tenant-001

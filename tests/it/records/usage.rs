@@ -88,7 +88,7 @@ async fn a_wrong_counter_is_found_by_three_spaced_looks_and_resolved_when_it_is_
     app.run_waiting().await;
     assert_snapshot!(app.changes_in(&RECORDS).await, @r#"
     + findings change=usage expected={"counted":2} field=counter last_seen_at=T+124 object=vcpu object_name=vcpu observed={"counter":4,"service":"nova"} opened_at=T+124 resource_type=quotas severity=warning source=counted state=open tenant=tenant-001
-    + life after={"expected":{"counted":2},"observed":{"counter":4,"service":"nova"},"severity":"warning"} at=T+124 finding=<finding> job=<job> observed_at=T+124 snapshot=<snapshot> step=opened
+    + life after={"expected":{"counted":2},"observed":{"counter":4,"service":"nova"},"severity":"warning"} at=T+124 finding=<finding> job=<job> observed_at=T+124 request_ids=nova, nova, nova snapshot=<snapshot> step=opened
     - suspicions change=usage count=2 counted_at=T+63 expected={"counted":2} field=counter object=vcpu object_name=vcpu observed={"counter":4,"service":"nova"} resource_type=quotas since=T+2 tenant=tenant-001
     ~ jobs <job>: attempt 0 → 1, outcome null → succeeded, state queued → succeeded
     ~ snapshots <snapshot>: last_seen_at T+63 → T+124
@@ -97,7 +97,7 @@ async fn a_wrong_counter_is_found_by_three_spaced_looks_and_resolved_when_it_is_
     app.run("pull_quotas", "tenant-001", counting()).await;
     assert_snapshot!(app.changes_in(&RECORDS).await, @r#"
     + jobs attempt=1 cloud=sim kind=pull_quotas not_before=T+124 outcome=succeeded params={"count":true} source=test state=succeeded subject=tenant-001 tenant=tenant-001
-    + life at=T+125 finding=<finding> job=<job> observed_at=T+125 reason=the service counts what is there snapshot=<snapshot> step=resolved
+    + life at=T+125 finding=<finding> job=<job> observed_at=T+125 reason=the service counts what is there request_ids=nova, nova, nova snapshot=<snapshot> step=resolved
     + snapshots body=[15 quotas, vcpu 46] first_seen_at=T+125 last_seen_at=T+125 resource_type=quotas tenant=tenant-001
     ~ findings <finding>: resolved_at null → T+125, state open → resolved
     "#);

@@ -79,7 +79,7 @@ async fn the_log_says_who_asked_what() {
     let cloud = Cloud::start().await;
     let token = cloud.token("member").await;
     cloud.send("DELETE", "/simulator/requests", None, None, None).await;
-    cloud.get(&token, &format!("{GROUPS}?limit=1")).await;
+    let answer = cloud.get(&token, &format!("{GROUPS}?limit=1")).await;
     let log = cloud.get("", "/simulator/requests").await.body;
     let entry = &log["requests"][0];
     assert_eq!(log["requests"].as_array().unwrap().len(), 1);
@@ -87,6 +87,7 @@ async fn the_log_says_who_asked_what() {
         [&entry["method"], &entry["path"], &entry["service"], &entry["status"]],
         [&json!("GET"), &json!(format!("{GROUPS}?limit=1")), &json!("network"), &json!(200)]
     );
+    assert_eq!(entry["request_id"], answer.headers["x-openstack-request-id"].to_str().unwrap());
     let admin = cloud.token("admin").await;
     assert_eq!(entry["project"], json!(cloud.project(&admin, "tenant-001").await));
     let since = log["last"].as_u64().unwrap();

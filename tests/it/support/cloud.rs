@@ -138,6 +138,14 @@ impl SimulatedCloud {
         entries.filter(is_change).map(tell).collect()
     }
 
+    /// The ids of the requests whose path begins so, by the cloud's own log.
+    pub async fn request_ids(&self, path: &str) -> Vec<String> {
+        let log = self.send(Method::GET, "/simulator/requests", None, None).await;
+        let entries = log["requests"].as_array().unwrap().iter();
+        let mine = entries.filter(|entry| entry["path"].as_str().is_some_and(|it| it.starts_with(path)));
+        mine.map(|entry| entry["request_id"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Forgets what was asked so far.
     pub async fn forget_requests(&self) {
         self.send(Method::DELETE, "/simulator/requests", None, None).await;

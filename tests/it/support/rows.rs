@@ -94,6 +94,7 @@ fn alike(table: &str, column: &str, value: Value) -> Value {
             serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
         }
         ("objects" | "tags", value) if matches!(table, "expectations" | "tenants") => said_by(&value),
+        ("request_ids", value) if !value.is_null() => asked(&value),
         (column, Value::String(json)) if JSON.contains(&column) => {
             serde_json::from_str(&json).unwrap_or(Value::String(json))
         }
@@ -101,9 +102,20 @@ fn alike(table: &str, column: &str, value: Value) -> Value {
     }
 }
 
+/// Who was asked, once for each request.
+fn asked(value: &Value) -> Value {
+    let value = parsed(value);
+    let services: Vec<String> = value.as_array().expect("a list").iter().map(|it| text(&it["service"])).collect();
+    services.join(", ").into()
+}
+
+fn parsed(value: &Value) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |json| serde_json::from_str(json).expect("JSON"))
+}
+
 /// Who said what of which object; a list as its parts.
 fn said_by(value: &Value) -> Value {
-    let value = value.as_str().map_or_else(|| value.clone(), |json| serde_json::from_str(json).expect("JSON"));
+    let value = parsed(value);
     let said = |(id, it): (&String, &Value)| format!("{id} {} by {}", text(&it["source"]), text(&it["author"]));
     let parts: Vec<String> = match &value {
         Value::Object(objects) => objects.iter().map(said).collect(),

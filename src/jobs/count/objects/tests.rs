@@ -9,7 +9,7 @@ use crate::openstack::Broken;
 
 fn listing<T: DeserializeOwned>(items: &[Value]) -> Listing<T> {
     let items = items.iter().map(|item| serde_json::from_value(item.clone()).unwrap()).collect();
-    Listing { asked_at: DateTime::UNIX_EPOCH, answered_at: DateTime::UNIX_EPOCH, items, broken: vec![], pages: 1 }
+    Listing { asked_at: DateTime::UNIX_EPOCH, answered_at: DateTime::UNIX_EPOCH, items, broken: vec![], pages: vec![] }
 }
 
 fn server(status: &str, task: Option<&str>, (vcpus, ram): (i64, i64)) -> Value {
