@@ -2,9 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::least_change::is_default_egress;
 use crate::model::rule_wish::{Peer, RuleWish};
 use crate::model::security_group::{Meaning, Rule, SecurityGroup};
 use crate::model::{Announcement, Body, ResourceType};
+
+/// Whether the two rules that let everything out, with which Neutron begins every group, stay beside the rules that are
+/// announced. They do where nobody says otherwise, as in `push_security_groups`.
+pub const DEFAULT_EGRESS: &str = "default_egress_rules";
 
 /// The fields of an object that can be announced.
 pub const fn fields(resource_type: ResourceType) -> &'static [&'static str] {
@@ -38,7 +43,14 @@ fn changed(body: &Body, named: &str, change: &Value, observed: &Body) -> Body {
     let objects = json.as_array_mut().into_iter().flatten();
     for object in objects.filter(|it| ids.iter().chain(&new).any(|id| it["id"] == id.as_str())) {
         for (field, value) in change.as_object().into_iter().flatten() {
-            object[field] = if field == "rules" { rules(value, observed) } else { value.clone() };
+            match field.as_str() {
+                "rules" => {
+                    let before = Some(&object["rules"]).filter(|_| change[DEFAULT_EGRESS] != json!(false));
+                    object["rules"] = rules(value, before, observed);
+                }
+                DEFAULT_EGRESS => {}
+                _ => object[field] = value.clone(),
+            }
         }
     }
     Body::from_json(body.resource_type(), &json).unwrap_or(body)
@@ -50,11 +62,17 @@ pub fn called(body: &Body, named: &str) -> Vec<String> {
     ids.map(|(id, _)| id.to_owned()).collect()
 }
 
-fn rules(wishes: &Value, observed: &Body) -> Value {
+/// The rules of a group after what was announced; of those `before` the default egress rules stay.
+fn rules(wishes: &Value, before: Option<&Value>, observed: &Body) -> Value {
     let wishes: Vec<RuleWish> = serde_json::from_value(wishes.clone()).unwrap_or_default();
     let groups: &[SecurityGroup] = if let Body::SecurityGroups(groups) = observed { groups } else { &[] };
     let rule = |wish: &RuleWish| Rule { meaning: meant(wish, groups), id: String::new(), description: String::new() };
-    json!(wishes.iter().map(rule).collect::<Vec<_>>())
+    let mut rules: Vec<Rule> = wishes.iter().map(rule).collect();
+    let before: Vec<Rule> = before.and_then(|it| serde_json::from_value(it.clone()).ok()).unwrap_or_default();
+    let stays = |it: &Rule| is_default_egress(&it.meaning) && rules.iter().all(|rule| rule.meaning != it.meaning);
+    let stay: Vec<Rule> = before.into_iter().filter(stays).collect();
+    rules.extend(stay);
+    json!(rules)
 }
 
 /// What a rule means among these groups. A group that is not there is named as it was written.

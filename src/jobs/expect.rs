@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Call, Effect, Job, JobError, Report, pull_kind};
-use crate::drift::announced::fields;
+use crate::drift::announced::{DEFAULT_EGRESS, fields};
 use crate::model::ids::named_id;
 use crate::model::job::{PRIORITY_PRODUCER, Request};
 use crate::model::quota::{self, Limit};
@@ -29,7 +29,8 @@ pub(super) struct Expect {
     resource_type: ResourceType,
     /// What each object becomes. Of quotas: the limit by the quota's name, a number or "unlimited". Of the others: by id,
     /// name or address either null, for it goes, or the fields that change ({}: it is new, whatever it is like): `name`,
-    /// `description`, `stateful`, `rules` (all of them, as in `push_security_groups`), `port_id`, `fixed_ip`, `policy`.
+    /// `description`, `stateful`, `rules` (all of them, as in `push_security_groups`: the two that let everything out stay
+    /// beside them, unless `default_egress_rules` is false), `port_id`, `fixed_ip`, `policy`.
     values: BTreeMap<String, Value>,
     /// How long old and new both count, like "10m" (the default); at most a week.
     settle: Option<String>,
@@ -114,8 +115,12 @@ impl Expect {
             Value::Object(fields) => fields,
             other => return Some(format!("{other} is neither null nor an object of fields")),
         };
-        if let Some(unknown) = fields.keys().find(|field| !known.contains(&field.as_str())) {
+        let is_known = |field: &str| known.contains(&field) || (field == DEFAULT_EGRESS && known.contains(&"rules"));
+        if let Some(unknown) = fields.keys().find(|field| !is_known(field)) {
             return Some(format!("`{unknown}` is no field that is compared; there are {}", known.join(", ")));
+        }
+        if fields.contains_key(DEFAULT_EGRESS) && !fields.contains_key("rules") {
+            return Some(format!("{DEFAULT_EGRESS} says something only beside `rules`"));
         }
         fields.iter().find_map(|(field, value)| wrong_value(field, value))
     }
@@ -130,7 +135,9 @@ fn wrong_value(field: &str, value: &Value) -> Option<String> {
             };
             wishes.iter().find_map(|wish| wish.problems().or(()).err()).map(|invalid| format!("rules: {invalid}"))
         }
-        "stateful" if !value.is_boolean() => Some(format!("stateful: {value} is neither true nor false")),
+        "stateful" | DEFAULT_EGRESS if !value.is_boolean() => {
+            Some(format!("{field}: {value} is neither true nor false"))
+        }
         "port_id" | "fixed_ip" if !value.is_string() && !value.is_null() => {
             Some(format!("{field}: {value} is neither a text nor null"))
         }
@@ -159,6 +166,7 @@ mod tests {
         assert!(is_fine(&quotas));
         let groups = json!({"resource_type": "security_groups", "values": {
             "web": {"rules": [{"protocol": "tcp", "from_port": 1, "to_port": 2}]}, "old": null, "new": {},
+            "shut": {"rules": [], "default_egress_rules": false},
         }});
         assert!(is_fine(&groups));
     }
@@ -178,5 +186,13 @@ mod tests {
             "c": ["policy: 1 is no text"],
         });
         assert_eq!(said(&groups)["values"], expected);
+        let egress = json!({"resource_type": "security_groups", "values": {
+            "a": {"default_egress_rules": false}, "b": {"rules": [], "default_egress_rules": 0},
+        }});
+        let expected = json!({
+            "a": ["default_egress_rules says something only beside `rules`"],
+            "b": ["default_egress_rules: 0 is neither true nor false"],
+        });
+        assert_eq!(said(&egress)["values"], expected);
     }
 }

@@ -16,6 +16,7 @@ on_both_databases!(
     while_an_announcement_settles_old_and_new_both_count,
     an_announcement_after_the_change_ends_the_finding,
     a_change_that_was_announced_and_did_not_come_is_a_finding,
+    rules_are_announced_as_they_are_pushed,
     a_file_is_stronger_than_a_portal_and_a_default_gives_way,
     a_file_forbids_requires_and_counts_where_the_rest_follows,
     a_single_group_that_was_commanded_is_guarded_alone,
@@ -90,6 +91,31 @@ async fn a_change_that_was_announced_and_did_not_come_is_a_finding(database: Dat
     app.advance(600);
     app.run_waiting().await;
     assert_eq!(open(&app).await, ["vcpu limit: 60 → 46 (commanded)"]);
+}
+
+async fn rules_are_announced_as_they_are_pushed(database: Database) {
+    let app = TestApp::start(&database).await;
+    groups(&app).await;
+    let rule = json!({"protocol": "tcp", "from_port": 25, "to_port": 25});
+    let values = json!({
+        "mail": {"rules": [rule.clone()]}, "shut": {"rules": [rule], "default_egress_rules": false},
+    });
+    app.run("expect", "tenant-001", json!({"resource_type": "security_groups", "values": values, "settle": "10m"}))
+        .await;
+    let project = app.cloud().project("tenant-001").await;
+    for name in ["mail", "shut"] {
+        let group = json!({"security_group": {"name": name, "project_id": project}});
+        app.cloud().admin(reqwest::Method::POST, "/network/v2.0/security-groups", Some(group)).await;
+        add_rule(&app, name, 25).await;
+    }
+    groups(&app).await;
+    app.advance(600);
+    app.run_waiting().await;
+    groups(&app).await;
+    let found = open(&app).await;
+    let told: Vec<&str> = found.iter().map(|it| it.split(": null → ").next().unwrap()).collect();
+    let egress = ["shut rule egress IPv4 any protocol to 0.0.0.0/0", "shut rule egress IPv6 any protocol to ::/0"];
+    assert_eq!(told, egress, "Neutron begins every group with two rules, and a push leaves them");
 }
 
 fn declaration(file: &str) -> Declaration {
