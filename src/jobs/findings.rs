@@ -179,7 +179,7 @@ impl Recording<'_> {
         let finding = Finding { opened_at: was.opened_at, ..finding };
         let before = values(&was.difference.expected, &was.difference.observed, was.severity);
         let (before, after) = (Some(before), Some(finding.values()));
-        let event = Event { before, after, reason, ..self.event(Step::Changed, &finding.object, grounds) };
+        let event = Event { reason, before, after, ..self.event(Step::Changed, &finding.object, grounds) };
         take_step(self.context, tx, self.tenant, &finding, event).await?;
         if let Some(why) = reopened
             && tx.reopen_finding(finding.id).await?

@@ -8,7 +8,7 @@ use crate::drift::lifecycle::plan;
 use crate::drift::rules::Rules;
 use crate::model::{Change, FindingState};
 
-const GUARD: FlapGuard = FlapGuard { flips: 4, window: Duration::from_secs(3600), quiet: Duration::from_secs(600) };
+const GUARD: FlapGuard = FlapGuard { flips: 4, window: Duration::from_hours(1), quiet: Duration::from_mins(10) };
 
 /// One finding on its way through looks, as the records would keep it.
 #[derive(Default)]
