@@ -391,7 +391,7 @@ async fn what_comes_and_goes_is_one_finding(database: Database) {
     app.advance(600);
     limited(&app, 46).await;
     assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @r#"
-    + life after={"expected":46,"observed":50,"severity":"warning"} at=T+3007 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3007 reason=it flaps: 6 flips since 2026-01-01T00:00:02Z; more are counted, not told, until it holds still snapshot=<snapshot> step=changed
+    + life after={"expected":46,"observed":50,"severity":"warning"} at=T+3007 before={"expected":46,"observed":50,"severity":"warning"} finding=<finding> job=<job> observed_at=T+3007 reason=it flaps: 6 flips since 2026-01-01T00:00:02Z; more are counted, not told, until it holds still request_ids=nova snapshot=<snapshot> step=changed
     + outbox events drift.quotas.changed
     + outbox events job.pull_quotas.succeeded
     + outbox events snapshot.quotas.changed
@@ -425,7 +425,7 @@ async fn what_comes_and_goes_is_one_finding(database: Database) {
     assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @"+ outbox events job.pull_quotas.unchanged");
     limited(&app, 46).await;
     assert_snapshot!(app.changes_in(&["findings", "life", "outbox"]).await, @"
-    + life at=T+12011 finding=<finding> job=<job> observed_at=T+12011 reason=what is there is what is expected snapshot=<snapshot> step=resolved
+    + life at=T+12011 finding=<finding> job=<job> observed_at=T+12011 reason=what is there is what is expected request_ids=nova snapshot=<snapshot> step=resolved
     + outbox events drift.quotas.resolved
     + outbox events job.pull_quotas.succeeded
     ~ findings <finding>: resolved_at null → T+12011, state acknowledged → resolved

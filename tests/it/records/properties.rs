@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, TimeDelta, Utc};
 use proptest::prelude::*;
 use tenantd::clock::{Clock, VirtualClock};
+use tenantd::drift::flapping::FlapGuard;
 use tenantd::drift::rules::{Mode, Rules};
 use tenantd::jobs::context::{Context, Exchanges, Live};
 use tenantd::jobs::effects::{Effect, Tally, apply};
@@ -28,7 +29,9 @@ impl World {
         let store = Store::open("sqlite::memory:", 1).await.unwrap();
         store.migrate().await.unwrap();
         let clock = VirtualClock::at(DateTime::UNIX_EPOCH);
-        let live = Live { rules: Rules { modes, ..Rules::default() }, ..Live::default() };
+        // What is told of each change is looked at here; damping has tests of its own.
+        let flapping = FlapGuard { flips: 0, ..Rules::default().flapping };
+        let live = Live { rules: Rules { modes, flapping, ..Rules::default() }, ..Live::default() };
         let exchanges = Exchanges { events: "events".into(), dead: "dead".into() };
         let seen = Seen {
             cloud: "sim".into(),
