@@ -110,13 +110,13 @@ async fn a_group_that_nothing_uses_is_found_when_it_has_lasted_and_resolved_when
     app.run("pull_security_groups", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&BELIEFS).await, @r#"
     + findings change=policy expected=a port has it or a rule names it field=policy unused last_seen_at=T+604802 object=<id> object_name=tenant-001-sg2 observed=nothing uses it opened_at=T+604802 resource_type=security_groups severity=info source=policy state=open tenant=tenant-001
-    + life after={"expected":"a port has it or a rule names it","observed":"nothing uses it","severity":"info"} at=T+604802 finding=<finding> job=<job> observed_at=T+604802 snapshot=<snapshot> step=opened
+    + life after={"expected":"a port has it or a rule names it","observed":"nothing uses it","severity":"info"} at=T+604802 finding=<finding> job=<job> observed_at=T+604802 request_ids=neutron snapshot=<snapshot> step=opened
     - suspicions change=policy count=1 counted_at=T+1 expected=a port has it or a rule names it field=policy unused object=<id> object_name=tenant-001-sg2 observed=nothing uses it resource_type=security_groups since=T+1 tenant=tenant-001
     "#);
     wear(&app, "tenant-001-port0", &["tenant-001-sg0", "tenant-001-sg2"]).await;
     app.run("pull_security_groups", "tenant-001", none()).await;
     assert_snapshot!(app.changes_in(&["findings", "life", "snapshots", "suspicions"]).await, @"
-    + life at=T+604803 finding=<finding> job=<job> observed_at=T+604803 reason=the tenant keeps to the policy, or nobody asks for it any more snapshot=<snapshot> step=resolved
+    + life at=T+604803 finding=<finding> job=<job> observed_at=T+604803 reason=the tenant keeps to the policy, or nobody asks for it any more request_ids=neutron snapshot=<snapshot> step=resolved
     ~ findings <finding>: resolved_at null → T+604803, state open → resolved
     ~ snapshots <snapshot>: last_seen_at T+604802 → T+604803
     ");
