@@ -138,12 +138,13 @@ impl Cloud {
             {
                 return Err(Trouble::Moved(Moved("objects before the page were deleted while it was read".to_owned())));
             }
-            if page.len() == 0 {
+            let count = page.len();
+            // The page that shows the end counts too: of an empty listing it is the only one that says when.
+            let added = whole.add(page, (answer.left_at, answer.back_at), answer.asked(&request));
+            if count == 0 {
                 return Ok(whole.into_listing());
             }
-            let count = page.len();
             let before = overlap.take().map_or(0, |(offset, _)| offset + 1);
-            let added = whole.add(page, (answer.left_at, answer.back_at), answer.asked(&request));
             if added.repeated > 0 {
                 return Err(Trouble::Moved(Moved("an object came twice while the listing was read".to_owned())));
             }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use tenantd::clock::Clock;
 use tenantd::openstack::{Error, Options, Which};
 
 use super::fake::{Fake, Reply, Seen, json_reply};
@@ -115,7 +116,10 @@ async fn offsets_are_paged_whole_and_asked_with_the_version_that_both_know() {
         let all: Vec<_> = (0..count).collect();
         let fake = Fake::start("admin", move |seen| group_page(seen, &all, cap)).await;
         let cloud = fake.cloud(options(size));
-        assert_eq!(cloud.server_groups(Which::All).await.unwrap().items.len(), count);
+        let listing = cloud.server_groups(Which::All).await.unwrap();
+        let now = fake.clock.now();
+        // Also of nothing it is known when it was asked for, or no look at it would ever be the newest.
+        assert_eq!((listing.items.len(), listing.asked_at, listing.answered_at), (count, now, now));
         assert_eq!(cloud.server_groups(Which::Project("p")).await.unwrap().items.len(), count.div_ceil(2));
         let asked = fake.requests("/compute/v2.1/os-server-groups");
         assert!(asked.iter().all(|seen| seen.headers["openstack-api-version"] == "compute 2.60"));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 use insta::assert_snapshot;
+use reqwest::Method;
 use serde_json::json;
 use tenantd::clock::Clock;
 use tenantd::jobs::accept::accept;
@@ -23,6 +24,7 @@ on_both_databases!(
     more_that_vanishes_opens_what_somebody_knew_of,
     what_cannot_be_read_is_not_gone,
     an_older_look_never_overwrites_a_newer_one,
+    the_last_server_group_of_a_cloud_may_go_too,
     a_version_that_cannot_be_read_takes_no_server_group_away,
 );
 
@@ -181,4 +183,23 @@ async fn a_version_that_cannot_be_read_takes_no_server_group_away(database: Data
     assert_eq!(app.changes_in(&RECORDS).await, "");
     let ended = app.run_for_cloud("pull_server_groups", "sim").await;
     assert_eq!(ended, Ended::Done { outcome: Outcome::Unchanged, left_out: None });
+}
+
+async fn the_last_server_group_of_a_cloud_may_go_too(database: Database) {
+    database.expect_leftovers();
+    let app = TestApp::start(&database).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    app.run_for_cloud("pull_server_groups", "sim").await;
+    let path = "/compute/v2.1/os-server-groups";
+    let listed = app.cloud().admin(Method::GET, &format!("{path}?all_projects=true"), None).await;
+    for group in listed["server_groups"].as_array().unwrap() {
+        app.cloud().admin(Method::DELETE, &format!("{path}/{}", group["id"].as_str().unwrap()), None).await;
+    }
+    app.changes().await;
+    for _ in 0..2 {
+        app.run_for_cloud("pull_server_groups", "sim").await;
+        app.advance(60);
+    }
+    let seen = app.changes_in(&["snapshots"]).await;
+    assert_eq!(seen.lines().filter(|line| line.starts_with("+ snapshots body=[]")).count(), 2, "{seen}");
 }
