@@ -33,6 +33,7 @@ mod findings;
 mod journal;
 mod judge;
 pub mod known;
+mod listed;
 mod made;
 mod moved;
 mod normalise;

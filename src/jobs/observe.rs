@@ -10,6 +10,7 @@ use super::asked::{self, Places};
 use super::context::CloudEntry;
 use super::count::{self, Count};
 use super::error::JobError;
+use super::listed::Listed;
 use super::normalise;
 use super::uses::{self, Uses};
 use crate::model::{Body, Observation, ResourceType, Tenant};
@@ -158,63 +159,6 @@ fn add_count(observation: &mut Observation, count: Count) {
     observation.answered_at = count.answered_at.map_or(observation.answered_at, |at| at.max(observation.answered_at));
     asked::note(&mut observation.requests, &count.requests);
     (observation.counted, observation.uncounted) = (Some(count.numbers), count.trouble);
-}
-
-/// What a kind of object knows about itself.
-trait Listed: Sized {
-    type Object;
-    fn id(&self) -> &str;
-    fn project(&self) -> Option<&str>;
-    fn normalised(self) -> Result<Self::Object, String>;
-    fn body(objects: Vec<Self::Object>) -> Body;
-}
-
-impl Listed for openstack::SecurityGroup {
-    type Object = crate::model::security_group::SecurityGroup;
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn project(&self) -> Option<&str> {
-        Some(&self.project_id)
-    }
-    fn normalised(self) -> Result<Self::Object, String> {
-        normalise::security_group(self)
-    }
-    fn body(objects: Vec<Self::Object>) -> Body {
-        Body::SecurityGroups(objects)
-    }
-}
-
-impl Listed for openstack::FloatingIp {
-    type Object = crate::model::floating_ip::FloatingIp;
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn project(&self) -> Option<&str> {
-        Some(&self.project_id)
-    }
-    fn normalised(self) -> Result<Self::Object, String> {
-        Ok(normalise::floating_ip(self))
-    }
-    fn body(objects: Vec<Self::Object>) -> Body {
-        Body::FloatingIps(objects)
-    }
-}
-
-impl Listed for openstack::ServerGroup {
-    type Object = crate::model::server_group::ServerGroup;
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn project(&self) -> Option<&str> {
-        self.project_id.as_deref()
-    }
-    fn normalised(self) -> Result<Self::Object, String> {
-        Ok(normalise::server_group(self))
-    }
-    fn body(objects: Vec<Self::Object>) -> Body {
-        Body::ServerGroups(objects)
-    }
 }
 
 /// The objects of one project out of a listing that was asked for it.
