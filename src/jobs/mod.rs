@@ -30,6 +30,9 @@ pub mod events;
 mod expect;
 pub mod expected;
 mod findings;
+mod fleet;
+mod gathered;
+mod heap;
 mod journal;
 mod judge;
 pub mod known;
@@ -83,7 +86,7 @@ pub use journal::{Creation, Journal};
 use known::Known;
 pub use prune::Retention;
 pub use pull::part_id;
-pub use runner::Lease;
+pub use runner::{Lease, Records};
 pub use states::{States, Walk};
 
 /// What a job gets.
@@ -99,6 +102,8 @@ pub struct Call {
     pub tenant: Option<Tenant>,
     /// The right to change the tenant, for kinds that write.
     pub lease: Option<Arc<Lease>>,
+    /// Where what was found so far is recorded.
+    pub records: Records,
 }
 
 impl Call {

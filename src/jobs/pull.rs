@@ -1,11 +1,13 @@
 //! `pull`, and what every pull of one resource type shares.
 
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::context::CloudEntry;
+use super::fleet;
+use super::gathered::Gathered;
 use super::observe::{self, Extent};
 use super::{Call, Effect, Job, JobError, Report, States};
 use crate::model::ids::named_id;
@@ -40,7 +42,7 @@ pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: E
         (Some(tenant), _) => match present(&call, tenant).await {
             Ok(cloud) => {
                 let extent = Extent { uses: call.live.rules.ask_for_use(tenant), ..extent };
-                of_tenant(cloud, tenant, types, extent).await
+                of_tenant(&call, cloud, types, extent).await
             }
             Err(error) => Report::failed(error),
         },
@@ -109,11 +111,14 @@ async fn present<'a>(call: &'a Call, tenant: &Tenant) -> Result<&'a CloudEntry, 
     Ok(cloud)
 }
 
-async fn of_tenant(cloud: &CloudEntry, tenant: &Tenant, types: &[ResourceType], extent: Extent) -> Report {
+async fn of_tenant(call: &Call, cloud: &CloudEntry, types: &[ResourceType], extent: Extent) -> Report {
+    let Some(tenant) = &call.tenant else { return Report::default() };
     let looks = types.iter().map(|it| observe::tenant(cloud, tenant, *it, extent));
-    let mut gathered = Gathered::default();
+    let gathered = Gathered::new(call, types);
     for (resource_type, seen) in types.iter().zip(join_all(looks).await) {
-        gathered.add(tenant.clone(), *resource_type, seen);
+        if let Err(error) = gathered.add(tenant, *resource_type, seen).await {
+            return Report::failed(error);
+        }
     }
     gathered.into_report()
 }
@@ -125,81 +130,10 @@ async fn of_cloud(call: &Call, cloud: &CloudEntry, types: &[ResourceType], exten
     };
     let tenants: Vec<Tenant> = tenants.into_iter().filter(|it| it.enabled && it.vanished_at.is_none()).collect();
     let extent = Extent { uses: tenants.iter().any(|it| call.live.rules.ask_for_use(it)), ..extent };
-    let looks = types.iter().map(|it| observe::fleet(cloud, tenants.clone(), *it, extent));
-    let mut gathered = Gathered::default();
-    for (resource_type, seen) in types.iter().zip(join_all(looks).await) {
-        match seen {
-            Ok(seen) => seen.into_iter().for_each(|(tenant, look)| gathered.add(tenant, *resource_type, look)),
-            Err(error) => gathered.add_all(&tenants, *resource_type, error),
-        }
-    }
-    gathered.into_report()
-}
-
-/// What several looks brought.
-#[derive(Default)]
-struct Gathered {
-    effects: Vec<Effect>,
-    complete: usize,
-    incomplete: usize,
-    troubles: Vec<String>,
-    uncounted: Vec<String>,
-    failures: Vec<JobError>,
-}
-
-impl Gathered {
-    fn add(&mut self, tenant: Tenant, resource_type: ResourceType, seen: Result<crate::model::Observation, JobError>) {
-        match seen {
-            Ok(observation) => {
-                self.complete += 1;
-                self.incomplete += usize::from(observation.is_partial());
-                self.uncounted.extend(observation.uncounted.clone());
-                let trouble = observation.trouble.clone();
-                self.effects.push(Effect::Observed { tenant: tenant.clone(), observation });
-                if let Some((reason, error)) = trouble {
-                    self.troubles.push(error.clone());
-                    self.effects.push(Effect::Unreadable { tenant, resource_type, reason, error });
-                }
-            }
-            Err(error) => {
-                self.effects.push(Effect::unreadable(tenant, resource_type, &error));
-                self.failures.push(error);
-            }
-        }
-    }
-
-    fn add_all(&mut self, tenants: &[Tenant], resource_type: ResourceType, error: JobError) {
-        let failed = |tenant: &Tenant| Effect::unreadable(tenant.clone(), resource_type, &error);
-        self.effects.extend(tenants.iter().map(failed));
-        self.failures.push(error);
-    }
-
-    /// A failure when nothing could be read; the kindest one, for then a retry can help.
-    fn into_report(mut self) -> Report {
-        if self.complete == 0 && !self.failures.is_empty() {
-            let retry = self.failures.iter().position(|error| matches!(error, JobError::Retry { .. }));
-            let failure = self.failures.swap_remove(retry.unwrap_or(0));
-            return Report { effects: self.effects, failure: Some(failure), ..Report::default() };
-        }
-        let mut left_out = Vec::new();
-        if let Some(first) = self.failures.first() {
-            left_out.push(format!(
-                "{} of {} looks failed; the first: {first}",
-                self.failures.len(),
-                self.effects.len()
-            ));
-        }
-        if let Some(first) = self.troubles.first() {
-            left_out.push(format!("{} looks missed a service; the first: {first}", self.troubles.len()));
-        }
-        let unreadable = self.incomplete - self.troubles.len();
-        if unreadable > 0 {
-            left_out.push(format!("{unreadable} listings had objects that cannot be read"));
-        }
-        if let Some(first) = self.uncounted.first() {
-            left_out.push(format!("{} looks could not count; the first: {first}", self.uncounted.len()));
-        }
-        let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
-        Report { effects: self.effects, left_out, ..Report::default() }
+    let gathered = Gathered::new(call, types);
+    let looks = types.iter().map(|it| fleet::look(cloud, &tenants, (*it, extent), &gathered));
+    match try_join_all(looks).await {
+        Ok(_) => gathered.into_report(),
+        Err(error) => Report::failed(error),
     }
 }

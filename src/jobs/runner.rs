@@ -26,6 +26,7 @@ mod commit;
 mod flights;
 mod gate;
 mod lease;
+pub(super) mod parts;
 mod run;
 mod settle;
 pub(super) mod walk;
@@ -41,6 +42,7 @@ use flights::{Flight, Flights};
 use gate::Gate;
 pub use gate::Place;
 pub use lease::Lease;
+pub use parts::Records;
 
 /// Deliveries admitted in one transaction at most.
 const ADMITTED_AT_ONCE: usize = 128;
@@ -120,6 +122,8 @@ struct Inner {
     /// Results of one tenant; those of a whole cloud take their own way, for they take longer.
     record: Batcher<Attempt, Result<Endings, StoreError>>,
     record_large: Batcher<Attempt, Result<Endings, StoreError>>,
+    /// For what jobs record before their end.
+    scribe: Scribe,
     _over: DropGuard,
 }
 
@@ -153,8 +157,18 @@ impl Runner {
         let (record, record_large) = (records(writers, RECORDED_AT_ONCE), records(1, 1));
         let gate = Arc::new(Gate::new(places, Arc::clone(context.clock())));
         let (coalescer, over) = (Arc::default(), over.drop_guard());
-        let inner =
-            Inner { context, gate, interrupt, flights, coalescer, admission, record, record_large, _over: over };
+        let inner = Inner {
+            context,
+            gate,
+            interrupt,
+            flights,
+            coalescer,
+            admission,
+            record,
+            record_large,
+            scribe,
+            _over: over,
+        };
         Self { inner: Arc::new(inner) }
     }
 

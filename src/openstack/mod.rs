@@ -27,6 +27,7 @@ pub mod profile;
 mod quota;
 mod refusal;
 mod request;
+mod sections;
 mod send;
 mod service;
 mod session;
@@ -36,6 +37,7 @@ mod token;
 mod upload;
 mod uses;
 mod volume;
+mod walk;
 mod write;
 mod writer;
 
@@ -67,6 +69,7 @@ pub use network::{
 pub use probe::Ability;
 pub use profile::Profile;
 pub use quota::{ComputeQuota, NetworkQuota, QuotaDefaults, QuotaValue, Quotas, VolumeQuota};
+pub use sections::{End, OfProject, Section, Sections};
 pub use service::Service;
 pub use session::Reload;
 pub use token::{Identity, TokenScope};

@@ -9,6 +9,7 @@ use super::Cloud;
 use super::answer::{Listing, Which};
 use super::collection::{FLOATING_IPS, NETWORKS, PORTS, ROUTERS, SECURITY_GROUPS, SUBNETS};
 use super::error::Error;
+use super::sections::{OfProject, Sections};
 use super::text::{or_default, text_or_number};
 
 /// A security group with its rules.
@@ -200,15 +201,46 @@ pub struct FixedIp {
     pub ip_address: Option<String>,
 }
 
+impl OfProject for SecurityGroup {
+    fn project(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+}
+
+impl OfProject for FloatingIp {
+    fn project(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+}
+
 impl Cloud {
     /// Security groups with their rules.
     pub async fn security_groups(&self, which: Which<'_>) -> Result<Listing<SecurityGroup>, Error> {
         self.objects(&SECURITY_GROUPS, which).await
     }
 
+    /// Security groups with their rules, project by project.
+    ///
+    /// # Errors
+    /// [`Error::OutOfSight`] where the role does not see every project's.
+    pub async fn security_groups_by_project(&self) -> Result<Sections<'_, SecurityGroup>, Error> {
+        let fields = ["id", "name", "project_id", "description", "stateful", "security_group_rules"];
+        self.sections(&SECURITY_GROUPS, &fields).await
+    }
+
     /// Floating IPs.
     pub async fn floating_ips(&self, which: Which<'_>) -> Result<Listing<FloatingIp>, Error> {
         self.objects(&FLOATING_IPS, which).await
+    }
+
+    /// Floating IPs, project by project.
+    ///
+    /// # Errors
+    /// [`Error::OutOfSight`] where the role does not see every project's.
+    pub async fn floating_ips_by_project(&self) -> Result<Sections<'_, FloatingIp>, Error> {
+        let who = ["id", "project_id", "floating_ip_address", "description", "status"];
+        let whereto = ["floating_network_id", "port_id", "fixed_ip_address", "router_id"];
+        self.sections(&FLOATING_IPS, &[&who[..], &whereto[..]].concat()).await
     }
 
     /// Networks.

@@ -9,27 +9,32 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use super::Cloud;
 use super::answer::{Asked, Broken, Listing, PageOf};
 use super::collection::{Collection, Paging};
 use super::error::Error;
-use super::http::Incoming;
 use super::page::{Page, Read};
 use super::request::Request;
+use super::walk::{Facts, Walk};
 
 /// How often a listing that moved under us begins again.
-const BEGINNINGS: usize = 4;
+pub(super) const BEGINNINGS: usize = 4;
 /// More pages than any cloud has; a server that links in circles ends here.
-const MOST_PAGES: usize = 20_000;
+pub(super) const MOST_PAGES: usize = 20_000;
 
 /// Why a listing has to begin again, in words.
-struct Moved(String);
+pub(super) struct Moved(pub String);
 
-enum Trouble {
+pub(super) enum Trouble {
     Moved(Moved),
     Fatal(Error),
+}
+
+impl Trouble {
+    pub(super) fn started_over() -> Self {
+        Self::Moved(Moved("the listing started over while it was read".to_owned()))
+    }
 }
 
 impl From<Error> for Trouble {
@@ -60,8 +65,7 @@ impl Cloud {
                 }
             }
         }
-        let what = format!("{last}, {BEGINNINGS} times in a row");
-        Err(Error::Incomplete { service: collection.service, operation: collection.operation, what })
+        Err(never_whole(collection, &last))
     }
 
     async fn by_marker<T: DeserializeOwned>(
@@ -69,51 +73,19 @@ impl Cloud {
         collection: &Collection,
         first: &Request<'_>,
     ) -> Result<Listing<T>, Trouble> {
-        let limit = self.inner.options.page_size.unwrap_or(super::PAGE_SIZE);
+        let sorted = collection.paging == Paging::SortedMarker;
+        let mut walk = Walk::new(self, collection, first, if sorted { &["id"] } else { &[] });
         let mut whole = Whole::default();
-        let mut request = first.clone().query("limit", limit.to_string());
-        if collection.paging == Paging::SortedMarker {
-            request = request.query("sort_key", "id").query("sort_dir", "asc");
-        }
-        while whole.pages.len() < MOST_PAGES {
-            let answer = match self.send(&request).await {
-                // Nova, Cinder and Keystone say so when the marker was deleted while we paged.
-                Err(Error::BadRequest(refusal) | Error::NotFound(refusal))
-                    if !whole.pages.is_empty() && refusal.message.to_lowercase().contains("marker") =>
-                {
-                    return Err(Trouble::Moved(Moved(refusal.message)));
-                }
-                other => other?,
-            };
-            let page = Page::read(&answer, &request, collection.key)?;
-            let (next, count, truncated) = (page.next.clone(), page.len(), page.truncated);
-            let added = whole.add(page, (answer.left_at, answer.back_at), answer.asked(&request));
+        while let Some(answer) = walk.next().await? {
+            let page = walk.page(&answer)?;
+            let facts = Facts::of(&page);
+            let added = whole.add(page, (answer.left_at, answer.back_at), walk.asked(&answer));
             if added.repeated > 0 {
-                return Err(Trouble::Moved(Moved("the listing started over while it was read".to_owned())));
+                return Err(Trouble::started_over());
             }
-            if count == 0 {
-                return Ok(whole.into_listing());
-            }
-            let query = match (next, added.last_id) {
-                (Some(link), _) => query_of(&link, &answer, &request)?,
-                // A full page without a link proves nothing, so it is asked whether there is more.
-                (None, Some(marker)) if count == limit && limit > 1 => {
-                    let mut query = request.query.clone();
-                    query.retain(|(key, _)| key != "marker");
-                    query.push(("marker".to_owned(), marker));
-                    query
-                }
-                (None, _) if truncated => {
-                    return Err(answer.unexpected(&request, "a truncated listing without a link").into());
-                }
-                (None, _) => return Ok(whole.into_listing()),
-            };
-            if query == request.query {
-                return Err(answer.unexpected(&request, "a next link to the same page").into());
-            }
-            request.query = query;
+            walk.turn(&answer, facts, added.last_id)?;
         }
-        Err(too_long(collection).into())
+        Ok(whole.into_listing())
     }
 
     /// Every page repeats the last object of the one before: if it is not there, something shifted.
@@ -159,14 +131,13 @@ impl Cloud {
     }
 }
 
-/// Only the query of a link is followed: its host may be one that only the service itself can reach.
-fn query_of(link: &str, answer: &Incoming, request: &Request<'_>) -> Result<Vec<(String, String)>, Error> {
-    let base = Url::parse("http://link.invalid/").and_then(|base| base.join(link));
-    let url = base.map_err(|_| answer.unexpected(request, "a next link that is no address"))?;
-    Ok(url.query_pairs().into_owned().collect())
+/// The error for a listing that moved at each beginning.
+pub(super) fn never_whole(collection: &Collection, why: &str) -> Error {
+    let what = format!("{why}, {BEGINNINGS} times in a row");
+    Error::Incomplete { service: collection.service, operation: collection.operation, what }
 }
 
-fn too_long(collection: &Collection) -> Error {
+pub(super) fn too_long(collection: &Collection) -> Error {
     let what = format!("more than {MOST_PAGES} pages");
     Error::Incomplete { service: collection.service, operation: collection.operation, what }
 }

@@ -1,6 +1,6 @@
-//! Objects by id, and by project: a listing reads a range, it never copies the whole.
+//! Objects by id, and by project and id: a listing reads a range, it never copies the whole.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use uuid::Uuid;
@@ -19,30 +19,27 @@ pub trait Resource {
 #[derive(Debug)]
 pub struct Table<T> {
     rows: BTreeMap<Uuid, T>,
-    projects: HashMap<Uuid, BTreeSet<Uuid>>,
+    /// What is nobody's comes first, as an empty project does.
+    projects: BTreeMap<Option<Uuid>, BTreeSet<Uuid>>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), projects: HashMap::new() }
+        Self { rows: BTreeMap::new(), projects: BTreeMap::new() }
     }
 }
 
 impl<T: Resource> Table<T> {
     /// Adds an object.
     pub fn insert(&mut self, row: T) {
-        if let Some(project) = row.project() {
-            self.projects.entry(project).or_default().insert(row.id());
-        }
+        self.projects.entry(row.project()).or_default().insert(row.id());
         self.rows.insert(row.id(), row);
     }
 
     /// Takes an object out.
     pub fn remove(&mut self, id: Uuid) -> Option<T> {
         let row = self.rows.remove(&id)?;
-        if let Some(project) = row.project()
-            && let Some(ids) = self.projects.get_mut(&project)
-        {
+        if let Some(ids) = self.projects.get_mut(&row.project()) {
             ids.remove(&id);
         }
         Some(row)
@@ -70,7 +67,18 @@ impl<T: Resource> Table<T> {
 
     /// How many a project has.
     pub fn count(&self, project: Uuid) -> i64 {
-        self.projects.get(&project).map_or(0, |ids| i64::try_from(ids.len()).unwrap_or(i64::MAX))
+        self.projects.get(&Some(project)).map_or(0, |ids| i64::try_from(ids.len()).unwrap_or(i64::MAX))
+    }
+
+    /// All behind `marker`, in the order of projects, and of ids within each.
+    pub fn by_project(&self, marker: Option<&T>) -> Box<dyn Iterator<Item = &T> + '_> {
+        let Some(marker) = marker else {
+            return Box::new(self.projects.values().flatten().filter_map(|id| self.rows.get(id)));
+        };
+        let behind = (Bound::Excluded(marker.id()), Bound::Unbounded);
+        let rest = self.projects.get(&marker.project()).into_iter().flat_map(move |ids| ids.range(behind));
+        let others = self.projects.range((Bound::Excluded(marker.project()), Bound::Unbounded));
+        Box::new(rest.chain(others.flat_map(|(_, ids)| ids)).filter_map(|id| self.rows.get(id)))
     }
 
     /// The objects of a range of ids, of one project or of all.
@@ -83,7 +91,7 @@ impl<T: Resource> Table<T> {
         let Some(project) = project else {
             return Box::new(self.rows.range((from, to)).map(|(_, row)| row));
         };
-        match self.projects.get(&project) {
+        match self.projects.get(&Some(project)) {
             Some(ids) => Box::new(ids.range((from, to)).filter_map(|id| self.rows.get(id))),
             None => Box::new(std::iter::empty()),
         }

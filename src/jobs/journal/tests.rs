@@ -108,7 +108,8 @@ impl Rig {
         let longest = Duration::from_secs(30);
         let lease = Lease::take(&context, tenant.uuid, request.id, longest).await.unwrap().unwrap();
         let (live, lease) = (context.live(), Some(Arc::new(lease)));
-        let call = Call { context, live, request, tenant: Some(tenant.clone()), lease };
+        let records = crate::jobs::Records::of(context.clone());
+        let call = Call { context, live, request, tenant: Some(tenant.clone()), lease, records };
         Self { clock, call, tenant, shelf: Shelf::default() }
     }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Ended;
 use super::attempt::{Attempt, Member};
 use super::bury::{bury, dead_letter};
+use super::parts::{GROUP, Part};
 use super::settle::{Settled, settled};
 use super::walk;
 use crate::jobs::context::Context;
@@ -26,9 +27,6 @@ use crate::retry::Retryable;
 use crate::store::jobs::Ending;
 use crate::store::{StoreError, Tx, in_time};
 use crate::telemetry::metrics;
-
-/// Effects committed together; a fleet's worth in one transaction would keep other writers waiting.
-pub(super) const GROUP: usize = 500;
 
 /// Writes attempts down.
 #[derive(Debug, Clone)]
@@ -129,7 +127,10 @@ impl Scribe {
                 Err(Failure::Store(error)) if attempt.report.effects.is_empty() => return Err(error),
                 Err(Failure::Store(error)) => {
                     tracing::error!(%error, "a result cannot be recorded; the others are recorded one by one");
-                    self.record_effects_singly(&mut attempt).await?;
+                    let part = Part { live: &attempt.live, job: attempt.job() };
+                    let written = self.record_singly(part, &mut attempt.report.effects).await?;
+                    attempt.tally.changed |= written.changed;
+                    attempt.report.leave_out(written.left_out());
                 }
             }
         }
@@ -138,7 +139,9 @@ impl Scribe {
     /// Records what is left of an attempt, part by part, the last together with the jobs' own rows.
     async fn commit_in_parts(&self, attempt: &mut Attempt) -> Result<Endings, Failure> {
         while attempt.report.effects.len() > GROUP {
-            self.record_effects(attempt, GROUP).await?;
+            let part = Part { live: &attempt.live, job: attempt.job() };
+            attempt.tally.changed |= self.record_part(part, &attempt.report.effects[..GROUP]).await?;
+            attempt.report.effects.drain(..GROUP);
         }
         let mut endings = self.commit(std::slice::from_ref(attempt)).await?;
         Ok(endings.pop().unwrap_or_default())
@@ -185,50 +188,6 @@ impl Scribe {
             told.collect()
         };
         Ok(attempts.iter().zip(settled).map(tell).collect())
-    }
-
-    /// Records the first effects of an attempt in a transaction of their own.
-    async fn record_effects(&self, attempt: &mut Attempt, count: usize) -> Result<(), StoreError> {
-        let mut tally = Tally::default();
-        in_time(async {
-            let mut tx = self.context.store().begin().await?;
-            let effects: Vec<&Effect> = attempt.report.effects[..count].iter().collect();
-            let passed = pass_over(&self.context, &attempt.live.rules, &mut tx, &effects).await?;
-            let left = effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(effect, _)| effect);
-            let left: Vec<&Effect> = left.collect();
-            apply(&self.context, &attempt.live, &mut tx, attempt.job(), left, &mut tally).await?;
-            self.context.tell(tx.commit().await?);
-            Ok(())
-        })
-        .await?;
-        tally.count();
-        attempt.tally.changed |= tally.changed;
-        attempt.report.effects.drain(..count);
-        Ok(())
-    }
-
-    /// Records each effect by itself and leaves out those that the database refuses: one tenant's odd object must not
-    /// cost the others theirs.
-    async fn record_effects_singly(&self, attempt: &mut Attempt) -> Result<(), StoreError> {
-        let (mut refused, mut tries) = (Vec::new(), 0);
-        while !attempt.report.effects.is_empty() {
-            match self.record_effects(attempt, 1).await {
-                Ok(()) => {}
-                Err(error) if error.is_retryable() => {
-                    tries += 1;
-                    self.wait_for_database(error, tries).await?;
-                }
-                Err(error) => {
-                    refused.push(error.to_string());
-                    attempt.report.effects.remove(0);
-                }
-            }
-        }
-        if let Some(first) = refused.first() {
-            let left_out = format!("{} results could not be recorded; the first: {first}", refused.len());
-            attempt.report.left_out = Some(left_out);
-        }
-        Ok(())
     }
 
     /// Writes down what became of each member; none for one that is someone else's meanwhile.
@@ -314,7 +273,7 @@ impl Scribe {
     }
 
     /// Waits a little before the database is tried again; an error when there is no time left for it.
-    async fn wait_for_database(&self, error: StoreError, tries: u32) -> Result<(), StoreError> {
+    pub(super) async fn wait_for_database(&self, error: StoreError, tries: u32) -> Result<(), StoreError> {
         if tries == 1 {
             tracing::warn!(%error, "results wait for the database");
         }

@@ -11,7 +11,7 @@ use tracing::{Instrument, debug_span};
 use super::attempt::{Attempt, Member, Target};
 use super::coalesce::{Lead, Rider};
 use super::commit::Endings;
-use super::{Ended, Lease, Origin, Place, Prepared, Runner, expired, walk};
+use super::{Ended, Lease, Origin, Place, Prepared, Records, Runner, expired, walk};
 use crate::jobs::context::Live;
 use crate::jobs::effects::Tally;
 use crate::jobs::{Call, JobError, Kind, Report};
@@ -75,16 +75,21 @@ impl Runner {
             answers.push(answer);
         }
         let started_at = self.inner.context.clock().now();
-        let report = match &pass {
-            Ok(_) => self.guarded(&members, &target, live, (kind, lease.as_ref())).await,
+        let job = members.first().map(|member| member.request.id);
+        let records = Records::new(self.inner.scribe.clone(), Arc::clone(live), job);
+        let mut report = match &pass {
+            Ok(_) => self.guarded(&members, &target, (live, &records), (kind, lease.as_ref())).await,
             Err(_) => Report::failed(JobError::Crowded),
         };
+        let written = records.take();
+        report.leave_out(written.left_out());
         // The requests are over: the place is free while the result is written down.
         drop(pass);
         for member in &mut members {
             member.settle(started_at);
         }
-        let tally = Tally::default();
+        let mut tally = Tally::default();
+        tally.changed = written.changed;
         let attempt = Attempt { members, target, live: Arc::clone(live), started_at, report, tally, lease };
         let mut endings = self.settle(attempt).await?.into_iter();
         let first = endings.next();
@@ -120,7 +125,7 @@ impl Runner {
         &self,
         members: &[Member],
         target: &Target,
-        live: &Arc<Live>,
+        (live, records): (&Arc<Live>, &Records),
         (kind, lease): (&Kind, Option<&Arc<Lease>>),
     ) -> Report {
         let now = self.inner.context.clock().now();
@@ -134,12 +139,13 @@ impl Runner {
         request.cloud = request.cloud.or_else(|| target.only_cloud.clone());
         let _running = metrics::job_running(target.cloud(&request), kind.name);
         let (context, live, tenant) = (self.inner.context.clone(), Arc::clone(live), target.tenant.clone());
-        let job = match (kind.start)(Call { context, live, request, tenant, lease: lease.cloned() }) {
+        let (lease, records) = (lease.cloned(), records.clone());
+        let job = match (kind.start)(Call { context, live, request, tenant, lease: lease.clone(), records }) {
             Ok(job) => job,
             Err(why) => return Report::failed(JobError::give_up("invalid_params", why)),
         };
         let lost = async {
-            match lease {
+            match &lease {
                 Some(lease) => lease.keep().await,
                 None => std::future::pending().await,
             }
@@ -212,7 +218,8 @@ mod tests {
         let flight = runner.inner.flights.take_off(request.id).await;
         let members = [Member { request, flight, over: None }];
         let (target, live) = (Target::default(), context.live());
-        let running = runner.guarded(&members, &target, &live, (kind, None));
+        let records = Records::new(runner.inner.scribe.clone(), Arc::clone(&live), None);
+        let running = runner.guarded(&members, &target, (&live, &records), (kind, None));
         tokio::pin!(running);
         assert!(futures::poll!(running.as_mut()).is_pending());
         meanwhile(&clock, &interrupt, &members[0]);

@@ -8,6 +8,7 @@ use std::ops::Bound;
 
 use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -58,11 +59,15 @@ pub fn list<'a, T: Resource, V: Serialize>(
             && matches(*row, &filters, || value(row))
     };
     let limit = page.limit.unwrap_or(listing.page_limit).min(listing.page_limit);
+    let by_project = sorts.as_slice() == [("project_id", false), ("id", false)];
     let by_id = sorts.is_empty() || sorts.as_slice() == [("id", false)];
     let mut rows: Vec<&T> = if by_id {
         let marker = page.marker.filter(|marker| listing.table.get(*marker).is_some());
         let candidates = candidates(listing, &filters, marker, page.reverse);
         candidates.filter(wanted).take(limit + 1).collect()
+    } else if by_project && !page.reverse && listing.owner.is_none() {
+        let marker = page.marker.and_then(|marker| listing.table.get(marker));
+        listing.table.by_project(marker).filter(wanted).take(limit + 1).collect()
     } else {
         let all: Vec<&T> = candidates(listing, &filters, None, false).filter(wanted).collect();
         let mut keyed: Vec<(Value, &T)> = all.into_iter().map(|row| (value(row), row)).collect();
@@ -87,11 +92,11 @@ pub fn list<'a, T: Resource, V: Serialize>(
         if fields.is_empty() {
             return serde_json::to_writer(to, &render(row));
         }
-        let mut value = value(row);
-        if let Some(object) = value.as_object_mut() {
-            object.retain(|key, _| fields.contains(&key.as_str()));
-        }
-        serde_json::to_writer(to, &value)
+        // What is in the fields need not be understood.
+        let whole = serde_json::to_string(&render(row))?;
+        let mut object: BTreeMap<&str, &RawValue> = serde_json::from_str(&whole)?;
+        object.retain(|key, _| fields.contains(key));
+        serde_json::to_writer(to, &object)
     }))
 }
 

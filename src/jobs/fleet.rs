@@ -1,0 +1,137 @@
+//! Looks at all tenants of a cloud: one listing for what has one, tenant by tenant for what has none or for a role that
+//! sees no project but its own.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
+
+use super::context::CloudEntry;
+use super::error::JobError;
+use super::gathered::Gathered;
+use super::heap::{of_nothing, of_section, shared_out};
+use super::listed::Listed;
+use super::observe::{self, Extent};
+use super::uses;
+use crate::model::{Observation, ResourceType, Tenant};
+use crate::openstack::{Error, Listing, OfProject, Sections, Which};
+
+/// Looks at one resource type of all `tenants` of a cloud.
+///
+/// # Errors
+/// When there is no time left to record what was seen; what a service did is gathered.
+pub(super) async fn look(
+    cloud: &CloudEntry,
+    tenants: &[Tenant],
+    (resource_type, extent): (ResourceType, Extent),
+    gathered: &Gathered<'_>,
+) -> Result<(), JobError> {
+    let fleet = Fleet { cloud, tenants, resource_type, gathered };
+    let is_done = match resource_type {
+        ResourceType::Quotas => false,
+        ResourceType::SecurityGroups if extent.uses => fleet.groups_in_use().await?,
+        ResourceType::SecurityGroups => fleet.by_project(cloud.api.security_groups_by_project().await).await?,
+        ResourceType::FloatingIps => fleet.by_project(cloud.api.floating_ips_by_project().await).await?,
+        ResourceType::ServerGroups => fleet.whole(cloud.api.server_groups(Which::All).await).await?,
+    };
+    if is_done { Ok(()) } else { fleet.one_by_one(extent).await }
+}
+
+struct Fleet<'a> {
+    cloud: &'a CloudEntry,
+    tenants: &'a [Tenant],
+    resource_type: ResourceType,
+    gathered: &'a Gathered<'a>,
+}
+
+/// Whether the role sees only its own project, so that each tenant is to be asked about.
+const fn is_blind(error: &Error) -> bool {
+    matches!(error, Error::Forbidden(_) | Error::OutOfSight { .. })
+}
+
+impl Fleet<'_> {
+    /// Reads what every project has, one after the other; false where the role does not see that.
+    async fn by_project<T>(&self, sections: Result<Sections<'_, T>, Error>) -> Result<bool, JobError>
+    where
+        T: Listed + OfProject + DeserializeOwned,
+    {
+        let mut left: HashMap<&str, &Tenant> = self.tenants.iter().map(|it| (it.backend_id.as_str(), it)).collect();
+        let read = async {
+            let mut sections = match sections {
+                Ok(sections) => sections,
+                Err(error) => return Ok(Err(error)),
+            };
+            loop {
+                let section = match sections.next().await {
+                    Ok(Some(section)) => section,
+                    Ok(None) => return Ok(Ok(sections.end().cloned())),
+                    Err(error) => return Ok(Err(error)),
+                };
+                if let Some(tenant) = left.remove(section.project.as_str()) {
+                    self.add(tenant, Ok(of_section(section))).await?;
+                }
+            }
+        };
+        let read: Result<Result<_, Error>, JobError> = read.await;
+        // In the order in which tenants are kept.
+        let missing: Vec<&Tenant> =
+            self.tenants.iter().filter(|it| left.contains_key(it.backend_id.as_str())).collect();
+        match read? {
+            Err(error) if is_blind(&error) => return Ok(false),
+            Err(error) => self.gathered.fail(&missing, self.resource_type, error.into()).await?,
+            Ok(None) => {}
+            Ok(Some(end)) => {
+                for tenant in missing {
+                    self.add(tenant, Ok(of_nothing::<T>(&end))).await?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Shares out a listing that is held as a whole, for its service does not sort it by project.
+    async fn whole<T: Listed>(&self, listing: Result<Listing<T>, Error>) -> Result<bool, JobError> {
+        match listing {
+            Err(error) if is_blind(&error) => return Ok(false),
+            Err(error) => {
+                let all: Vec<&Tenant> = self.tenants.iter().collect();
+                self.gathered.fail(&all, self.resource_type, error.into()).await?;
+            }
+            Ok(listing) => {
+                for (tenant, seen) in shared_out(listing, self.tenants) {
+                    self.add(tenant, Ok(seen)).await?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Which groups are in use is known only when all groups and ports are.
+    async fn groups_in_use(&self) -> Result<bool, JobError> {
+        let api = &self.cloud.api;
+        let listing = match api.security_groups(Which::All).await {
+            Ok(listing) => listing,
+            Err(error) => return self.whole::<crate::openstack::SecurityGroup>(Err(error)).await,
+        };
+        let uses = uses::of_all(api, &listing).await;
+        for (tenant, mut seen) in shared_out(listing, self.tenants) {
+            uses.add_to(&mut seen);
+            self.add(tenant, Ok(seen)).await?;
+        }
+        Ok(true)
+    }
+
+    /// Asks about each tenant by itself, about as many at once as the cloud may be asked.
+    async fn one_by_one(&self, extent: Extent) -> Result<(), JobError> {
+        let look = |tenant| async move {
+            let seen = observe::tenant(self.cloud, tenant, self.resource_type, extent).await;
+            self.add(tenant, seen).await
+        };
+        let tenants = stream::iter(self.tenants).map(Ok);
+        tenants.try_for_each_concurrent(self.cloud.concurrency.max(1), look).await
+    }
+
+    async fn add(&self, tenant: &Tenant, seen: Result<Observation, JobError>) -> Result<(), JobError> {
+        self.gathered.add(tenant, self.resource_type, seen).await
+    }
+}
