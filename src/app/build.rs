@@ -49,7 +49,9 @@ pub async fn store(config: &Config, migrate: bool) -> anyhow::Result<Store> {
 pub async fn context(config: &Config) -> anyhow::Result<Context> {
     let store = store(config, config.database.migrate).await?;
     let (clock, _) = super::time::shared(&store).await?;
-    let live = live(config, &clock);
+    let mut live = live(config, &clock);
+    // What a command does it does by itself.
+    live.batch = None;
     if let Some((name, why)) = live.unprepared.first_key_value() {
         anyhow::bail!("cloud `{name}`: {why}");
     }
@@ -84,8 +86,8 @@ pub fn live(config: &Config, clock: &Arc<dyn Clock>) -> Live {
         dead_letters: keep.dead_letters.0,
     };
     let retries = Retries { attempts: jobs.attempts, backoff };
-    let image_folder = jobs.image_folder.clone();
-    Live { clouds, unprepared, rules: rules(&config.drift), retries, retention, image_folder }
+    let (image_folder, batch) = (jobs.image_folder.clone(), Some(jobs.batch));
+    Live { clouds, unprepared, rules: rules(&config.drift), retries, retention, batch, image_folder }
 }
 
 /// Where the credentials of a cloud are looked for.

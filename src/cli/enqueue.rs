@@ -135,13 +135,20 @@ async fn job(records: &Records, id: Uuid) -> anyhow::Result<Job> {
 /// Looks at the row until the job has ended.
 async fn wait(records: &Records, id: Uuid) -> anyhow::Result<u8> {
     let mut told = false;
-    let mut attempts = 0;
+    let (mut attempts, mut over) = (0, -1);
     loop {
         let job = job(records, id).await?;
         if job.finished_at.is_some() && !matches!(job.state, JobState::Queued | JobState::Running) {
             listing::show(records, &job).await?;
             let done = job.state == JobState::Succeeded && job.outcome != Some(Outcome::Partial);
             return Ok(if done { DONE } else { FAILED });
+        }
+        if job.reason.as_deref() == Some("parted")
+            && let Some(progress) = records.store().progress(id).await?
+            && progress.over() > over
+        {
+            over = progress.over();
+            output::note(&format!("{over} of {} parts are over", progress.count));
         }
         let waited = records.now() - job.request.enqueued_at;
         if !told && job.request.attempt == 0 && job.state == JobState::Queued && waited > PATIENCE {

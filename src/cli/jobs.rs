@@ -15,8 +15,9 @@ use super::records::{Id, Records};
 use super::{DONE, FAILED, explain};
 use crate::jobs::cancel::{Cancelled, cancel};
 use crate::model::Tenant;
-use crate::model::job::{Job, JobState};
+use crate::model::job::{Job, JobState, Part};
 use crate::store::jobs::Filter;
+use crate::store::parts::Progress;
 
 /// Jobs.
 #[derive(Debug, Subcommand)]
@@ -54,6 +55,9 @@ pub struct List {
     /// Asked for since: a time, an age such as 2h, or by the clock here (TZ): 'Friday 18:00'.
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
+    /// The parts of this job; without it, jobs that are no parts.
+    #[arg(long, value_name = "ID")]
+    part_of: Option<Uuid>,
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
@@ -108,6 +112,9 @@ const SHOWN: Columns = Columns {
         "reply",
         "trace",
         "cancel_asked_at",
+        "part",
+        "parts",
+        "parts_over",
         "did",
     ],
     ..COLUMNS
@@ -186,6 +193,7 @@ impl List {
             cloud: self.cloud.as_deref(),
             tenant: tenant.map(|it| it.uuid),
             since: self.since.map(|since| since.at(records.now(), "--since")).transpose()?,
+            part_of: self.part_of,
             limit: self.limit.into(),
         };
         let (jobs, tenants, now) = (records.store().jobs(filter).await?, records.tenants_by_id().await?, records.now());
@@ -244,6 +252,10 @@ async fn did(records: &Records, job: Uuid) -> anyhow::Result<Vec<String>> {
     Ok(steps.into_iter().map(|step| step.name).collect())
 }
 
+fn told(part: &Part) -> String {
+    format!("{} of {} of job {}: {}", part.number, part.count, part.of, part.resource_type)
+}
+
 /// Prints one job.
 pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
     let (tenants, now) = (records.tenants_by_id().await?, records.now());
@@ -255,6 +267,10 @@ pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
     row.json["reply"] = json!(request.reply);
     row.json["trace"] = json!(request.trace);
     row.json["cancel_asked_at"] = json!(job.cancel_asked_at);
+    let progress = records.store().progress(request.id).await?;
+    row.json["part"] = json!(request.part);
+    row.json["parts"] = json!(progress.as_ref().map(|it| it.count));
+    row.json["parts_over"] = json!(progress.as_ref().map(Progress::over));
     let did = did(records, request.id).await?;
     row.json["did"] = json!(did);
     let reply = request.reply.as_ref().map(|reply| {
@@ -286,6 +302,8 @@ pub(super) async fn show(records: &Records, job: &Job) -> anyhow::Result<()> {
         ("started", moment(job.started_at)),
         ("cancel asked", moment(job.cancel_asked_at)),
         ("finished", moment(job.finished_at)),
+        ("part", request.part.as_ref().map(told).unwrap_or_default()),
+        ("parts", progress.map(|it| format!("{} of {} are over", it.over(), it.count)).unwrap_or_default()),
         ("did", did.join("\n")),
     ];
     output::show(records.output, SHOWN, &row, &fields)?;

@@ -23,6 +23,9 @@ pub struct Jobs {
     pub hold: HumanDuration,
     /// At a stop, running jobs may take so long to end.
     pub grace: HumanDuration,
+    /// A pull of a cloud with more tenants than this is done in parts of so many, which replicas share; each resource type
+    /// with a listing is one part.
+    pub batch: usize,
     /// The folder whose files `upload_image_data` may send to Glance; not set: none.
     pub image_folder: Option<PathBuf>,
 }
@@ -36,6 +39,7 @@ impl Default for Jobs {
             retry_max: HumanDuration::seconds(600),
             hold: HumanDuration::seconds(30),
             grace: HumanDuration::seconds(20),
+            batch: 250,
             image_folder: None,
         }
     }
@@ -45,6 +49,9 @@ impl Jobs {
     pub(super) fn validate(&self, problems: &mut Problems) {
         if self.workers == 0 {
             problems.add("jobs.workers", "must be at least 1");
+        }
+        if self.batch == 0 {
+            problems.add("jobs.batch", "must be at least 1");
         }
         if self.attempts == 0 {
             problems.add("jobs.attempts", "must be at least 1");

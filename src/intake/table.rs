@@ -64,7 +64,14 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
     let now = context.clock().now();
     let hold = Hold { owner: context.owner(), until: now + TERM };
     let count = i64::try_from(places.len()).unwrap_or(1);
-    let jobs = in_time(context.store().claim_jobs(hold, now, count, &runner.full_clouds())).await?;
+    let mut jobs = in_time(context.store().claim_jobs(hold, now, count, &runner.full_clouds())).await?;
+    // What is left goes to parts of larger jobs: nobody waits for a single one of them.
+    let (room, enough) = runner.room_for_parts();
+    let room = room.min(places.len() - jobs.len().min(places.len()));
+    if room > 0 {
+        let room = i64::try_from(room).unwrap_or(1);
+        jobs.extend(in_time(context.store().claim_parts(hold, now, room, &enough)).await?);
+    }
     let taken = jobs.len();
     for job in jobs {
         let Some(place) = places.pop() else { break };

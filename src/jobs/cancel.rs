@@ -22,11 +22,21 @@ pub enum Cancelled {
     Unknown,
 }
 
-/// Ends a job, or asks for its end, in the caller's transaction.
+/// Ends a job with its parts, or asks for its end, in the caller's transaction.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn cancel(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {
+    let cancelled = cancel_one(context, tx, id, why).await?;
+    if matches!(cancelled, Cancelled::Now | Cancelled::Asked) {
+        for part in tx.parts_left(id).await? {
+            cancel_one(context, tx, part, why).await?;
+        }
+    }
+    Ok(cancelled)
+}
+
+async fn cancel_one(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {
     let now = context.clock().now();
     if tx.cancel_job(id, why, now).await? {
         if let Some(job) = tx.job(id).await? {

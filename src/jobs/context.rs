@@ -45,6 +45,9 @@ pub struct Live {
     pub retries: Retries,
     /// How long what is over is kept.
     pub retention: Retention,
+    /// How many tenants one job reads of a pull of a whole cloud, which replicas share in parts; none where nobody takes
+    /// parts from the table.
+    pub batch: Option<usize>,
     /// The folder whose files may be sent to Glance, where there is one.
     pub image_folder: Option<PathBuf>,
 }

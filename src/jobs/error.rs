@@ -44,6 +44,9 @@ pub enum JobError {
     /// Another job changes the same tenant; the attempt does not count.
     #[error("waits for another job that changes the same tenant")]
     Leased,
+    /// Its parts are being worked on; the attempt does not count.
+    #[error("waits for its {0} parts")]
+    Parted(usize),
     /// Someone ended it.
     #[error("cancelled")]
     Cancelled,
@@ -67,6 +70,7 @@ impl JobError {
             Self::Interrupted => "interrupted",
             Self::Crowded => "crowded",
             Self::Leased => "leased",
+            Self::Parted(_) => "parted",
             Self::Cancelled => "cancelled",
         }
     }
@@ -101,7 +105,7 @@ impl JobError {
 
     /// Whether the attempt was none: it neither counts nor failed.
     pub const fn is_no_attempt(&self) -> bool {
-        matches!(self, Self::Interrupted | Self::Crowded | Self::Leased | Self::Cancelled)
+        matches!(self, Self::Interrupted | Self::Crowded | Self::Leased | Self::Parted(_) | Self::Cancelled)
     }
 
     fn classified<E>(error: E, reason: &'static str) -> Self

@@ -41,6 +41,7 @@ mod made;
 mod moved;
 mod normalise;
 mod observe;
+mod parts;
 mod prune;
 mod pull;
 mod pull_floating_ips;

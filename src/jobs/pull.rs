@@ -9,6 +9,7 @@ use super::context::CloudEntry;
 use super::fleet;
 use super::gathered::Gathered;
 use super::observe::{self, Extent};
+use super::parts;
 use super::{Call, Effect, Job, JobError, Report, States};
 use crate::model::ids::named_id;
 use crate::model::job::{Request, Scope};
@@ -47,7 +48,7 @@ pub(super) async fn resource_types(call: Call, types: &[ResourceType], extent: E
             Err(error) => Report::failed(error),
         },
         (None, Scope::Cloud) => match call.live.cloud(call.request.cloud.as_deref().unwrap_or_default()) {
-            Ok(cloud) => of_cloud(&call, cloud, types, extent).await,
+            Ok(cloud) => of_whole_cloud(&call, cloud, types, extent).await,
             Err(error) => Report::failed(error),
         },
         (None, _) => call.each_cloud().await,
@@ -123,12 +124,29 @@ async fn of_tenant(call: &Call, cloud: &CloudEntry, types: &[ResourceType], exte
     gathered.into_report()
 }
 
-async fn of_cloud(call: &Call, cloud: &CloudEntry, types: &[ResourceType], extent: Extent) -> Report {
-    let tenants = match call.context.store().tenants(Some(cloud.api.name())).await {
+/// A large cloud is shared out in parts, where somebody takes them.
+async fn of_whole_cloud(call: &Call, cloud: &CloudEntry, types: &[ResourceType], extent: Extent) -> Report {
+    let everyone = (Uuid::nil(), Uuid::max());
+    if let Some(part) = &call.request.part {
+        return of_cloud(call, cloud, (&[part.resource_type], extent), (part.after, part.upto)).await;
+    }
+    match parts::shared(call, cloud, types).await {
+        Ok(Some(report)) => report,
+        Ok(None) => of_cloud(call, cloud, (types, extent), everyone).await,
+        Err(error) => Report::failed(error),
+    }
+}
+
+async fn of_cloud(
+    call: &Call,
+    cloud: &CloudEntry,
+    (types, extent): (&[ResourceType], Extent),
+    range: (Uuid, Uuid),
+) -> Report {
+    let tenants = match call.context.store().tenants_within(cloud.api.name(), range).await {
         Ok(tenants) => tenants,
         Err(error) => return Report::failed(error.into()),
     };
-    let tenants: Vec<Tenant> = tenants.into_iter().filter(|it| it.enabled && it.vanished_at.is_none()).collect();
     let extent = Extent { uses: tenants.iter().any(|it| call.live.rules.ask_for_use(it)), ..extent };
     let gathered = Gathered::new(call, types);
     let looks = types.iter().map(|it| fleet::look(cloud, &tenants, (*it, extent), &gathered));

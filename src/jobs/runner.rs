@@ -29,6 +29,7 @@ mod lease;
 pub(super) mod parts;
 mod run;
 mod settle;
+mod shares;
 pub(super) mod walk;
 
 use admission::{Admitted, Arrival};
@@ -43,6 +44,7 @@ use gate::Gate;
 pub use gate::Place;
 pub use lease::Lease;
 pub use parts::Records;
+use shares::Shares;
 
 /// Deliveries admitted in one transaction at most.
 const ADMITTED_AT_ONCE: usize = 128;
@@ -114,6 +116,7 @@ pub struct Runner {
 struct Inner {
     context: Context,
     gate: Arc<Gate>,
+    shares: Arc<Shares>,
     /// Cancelled when running jobs must end now.
     interrupt: CancellationToken,
     flights: Arc<Flights>,
@@ -160,6 +163,7 @@ impl Runner {
         let inner = Inner {
             context,
             gate,
+            shares: Arc::new(Shares::new(places)),
             interrupt,
             flights,
             coalescer,
@@ -175,6 +179,11 @@ impl Runner {
     /// A place for a job of the table, if there is one now.
     pub fn place(&self) -> Option<Place> {
         self.inner.gate.place()
+    }
+
+    /// How many parts of larger jobs this instance may take now, and of which clouds it has enough already.
+    pub fn room_for_parts(&self) -> (usize, Vec<String>) {
+        self.inner.shares.room()
     }
 
     /// The clouds that have their share of the places already.
@@ -210,6 +219,7 @@ impl Runner {
     /// # Errors
     /// When the record could not be committed before the daemon had to stop.
     pub async fn run_claimed(&self, job: Job, place: Place) -> Result<Ended, StoreError> {
+        let _share = job.request.part.as_ref().map(|_| self.inner.shares.take(job.request.cloud.as_deref()));
         match self.hold(Arrival::Claimed(job.request), Some(place)).await? {
             Kept::Held(work) => {
                 // Someone asked for its end while nobody worked on it.
@@ -307,6 +317,7 @@ impl Runner {
             tenant: prepared.target.tenant.as_ref().map(|tenant| tenant.uuid),
             kind: prepared.kind.name,
             params: member.request.params.to_string(),
+            part: member.request.part.as_ref().map(|part| (part.of, part.number)),
         };
         match self.inner.coalescer.join(key, member) {
             Role::Full(member) => {

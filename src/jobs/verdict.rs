@@ -24,6 +24,9 @@ pub enum Verdict {
 /// The shortest wait of a job whose cloud has its share already, or whose tenant is being changed.
 const CROWDED_WAIT: Duration = Duration::from_secs(1);
 
+/// After so long, a job looks after its parts by itself.
+const PARTED_WAIT: Duration = Duration::from_secs(30);
+
 /// Decides after the `attempt`-th attempt (counted from 1) failed at `now`.
 pub fn verdict(error: &JobError, attempt: u32, retries: Retries, now: DateTime<Utc>, random: &mut impl Rng) -> Verdict {
     match error {
@@ -33,6 +36,8 @@ pub fn verdict(error: &JobError, attempt: u32, retries: Retries, now: DateTime<U
             let delay = CROWDED_WAIT + CROWDED_WAIT.mul_f64(random.random::<f64>());
             Verdict::Again(now + chrono::Duration::from_std(delay).unwrap_or_default())
         }
+        // The last of its parts wakes it; this is for when that goes amiss.
+        JobError::Parted(_) => Verdict::Again(now + PARTED_WAIT),
         JobError::GiveUp { .. } => Verdict::Dead,
         JobError::Retry { .. } if attempt >= retries.attempts => Verdict::Dead,
         JobError::Retry { after, .. } => {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::body::hex_digest;
+use super::resource_type::ResourceType;
 use super::words::words;
 
 words! {
@@ -96,6 +97,25 @@ pub struct Request {
     pub producer: Option<String>,
     /// Where its result goes besides the events.
     pub reply: Option<Reply>,
+    /// Its share, when it is a part of a larger job.
+    pub part: Option<Part>,
+}
+
+/// The share of a job that is a part of a larger one: one resource type of a range of a cloud's tenants.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Part {
+    /// The larger job.
+    pub of: Uuid,
+    /// Which of its parts this is, counted from 1.
+    pub number: usize,
+    /// How many parts it has.
+    pub count: usize,
+    /// What to read.
+    pub resource_type: ResourceType,
+    /// Of the tenants whose ids in tenantd come after this one.
+    pub after: Uuid,
+    /// And not after this one.
+    pub upto: Uuid,
 }
 
 words! {
@@ -149,6 +169,7 @@ impl Request {
             retry_of: None,
             producer: None,
             reply: None,
+            part: None,
         }
     }
 

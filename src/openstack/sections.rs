@@ -158,19 +158,16 @@ impl<'a, T: DeserializeOwned + OfProject> Sections<'a, T> {
         Ok(true)
     }
 
-    /// Puts the objects of a page where they belong.
+    /// Puts the objects of a page where they belong, once it is sure that the page is where it should be.
     fn take(&mut self, answer: &Incoming, asked: Option<&Asked>) -> Result<(Facts, Option<String>), Trouble> {
         let page = self.walk.page(answer)?;
         let (facts, number) = (Facts::of(&page), self.walk.pages());
-        let mut last_id = None;
-        for object in page.objects {
-            last_id = object.id().map(str::to_owned);
-            let read = object.read::<T>();
-            let project = match &read {
-                Read::Whole(item) => item.project(),
-                Read::Broken(broken) => broken.project.as_deref(),
-            };
-            let Some(project) = project else {
+        let objects: Vec<(Option<String>, Read<T>)> =
+            page.objects.iter().map(|object| (object.id().map(str::to_owned), object.read())).collect();
+        self.follows(objects.iter().filter_map(|(_, read)| owner(read)))?;
+        let last_id = objects.last().and_then(|(id, _)| id.clone());
+        for (id, read) in objects {
+            let Some(project) = owner(&read) else {
                 // It may be the open project's, or that of any that comes later.
                 self.is_unsure = true;
                 if let Some(open) = &mut self.open {
@@ -181,16 +178,31 @@ impl<'a, T: DeserializeOwned + OfProject> Sections<'a, T> {
             if self.open.as_ref().is_none_or(|open| open.section.project != project) {
                 let project = project.to_owned();
                 self.close(answer.back_at);
-                if self.passed.contains(&project) {
-                    return Err(Trouble::started_over());
-                }
                 self.open = Some(Open::new(project, answer, self.is_unsure));
             }
             if let Some(open) = &mut self.open {
-                open.add(read, last_id.clone(), (number, answer, asked))?;
+                open.add(read, id, (number, answer, asked))?;
             }
         }
         Ok((facts, last_id))
+    }
+
+    /// Whether the projects of a page come after all that came before, each in one piece: otherwise the listing started
+    /// over, or was not sorted at all, and the open project is not over.
+    fn follows<'p>(&self, projects: impl Iterator<Item = &'p str>) -> Result<(), Trouble> {
+        let mut last = self.open.as_ref().map(|open| open.section.project.as_str());
+        let mut here = HashSet::new();
+        for project in projects {
+            if last == Some(project) {
+                continue;
+            }
+            let is_behind = last.is_some_and(|last| is_behind(project, last));
+            if is_behind || self.passed.contains(project) || !here.insert(project) {
+                return Err(Trouble::started_over());
+            }
+            last = Some(project);
+        }
+        Ok(())
     }
 
     /// The open project is over: whoever comes next is behind it.
@@ -202,6 +214,20 @@ impl<'a, T: DeserializeOwned + OfProject> Sections<'a, T> {
             self.ready.push_back(section);
         }
     }
+}
+
+/// Whose an object is.
+fn owner<T: OfProject>(read: &Read<T>) -> Option<&str> {
+    match read {
+        Read::Whole(item) => item.project(),
+        Read::Broken(broken) => broken.project.as_deref(),
+    }
+}
+
+/// Whether a project sorts before the one that came before it, as far as that is the same in every database.
+fn is_behind(project: &str, last: &str) -> bool {
+    let is_plain = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    project.len() == last.len() && is_plain(project) && is_plain(last) && project < last
 }
 
 impl<T> Open<T> {

@@ -53,12 +53,33 @@ impl Store {
         count: i64,
         except: &[String],
     ) -> Result<Vec<Job>, StoreError> {
+        self.claim((sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES), hold, now, (count, except)).await
+    }
+
+    /// The same of jobs that are parts of larger ones.
+    pub async fn claim_parts(
+        &self,
+        hold: Hold<'_>,
+        now: DateTime<Utc>,
+        count: i64,
+        except: &[String],
+    ) -> Result<Vec<Job>, StoreError> {
+        self.claim((sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES), hold, now, (count, except)).await
+    }
+
+    async fn claim(
+        &self,
+        (sqlite, postgres): (&'static str, &'static str),
+        hold: Hold<'_>,
+        now: DateTime<Utc>,
+        (count, except): (i64, &[String]),
+    ) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin().await?;
         let claimed: Vec<Claimed> = either!(tx, transaction => {
-            let query = sqlx::query_as(sql::JOB_CLAIM_SQLITE).bind(now).bind(hold.owner).bind(hold.until);
+            let query = sqlx::query_as(sqlite).bind(now).bind(hold.owner).bind(hold.until);
             query.bind(count).bind(Json(except)).fetch_all(&mut **transaction).await?
         }, {
-            let query = sqlx::query_as(sql::JOB_CLAIM_POSTGRES).bind(now).bind(hold.owner).bind(hold.until);
+            let query = sqlx::query_as(postgres).bind(now).bind(hold.owner).bind(hold.until);
             query.bind(count).bind(except).fetch_all(&mut **transaction).await?
         })?;
         tx.commit().await?;

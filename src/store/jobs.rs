@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, read, sql, word, write};
-use crate::model::job::{Job, JobState, Outcome, Reply, Request};
+use crate::model::job::{Job, JobState, Outcome, Part, Reply, Request};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -35,6 +35,8 @@ pub(super) struct Row {
     reply: Option<Json<Reply>>,
     #[sqlx(default)]
     cancel_asked_at: Option<DateTime<Utc>>,
+    #[sqlx(default)]
+    part: Option<Json<Part>>,
 }
 
 impl TryFrom<Row> for Job {
@@ -71,6 +73,7 @@ impl TryFrom<Row> for Job {
                 retry_of: row.retry_of,
                 producer: row.producer,
                 reply: row.reply.map(|reply| reply.0),
+                part: row.part.map(|part| part.0),
             },
         })
     }
@@ -89,6 +92,8 @@ pub struct Filter<'a> {
     pub tenant: Option<Uuid>,
     /// Asked for at this moment or later.
     pub since: Option<DateTime<Utc>>,
+    /// The parts of one job; without it, all that are no parts.
+    pub part_of: Option<Uuid>,
     /// At most this many, the newest first.
     pub limit: i64,
 }
@@ -136,7 +141,7 @@ impl Store {
     pub async fn jobs(&self, filter: Filter<'_>) -> Result<Vec<Job>, StoreError> {
         let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::JOB_LIST)
             .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
-            .bind(filter.since).bind(filter.limit).fetch_all(pool).await)?;
+            .bind(filter.since).bind(filter.limit).bind(filter.part_of).fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -190,6 +195,12 @@ impl Tx {
         let inserted = write!(self, connection => bind_request!(sqlx::query(sql::JOB_INSERT), request, tenant)
             .bind(request.lane()).execute(connection).await.map(|done| done.rows_affected()))?;
         self.news.jobs |= inserted > 0;
+        if inserted > 0
+            && let Some(part) = &request.part
+        {
+            write!(self, connection => sqlx::query(sql::JOB_PART).bind(request.id).bind(Json(part)).bind(part.of)
+                .execute(connection).await.map(drop))?;
+        }
         Ok(inserted > 0)
     }
 

@@ -19,6 +19,7 @@ pub mod objects;
 mod open;
 pub mod outbox;
 pub mod pages;
+pub mod parts;
 pub mod prune;
 pub mod resources;
 pub mod schedules;

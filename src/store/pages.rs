@@ -48,7 +48,7 @@ impl Store {
     pub async fn job_page(&self, filter: jobs::Filter<'_>, window: Window) -> Result<Part<Job>, StoreError> {
         let rows: Vec<Counted<jobs::Row>> = read!(self, pool => sqlx::query_as(sql::JOB_PAGE)
             .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
-            .bind(filter.since).bind(window.limit).bind(window.offset).fetch_all(pool).await)?;
+            .bind(filter.since).bind(window.limit).bind(window.offset).bind(filter.part_of).fetch_all(pool).await)?;
         part(rows)
     }
 

@@ -130,6 +130,13 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The tenants of a cloud that can be looked at, with tenantd's ids after the first and up to the second of `range`.
+    pub async fn tenants_within(&self, cloud: &str, range: (Uuid, Uuid)) -> Result<Vec<Tenant>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_RANGE).bind(cloud).bind(range.0)
+            .bind(range.1).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// The tenant with tenantd's id `uuid`.
     pub async fn tenant(&self, uuid: Uuid) -> Result<Option<Tenant>, StoreError> {
         let row: Option<Row> =

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -41,6 +41,8 @@ pub(super) struct JobQuery {
     tenant: Option<Uuid>,
     /// Asked for since then.
     since: Option<DateTime<Utc>>,
+    /// The parts of this job; without it, jobs that are no parts.
+    part_of: Option<Uuid>,
 }
 
 /// A job.
@@ -62,6 +64,8 @@ pub(super) struct JobView {
     outcome: Option<&'static str>,
     attempt: i64,
     priority: i64,
+    /// The job that it is a part of, and which part; null for most jobs.
+    part: Option<Value>,
     /// Where it came from: amqp, schedule:…, cli, http, look-again.
     source: String,
     /// Who asked.
@@ -100,6 +104,7 @@ impl JobView {
             outcome: job.outcome.map(Outcome::as_str),
             attempt: request.attempt,
             priority: request.priority,
+            part: request.part.map(|part| json!({ "of": hex(part.of), "number": part.number, "count": part.count, "resource_type": part.resource_type })),
             source: request.source,
             producer: request.producer,
             reason: job.reason,
@@ -139,6 +144,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, links: Links, query: Query
         cloud: query.last("cloud"),
         tenant: query.uuid("tenant", &mut wrong),
         since: query.read("since", &mut wrong),
+        part_of: query.uuid("part_of", &mut wrong),
         limit: 0,
     };
     let part = api.view.context.store().job_page(wrong.or(filter)?, page.window()).await?;

@@ -20,6 +20,8 @@ pub(super) struct Key {
     pub tenant: Option<Uuid>,
     pub kind: &'static str,
     pub params: String,
+    /// The larger job that it is a part of, and which part.
+    pub part: Option<(Uuid, usize)>,
 }
 
 /// The runs of one runner.

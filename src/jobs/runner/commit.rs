@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Ended;
 use super::attempt::{Attempt, Member};
 use super::bury::{bury, dead_letter};
-use super::parts::{GROUP, Part};
+use super::parts::{GROUP, Share, part_over};
 use super::settle::{Settled, settled};
 use super::walk;
 use crate::jobs::context::Context;
@@ -22,7 +22,7 @@ use crate::jobs::reply;
 use crate::jobs::settled::pass_over;
 use crate::jobs::{Effect, JobError, Report};
 use crate::model::ids::new_id;
-use crate::model::job::{JobState, Outcome, Request};
+use crate::model::job::{JobState, Outcome, Part, Request};
 use crate::retry::Retryable;
 use crate::store::jobs::Ending;
 use crate::store::{StoreError, Tx, in_time};
@@ -127,8 +127,8 @@ impl Scribe {
                 Err(Failure::Store(error)) if attempt.report.effects.is_empty() => return Err(error),
                 Err(Failure::Store(error)) => {
                     tracing::error!(%error, "a result cannot be recorded; the others are recorded one by one");
-                    let part = Part { live: &attempt.live, job: attempt.job() };
-                    let written = self.record_singly(part, &mut attempt.report.effects).await?;
+                    let share = Share { live: &attempt.live, job: attempt.job() };
+                    let written = self.record_singly(share, &mut attempt.report.effects).await?;
                     attempt.tally.changed |= written.changed;
                     attempt.report.leave_out(written.left_out());
                 }
@@ -139,8 +139,8 @@ impl Scribe {
     /// Records what is left of an attempt, part by part, the last together with the jobs' own rows.
     async fn commit_in_parts(&self, attempt: &mut Attempt) -> Result<Endings, Failure> {
         while attempt.report.effects.len() > GROUP {
-            let part = Part { live: &attempt.live, job: attempt.job() };
-            attempt.tally.changed |= self.record_part(part, &attempt.report.effects[..GROUP]).await?;
+            let share = Share { live: &attempt.live, job: attempt.job() };
+            attempt.tally.changed |= self.record_part(share, &attempt.report.effects[..GROUP]).await?;
             attempt.report.effects.drain(..GROUP);
         }
         let mut endings = self.commit(std::slice::from_ref(attempt)).await?;
@@ -225,10 +225,17 @@ impl Scribe {
             walk::end(tx, request, outcome, settled.error.as_deref(), now).await?;
             self.publish(tx, attempt, request, settled, outcome, now).await?;
             let only_made_jobs = attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)));
-            // What only made other jobs has read nothing: they tell the schedule's success.
-            if outcome.state() == JobState::Succeeded && !only_made_jobs {
+            // What only made other jobs has read nothing: they tell the schedule's success; a part leaves it to the whole.
+            let is_whole = !only_made_jobs && request.part.is_none();
+            if outcome.state() == JobState::Succeeded && is_whole {
                 succeeded.extend(request.source.strip_prefix("schedule:").map(str::to_owned));
             }
+        }
+        let parts =
+            all.iter().flatten().filter(|(_, _, it, settled)| settled.outcome.is_some() && ours.contains(&it.id));
+        let parts: Vec<&Part> = parts.filter_map(|(_, _, request, _)| request.part.as_ref()).collect();
+        for part in parts {
+            part_over(tx, part, now).await?;
         }
         for schedule in succeeded {
             tx.schedule_succeeded(&schedule, now).await?;
@@ -262,6 +269,7 @@ impl Scribe {
             id: request.id,
             kind: &request.kind,
             outcome,
+            part: request.part.as_ref(),
             reason: settled.reason,
             started_at: attempt.started_at,
             tenant: request.subject.as_deref(),
@@ -295,6 +303,8 @@ struct Facts<'a> {
     id: Uuid,
     kind: &'a str,
     outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'a Part>,
     reason: Option<&'static str>,
     started_at: DateTime<Utc>,
     tenant: Option<&'a str>,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::commit::Scribe;
@@ -9,15 +10,16 @@ use crate::jobs::context::Live;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::settled::pass_over;
 use crate::jobs::{Effect, JobError, Report};
+use crate::model::job::Part;
 use crate::retry::Retryable;
-use crate::store::{StoreError, in_time};
+use crate::store::{StoreError, Tx, in_time};
 
 /// Effects recorded together; a fleet's worth in one transaction would keep other writers waiting.
 pub(in crate::jobs) const GROUP: usize = 500;
 
-/// Whose effects a part is of.
+/// Whose effects some are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct Share<'a> {
     pub live: &'a Live,
     pub job: Option<Uuid>,
 }
@@ -61,15 +63,15 @@ impl Report {
 
 impl Scribe {
     /// Records effects in a transaction of their own; whether anything was different from before.
-    pub(super) async fn record_part(&self, part: Part<'_>, effects: &[Effect]) -> Result<bool, StoreError> {
+    pub(super) async fn record_part(&self, share: Share<'_>, effects: &[Effect]) -> Result<bool, StoreError> {
         let mut tally = Tally::default();
         in_time(async {
             let mut tx = self.context.store().begin().await?;
             let effects: Vec<&Effect> = effects.iter().collect();
-            let passed = pass_over(&self.context, &part.live.rules, &mut tx, &effects).await?;
+            let passed = pass_over(&self.context, &share.live.rules, &mut tx, &effects).await?;
             let left = effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(effect, _)| effect);
             let left: Vec<&Effect> = left.collect();
-            apply(&self.context, part.live, &mut tx, part.job, left, &mut tally).await?;
+            apply(&self.context, share.live, &mut tx, share.job, left, &mut tally).await?;
             self.context.tell(tx.commit().await?);
             Ok(())
         })
@@ -80,10 +82,14 @@ impl Scribe {
 
     /// Records each effect by itself and leaves out those that the database refuses: one tenant's odd object must not
     /// cost the others theirs. Those that are done with are taken out.
-    pub(super) async fn record_singly(&self, part: Part<'_>, effects: &mut Vec<Effect>) -> Result<Written, StoreError> {
+    pub(super) async fn record_singly(
+        &self,
+        share: Share<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Written, StoreError> {
         let (mut written, mut tries) = (Written::default(), 0);
         while let Some(effect) = effects.first() {
-            match self.record_part(part, std::slice::from_ref(effect)).await {
+            match self.record_part(share, std::slice::from_ref(effect)).await {
                 Ok(changed) => written.changed |= changed,
                 Err(error) if error.is_retryable() => {
                     tries += 1;
@@ -96,6 +102,15 @@ impl Scribe {
         }
         Ok(written)
     }
+}
+
+/// A part of a larger job has ended: the whole goes on when it was the last.
+pub(super) async fn part_over(tx: &mut Tx, part: &Part, now: DateTime<Utc>) -> Result<(), StoreError> {
+    tx.wake_whole(part.of, now).await?;
+    if let Some(progress) = tx.progress(part.of).await? {
+        tracing::info!(job.id = %part.of, over = progress.over(), parts = progress.count, "a part of a job is over");
+    }
+    Ok(())
 }
 
 /// Where a job records what it has found so far, so that it need not hold all of it until its end. Only what is true
@@ -125,10 +140,10 @@ impl Records {
     /// # Errors
     /// [`JobError::Interrupted`] when there is no time left.
     pub async fn write(&self, mut effects: Vec<Effect>) -> Result<(), JobError> {
-        let part = Part { live: &self.live, job: self.job };
+        let share = Share { live: &self.live, job: self.job };
         let mut tries = 0;
         loop {
-            match self.scribe.record_part(part, &effects).await {
+            match self.scribe.record_part(share, &effects).await {
                 Ok(changed) => {
                     self.note(Written { changed, ..Written::default() });
                     return Ok(());
@@ -139,7 +154,7 @@ impl Records {
                 }
                 Err(error) => {
                     tracing::error!(%error, "results cannot be recorded together; they are recorded one by one");
-                    let written = self.scribe.record_singly(part, &mut effects).await;
+                    let written = self.scribe.record_singly(share, &mut effects).await;
                     self.note(written.map_err(|_| JobError::Interrupted)?);
                     return Ok(());
                 }

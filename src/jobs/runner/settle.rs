@@ -44,12 +44,13 @@ pub(super) fn settled(attempt: &Attempt, member: &Member, changed: bool, now: Da
     let (mut reason, mut text) = (error.reason(), error.to_string());
     if let (Some(deadline), Some(at)) = (member.request.deadline, again_at)
         && at > deadline
-        && !matches!(error, JobError::Interrupted)
+        && !matches!(error, JobError::Interrupted | JobError::Parted(_))
     {
         text = format!("its deadline passes before another attempt; the last one: {text}");
         (outcome, again_at, reason) = (Some(Outcome::Expired), None, "expired");
     }
     let is_no_attempt = error.is_no_attempt();
-    let dead = outcome == Some(Outcome::Failed);
+    // What became of a part is told by the whole.
+    let dead = outcome == Some(Outcome::Failed) && member.request.part.is_none();
     Settled { outcome, dead, again_at, reason: Some(reason), error: Some(limited(&text)), is_no_attempt }
 }

@@ -6,5 +6,6 @@ mod errors;
 mod fake;
 mod genuine;
 mod paging;
+mod sections;
 mod session;
 mod writes;

@@ -16,6 +16,7 @@ mod killed;
 mod layers;
 mod living;
 mod logins;
+mod parts;
 mod policies;
 mod properties;
 mod prune;

@@ -36,6 +36,8 @@ pub struct Setup {
     pub prefix: Option<String>,
     /// The kinds of jobs that may change the clouds.
     pub write: Vec<&'static str>,
+    /// Tenants that one part of a pull of a cloud reads; pulls are not shared out without it.
+    pub batch: Option<usize>,
     /// Objects per page; what the daemon asks for without it.
     pub page_size: Option<usize>,
 }
@@ -50,6 +52,7 @@ impl Default for Setup {
             retries: Retries::default(),
             prefix: None,
             write: Vec::new(),
+            batch: None,
             page_size: None,
         }
     }
@@ -85,7 +88,8 @@ impl TestApp {
             live.insert(name.to_owned(), entry);
             clouds.insert(name, cloud);
         }
-        let live = Live { clouds: live, rules: setup.rules, retries: setup.retries, ..Live::default() };
+        let (rules, retries, batch) = (setup.rules, setup.retries, setup.batch);
+        let live = Live { clouds: live, rules, retries, batch, ..Live::default() };
         let name =
             |what: &str| setup.prefix.as_ref().map_or_else(|| what.to_owned(), |prefix| format!("{prefix}.{what}"));
         let exchanges = Exchanges { events: name("events"), dead: name("dead") };
@@ -133,6 +137,7 @@ impl TestApp {
             clouds,
             rules: before.rules.clone(),
             retries: before.retries,
+            batch: before.batch,
             ..Live::default()
         });
     }
@@ -146,7 +151,7 @@ impl TestApp {
     pub async fn replica(&self) -> (Context, Runner) {
         let live = self.context.live();
         let (clouds, rules, retries) = (live.clouds.clone(), live.rules.clone(), live.retries);
-        let live = Live { clouds, rules, retries, ..Live::default() };
+        let live = Live { clouds, rules, retries, batch: live.batch, ..Live::default() };
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let exchanges = self.context.exchanges().cloned();
         let context = Context::new(self.database.store().await, clock, "other".to_owned(), live, exchanges);
@@ -196,7 +201,9 @@ impl TestApp {
     pub async fn claim(&self) -> Vec<Job> {
         let now = self.context.clock().now();
         let hold = Hold { owner: self.context.owner(), until: now + chrono::Duration::hours(1) };
-        self.context.store().claim_jobs(hold, now, 100, &[]).await.unwrap()
+        let mut jobs = self.context.store().claim_jobs(hold, now, 100, &[]).await.unwrap();
+        jobs.extend(self.context.store().claim_parts(hold, now, 100, &[]).await.unwrap());
+        jobs
     }
 
     /// Moves the clock.

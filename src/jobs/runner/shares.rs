@@ -1,0 +1,78 @@
+//! How many parts of larger jobs run here at once: enough that a cloud always has something to answer, and few enough that
+//! other replicas find some, and that what a person waits for finds a place.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Parts of one cloud at once: while one ends, the others keep its services busy.
+const OF_A_CLOUD: usize = 4;
+
+/// The parts that run here.
+#[derive(Debug)]
+pub(super) struct Shares {
+    most: usize,
+    running: Mutex<HashMap<String, usize>>,
+}
+
+/// A part that runs, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    shares: Arc<Shares>,
+    cloud: String,
+}
+
+impl Shares {
+    /// Those of a runner with so many places: a quarter, at least one.
+    pub fn new(places: usize) -> Self {
+        Self { most: places.div_ceil(4).max(1), running: Mutex::default() }
+    }
+
+    /// How many more there is room for, and the clouds of which there are enough.
+    pub fn room(&self) -> (usize, Vec<String>) {
+        let running = self.lock();
+        let taken: usize = running.values().sum();
+        let full = running.iter().filter(|(_, count)| **count >= OF_A_CLOUD).map(|(name, _)| name.clone());
+        (self.most.saturating_sub(taken).min(OF_A_CLOUD), full.collect())
+    }
+
+    /// Counts one that was taken.
+    pub fn take(self: &Arc<Self>, cloud: Option<&str>) -> Share {
+        let cloud = cloud.unwrap_or_default().to_owned();
+        *self.lock().entry(cloud.clone()).or_default() += 1;
+        Share { shares: Arc::clone(self), cloud }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut running = self.shares.lock();
+        if let Some(count) = running.get_mut(&self.cloud) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.cloud);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cloud_has_four_and_all_have_a_quarter() {
+        let shares = Arc::new(Shares::new(20));
+        assert_eq!(shares.room(), (4, Vec::new()));
+        let mut running: Vec<Share> = (0..4).map(|_| shares.take(Some("one"))).collect();
+        assert_eq!(shares.room(), (1, vec!["one".to_owned()]));
+        running.push(shares.take(Some("other")));
+        assert_eq!(shares.room(), (0, vec!["one".to_owned()]));
+        running.truncate(1);
+        assert_eq!(shares.room(), (4, Vec::new()));
+        assert_eq!(Shares::new(1).room(), (1, Vec::new()));
+    }
+}

@@ -1,0 +1,160 @@
+//! A pull of a large cloud, shared out: the same comes of it as of one job, whoever does which part.
+
+use serde_json::json;
+use tenantd::jobs::context::Retries;
+use tenantd::jobs::runner::{Ended, Origin};
+use tenantd::model::job::{JobState, Outcome};
+use tenantd::retry::Backoff;
+use tenantd::store::holds::Hold;
+use tenantd::store::jobs::Filter;
+
+use crate::support::{Database, Setup, TestApp, on_both_databases, rows};
+
+on_both_databases!(
+    what_is_shared_out_comes_to_the_same,
+    the_whole_waits_for_its_parts_and_tells_what_became_of_them,
+    replicas_share_the_parts,
+    a_part_that_was_left_is_done_again_and_no_other,
+    parts_that_fail_leave_no_dead_letters_of_their_own,
+    the_end_of_the_whole_is_the_end_of_its_parts,
+);
+
+/// Five tenants beside the administrator's project, in parts of two.
+async fn shared(database: &Database) -> TestApp {
+    let retries =
+        Retries { attempts: 2, backoff: Backoff { base: std::time::Duration::ZERO, max: std::time::Duration::ZERO } };
+    let app = TestApp::with(database, Setup { tenants: 5, batch: Some(2), retries, ..Setup::default() }).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    app.changes().await;
+    app
+}
+
+fn parted(parts: usize) -> Ended {
+    Ended::Parked { error: Some(format!("waits for its {parts} parts")) }
+}
+
+const fn done(outcome: Outcome) -> Ended {
+    Ended::Done { outcome, left_out: None }
+}
+
+/// What was seen of everyone, without ids and times.
+async fn seen(app: &TestApp) -> Vec<(String, String, String)> {
+    let mut seen = Vec::new();
+    let tenants = app.context.store().tenants(None).await.unwrap();
+    for age in app.context.store().ages().await.unwrap() {
+        let tenant = tenants.iter().find(|it| it.uuid == age.tenant).unwrap();
+        let body = age.body.map(|body| body.to_string()).unwrap_or_default();
+        seen.push((tenant.name.clone(), age.resource_type.to_string(), body));
+    }
+    seen.sort();
+    seen
+}
+
+async fn what_is_shared_out_comes_to_the_same(database: Database) {
+    let app = shared(&database).await;
+    assert!(matches!(app.run_for_cloud("pull", "sim").await, Ended::Parked { .. }));
+    app.run_waiting().await;
+    let in_parts = seen(&app).await;
+    let types = tenantd::model::ResourceType::ALL.len();
+    assert_eq!(in_parts.len(), 6 * types);
+    let before = rows::all(&database).await;
+    for tenant in ["admin", "tenant-001", "tenant-002", "tenant-003", "tenant-004", "tenant-005"] {
+        assert_eq!(app.run("pull", tenant, json!({})).await, done(Outcome::Unchanged), "{tenant}");
+    }
+    assert_eq!(seen(&app).await, in_parts);
+    let count = |rows: &rows::Rows| rows.iter().filter(|((name, _), _)| name == "snapshots").count();
+    assert_eq!(count(&before), count(&rows::all(&database).await));
+}
+
+async fn the_whole_waits_for_its_parts_and_tells_what_became_of_them(database: Database) {
+    let app = shared(&database).await;
+    for outcome in [Outcome::Succeeded, Outcome::Unchanged] {
+        let whole = app.request("pull_quotas");
+        let whole = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..whole };
+        let id = whole.id;
+        assert_eq!(app.deliver(whole).await, parted(3));
+        let store = app.context.store();
+        let filter = Filter { part_of: Some(id), limit: 10, ..Filter::default() };
+        let parts = store.jobs(filter).await.unwrap();
+        assert!(parts.iter().all(|it| it.state == JobState::Queued && it.request.source == "test"));
+        assert_eq!(parts.len(), 3);
+        assert!(!store.jobs(Filter { limit: 99, ..Filter::default() }).await.unwrap().contains(&parts[0]));
+        // Nobody moves the clock: the last part wakes the whole.
+        let ended = app.run_waiting().await;
+        assert_eq!(ended, vec![done(outcome); 4]);
+        let job = store.job(id).await.unwrap().unwrap();
+        assert_eq!((job.outcome, job.request.attempt, job.error), (Some(outcome), 1, None));
+        let progress = store.progress(id).await.unwrap().unwrap();
+        assert_eq!((progress.count, progress.over()), (3, 3));
+    }
+}
+
+async fn replicas_share_the_parts(database: Database) {
+    let app = shared(&database).await;
+    let (context, runner) = app.replica().await;
+    app.run_for_cloud("pull_quotas", "sim").await;
+    let now = app.context.clock().now();
+    let until = now + chrono::Duration::hours(1);
+    let mut ended = Vec::new();
+    for (context, runner) in [(&app.context, &app.runner), (&context, &runner)].into_iter().cycle().take(3) {
+        let hold = Hold { owner: context.owner(), until };
+        let mut parts = context.store().claim_parts(hold, now, 1, &[]).await.unwrap();
+        let part = parts.pop().expect("a part for each");
+        ended.push(runner.run(part.request, Origin::Table).await.unwrap());
+    }
+    assert_eq!(ended, vec![done(Outcome::Succeeded); 3]);
+    assert_eq!(app.run_waiting().await, [done(Outcome::Succeeded)], "the whole");
+    context.store().close().await;
+}
+
+async fn a_part_that_was_left_is_done_again_and_no_other(database: Database) {
+    let app = shared(&database).await;
+    app.run_for_cloud("pull_quotas", "sim").await;
+    let now = app.context.clock().now();
+    let gone = Hold { owner: "gone", until: now + chrono::Duration::seconds(20) };
+    let left = app.context.store().claim_parts(gone, now, 1, &[]).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(app.run_waiting().await, vec![done(Outcome::Succeeded); 2]);
+    app.advance(60);
+    let now = app.context.clock().now();
+    // The runner looks for such jobs by itself, and may have found it already.
+    app.context.store().rescue_jobs(now).await.unwrap();
+    // The whole looks after its parts by itself after a while; it waits on.
+    let ended = app.run_waiting().await;
+    assert_eq!(ended.last(), Some(&done(Outcome::Succeeded)));
+    assert_eq!(ended.iter().filter(|it| **it == done(Outcome::Succeeded)).count(), 2, "the part and the whole");
+}
+
+async fn parts_that_fail_leave_no_dead_letters_of_their_own(database: Database) {
+    let app = shared(&database).await;
+    app.cloud().faults(json!([{"kind": "status", "status": 503, "path_prefix": "/network/v2.0/floatingips"}])).await;
+    let types = json!({});
+    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), params: types, ..app.request("pull") };
+    let id = request.id;
+    app.deliver(request).await;
+    app.run_waiting().await;
+    let job = app.context.store().job(id).await.unwrap().unwrap();
+    assert_eq!(job.outcome, Some(Outcome::Partial));
+    let said = job.error.unwrap();
+    assert!(said.contains("1 of its") && said.contains("failed") && said.contains("503"), "{said}");
+    let only = app.run_for_cloud("pull_floating_ips", "sim").await;
+    assert_eq!(only, parted(1));
+    let ended = app.run_waiting().await;
+    assert!(matches!(ended.last(), Some(Ended::Dead { reason, .. }) if reason == "parts_failed"), "{ended:?}");
+    let letters: Vec<_> = rows::all(&database).await.into_keys().filter(|(name, _)| name == "dead_letters").collect();
+    assert_eq!(letters.len(), 1, "that of the whole");
+}
+
+async fn the_end_of_the_whole_is_the_end_of_its_parts(database: Database) {
+    let app = shared(&database).await;
+    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
+    let id = request.id;
+    app.deliver(request).await;
+    let mut tx = app.context.store().begin().await.unwrap();
+    tenantd::jobs::cancel::cancel(&app.context, &mut tx, id, "cancelled by a test").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(app.run_waiting().await, []);
+    let filter = Filter { part_of: Some(id), limit: 10, ..Filter::default() };
+    let parts = app.context.store().jobs(filter).await.unwrap();
+    assert!(parts.len() == 3 && parts.iter().all(|it| it.state == JobState::Cancelled));
+}
