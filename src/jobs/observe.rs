@@ -11,6 +11,7 @@ use super::context::CloudEntry;
 use super::count::{self, Count};
 use super::error::JobError;
 use super::listed::Listed;
+use super::networks;
 use super::normalise;
 use super::uses::{self, Uses};
 use crate::model::{Body, Observation, ResourceType, Tenant};
@@ -50,6 +51,14 @@ pub(super) async fn tenant(
         }
         ResourceType::FloatingIps => Ok(alone(cloud.api.floating_ips(which).await?, project)),
         ResourceType::ServerGroups => Ok(alone(cloud.api.server_groups(which).await?, project)),
+        ResourceType::Networks => {
+            let (networks, routers, subnets) = Box::pin(networks::listed(&cloud.api, which)).await?;
+            Ok(subnets.joined(alone(networks, project), alone(routers, project)))
+        }
+        ResourceType::Ports => Ok(alone(cloud.api.ports(which).await?, project)),
+        ResourceType::Instances => Ok(alone(cloud.api.servers(which).await?, project)),
+        ResourceType::Volumes => Ok(alone(cloud.api.volumes(which).await?, project)),
+        ResourceType::VolumeSnapshots => Ok(alone(cloud.api.volume_snapshots(which).await?, project)),
     }
 }
 
@@ -80,6 +89,36 @@ pub(super) async fn fleet(
                 return Ok(shared_out(listing, tenants));
             }
         }
+        ResourceType::Networks => {
+            if let Some((networks, routers, subnets)) = whole(networks::listed(&cloud.api, Which::All).await)? {
+                let networks = shared_out(networks, tenants.clone());
+                let both = networks.into_iter().zip(shared_out(routers, tenants));
+                let joined = both.map(|((tenant, networks), (_, routers))| {
+                    (tenant, networks.and_then(|networks| Ok(subnets.joined(networks, routers?))))
+                });
+                return Ok(joined.collect());
+            }
+        }
+        ResourceType::Ports => {
+            if let Some(listing) = whole(cloud.api.ports(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
+        ResourceType::Instances => {
+            if let Some(listing) = whole(cloud.api.servers(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
+        ResourceType::Volumes => {
+            if let Some(listing) = whole(cloud.api.volumes(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
+        ResourceType::VolumeSnapshots => {
+            if let Some(listing) = whole(cloud.api.volume_snapshots(Which::All).await)? {
+                return Ok(shared_out(listing, tenants));
+            }
+        }
     }
     let look = |it: Tenant| async move {
         let seen = tenant(cloud, &it, resource_type, extent).await;
@@ -89,7 +128,7 @@ pub(super) async fn fleet(
 }
 
 /// A listing of everything, or none where the role sees only its own project: then each tenant is asked about.
-fn whole<T>(listing: Result<Listing<T>, openstack::Error>) -> Result<Option<Listing<T>>, JobError> {
+fn whole<T>(listing: Result<T, openstack::Error>) -> Result<Option<T>, JobError> {
     match listing {
         Ok(listing) => Ok(Some(listing)),
         Err(openstack::Error::Forbidden(_) | openstack::Error::OutOfSight { .. }) => Ok(None),

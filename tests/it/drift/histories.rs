@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tenantd::drift::rules::{Mode, Rules};
 use tenantd::jobs::context::Discovery;
 use tenantd::jobs::runner::{Ended, Origin, Runner};
-use tenantd::model::Tenant;
 use tenantd::model::job::Request;
+use tenantd::model::{ResourceType, Tenant};
 
 use super::{seed, setting, weather};
 use crate::support::rows::{self, Rows, text};
@@ -69,7 +69,7 @@ async fn live_through(database: Database, mode: Mode, seed: u64) -> u64 {
         tenants: usize::try_from(TENANTS).unwrap(),
         clouds: vec![("sim", Login::Entry("sim"), seed)],
         discovery: Discovery { tags: vec!["tenant".to_owned()], ..Discovery::default() },
-        rules: Rules { modes: [mode; 4], ..Rules::default() },
+        rules: Rules { modes: [mode; ResourceType::ALL.len()], ..Rules::default() },
         page_size: Some(random.random_range(4..60)),
         ..Setup::default()
     };
