@@ -186,7 +186,7 @@ impl Gathered {
             left_out.push(format!(
                 "{} of {} looks failed; the first: {first}",
                 self.failures.len(),
-                self.effects.len()
+                self.failures.len() + self.complete
             ));
         }
         if let Some(first) = self.troubles.first() {

@@ -145,3 +145,6 @@ pub(in crate::jobs) fn volume_snapshot(snapshot: openstack::VolumeSnapshot) -> R
 fn size(gib: i64) -> Result<u64, String> {
     u64::try_from(gib).map_err(|_| format!("a size of {gib} GiB has no meaning"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,7 @@ impl World {
 
     /// A look at everybody, at one resource type or at all.
     fn pull(&mut self) -> Request {
-        let kinds = ["pull", "pull_security_groups", "pull_floating_ips", "pull_server_groups", "pull_quotas"];
+        let kinds: Vec<&str> = ["pull"].into_iter().chain(weather::PULLS.map(|(kind, _)| kind)).collect();
         let kind = kinds.choose(&mut self.random).unwrap();
         self.fleet(kind)
     }
@@ -223,7 +223,7 @@ impl World {
         let changed: Vec<_> = told.filter(|event| is_change(event)).map(|event| event["body"].to_string()).collect();
         assert!(changed.is_empty(), "{} changes:\n{}", changed.len(), changed.join("\n"));
         let expectations: Vec<_> = table("expectations").collect();
-        assert_eq!(expectations.len() as u64, 4 * TENANTS);
+        assert_eq!(expectations.len() as u64, 9 * TENANTS);
         for expectation in expectations {
             assert_eq!(text(&expectation["author"]), "first observation", "{expectation:?}");
             let of_it = |row: &&rows::Row| {
