@@ -56,6 +56,12 @@ fn sorted(groups: impl IntoIterator<Item = SecurityGroup>) -> Vec<SecurityGroup>
     groups
 }
 
+/// Asked for one project's objects, a service gives those of them that are the project's.
+fn same_ids<T>(own: Vec<T>, all: &[T], id: impl Fn(&T) -> (String, bool)) {
+    let part = all.iter().map(&id).filter(|(_, is_own)| *is_own).map(|(id, _)| id);
+    assert_eq!(own.iter().map(|it| id(it).0).collect::<BTreeSet<_>>(), part.collect::<BTreeSet<_>>());
+}
+
 #[tokio::test]
 async fn one_projects_view_is_its_part_of_everyones() {
     let Some(cloud) = cloud(Some(5)) else { return };
@@ -67,6 +73,13 @@ async fn one_projects_view_is_its_part_of_everyones() {
     }
     let all = cloud.security_groups(Which::All).await.unwrap().items;
     let groups = cloud.server_groups(Which::All).await.unwrap().items;
+    let (networks, ports) =
+        (cloud.networks(Which::All).await.unwrap().items, cloud.ports(Which::All).await.unwrap().items);
+    let (subnets, routers) =
+        (cloud.subnets(Which::All).await.unwrap().items, cloud.routers(Which::All).await.unwrap().items);
+    let (servers, volumes) =
+        (cloud.servers(Which::All).await.unwrap().items, cloud.volumes(Which::All).await.unwrap().items);
+    let snapshots = cloud.volume_snapshots(Which::All).await.unwrap().items;
     for project in &projects.items {
         let id = project.id.as_str();
         assert_eq!(cloud.project(id).await.unwrap().as_ref(), Some(project));
@@ -75,6 +88,31 @@ async fn one_projects_view_is_its_part_of_everyones() {
         let own = cloud.server_groups(Which::Project(id)).await.unwrap().items;
         let part = groups.iter().filter(|it| it.project_id.as_deref() == Some(id)).cloned().collect::<Vec<_>>();
         assert_eq!(own, part);
+        let mine = |whose: &str| whose == id;
+        same_ids(cloud.networks(Which::Project(id)).await.unwrap().items, &networks, |it| {
+            (it.id.clone(), mine(&it.project_id))
+        });
+        same_ids(cloud.ports(Which::Project(id)).await.unwrap().items, &ports, |it| {
+            (it.id.clone(), mine(&it.project_id))
+        });
+        same_ids(cloud.routers(Which::Project(id)).await.unwrap().items, &routers, |it| {
+            (it.id.clone(), mine(&it.project_id))
+        });
+        same_ids(cloud.servers(Which::Project(id)).await.unwrap().items, &servers, |it| {
+            (it.id.clone(), mine(&it.tenant_id))
+        });
+        same_ids(cloud.volumes(Which::Project(id)).await.unwrap().items, &volumes, |it| {
+            (it.id.clone(), it.tenant_id.as_deref().is_some_and(mine))
+        });
+        same_ids(cloud.volume_snapshots(Which::Project(id)).await.unwrap().items, &snapshots, |it| {
+            (it.id.clone(), it.project_id.as_deref().is_some_and(mine))
+        });
+        let own: Vec<String> = networks.iter().filter(|it| mine(&it.project_id)).map(|it| it.id.clone()).collect();
+        if !own.is_empty() {
+            same_ids(cloud.subnets_of(id, &own).await.unwrap().items, &subnets, |it| {
+                (it.id.clone(), own.contains(&it.network_id))
+            });
+        }
         let (compute, network, volume) =
             tokio::join!(cloud.compute_quota(id), cloud.network_quota(id), cloud.volume_quota(id));
         let (compute, network, volume) = (compute.unwrap().value, network.unwrap().value, volume.unwrap().value);

@@ -31,7 +31,7 @@ fn guarding() -> Setup {
 /// The first object of a tenant in a listing.
 async fn first(app: &TestApp, path: &str, key: &str, tenant: &str) -> Value {
     let project = app.cloud().project(tenant).await;
-    let listed = app.cloud().admin(Method::GET, &format!("{path}?all_tenants=1&project_id={project}"), None).await;
+    let listed = app.cloud().admin(Method::GET, &format!("{path}project_id={project}"), None).await;
     listed[key][0].clone()
 }
 
@@ -46,7 +46,20 @@ async fn known(app: &TestApp, tenant: &str, resource_type: ResourceType) -> Body
 async fn networks_come_with_subnets_routers_and_ports(database: Database) {
     let app = TestApp::start(&database).await;
     app.run("pull_networks", "tenant-001", none()).await;
-    assert_snapshot!(app.changes().await, @"");
+    assert_snapshot!(app.changes().await, @"
+    + expectations author=first observation body=[1 network, 1 subnet, 1 router] resource_type=networks set_at=T+1 source=accepted tenant=tenant-001
+    + expectations author=first observation body=[2 ports, 0 unused] resource_type=ports set_at=T+1 source=accepted tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_networks not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + outbox events job.pull_networks.succeeded
+    + outbox events snapshot.networks.changed
+    + outbox events snapshot.ports.changed
+    + outbox events tenant.discovered
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=networks snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=ports snapshot=<snapshot> tenant=tenant-001
+    + snapshots body=[1 network, 1 subnet, 1 router] first_seen_at=T+1 last_seen_at=T+1 resource_type=networks tenant=tenant-001
+    + snapshots body=[2 ports, 0 unused] first_seen_at=T+1 last_seen_at=T+1 resource_type=ports tenant=tenant-001
+    + tenants backend_id=tenant-001 cloud=sim created_at=T+1 enabled=true name=tenant-001 state=OK tags=tenant, tier-2
+    ");
     assert_eq!(
         app.run("pull_networks", "tenant-001", none()).await,
         Ended::Done { outcome: Outcome::Unchanged, left_out: None }
@@ -61,7 +74,14 @@ async fn volumes_come_with_snapshots(database: Database) {
     let app = TestApp::start(&database).await;
     app.run("pull_volumes", "tenant-001", none()).await;
     app.run("pull_instances", "tenant-001", none()).await;
-    assert_snapshot!(app.changes_in(&["resources", "snapshots"]).await, @"");
+    assert_snapshot!(app.changes_in(&["resources", "snapshots"]).await, @"
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=volume_snapshots snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=volumes snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+2 last_success_at=T+2 observed_at=T+2 resource_type=instances snapshot=<snapshot> tenant=tenant-001
+    + snapshots body=[1 snapshot, 1 GiB] first_seen_at=T+1 last_seen_at=T+1 resource_type=volume_snapshots tenant=tenant-001
+    + snapshots body=[2 instances, 2 active] first_seen_at=T+2 last_seen_at=T+2 resource_type=instances tenant=tenant-001
+    + snapshots body=[2 volumes, 3 GiB] first_seen_at=T+1 last_seen_at=T+1 resource_type=volumes tenant=tenant-001
+    ");
     // One of two listings that fails costs nothing but its own.
     app.cloud()
         .faults(json!([{"kind": "status", "status": 503, "path_prefix": "/volume/v3", "method": "GET", "count": 1}]))
@@ -74,13 +94,13 @@ async fn volumes_come_with_snapshots(database: Database) {
 async fn one_tenant_and_the_whole_cloud_show_the_same(database: Database) {
     let setup = Setup { tenants: 3, page_size: Some(2), ..Setup::default() };
     let app = TestApp::with(&database, setup).await;
-    app.run_for_cloud("pull_tenants", "sim").await;
+    let done = |outcome| Ended::Done { outcome, left_out: None };
+    assert_eq!(app.run_for_cloud("pull_tenants", "sim").await, done(Outcome::Succeeded));
     for kind in PULLS {
-        app.run(kind, "tenant-001", none()).await;
-        app.run_for_cloud(kind, "sim").await;
-        app.run(kind, "tenant-002", none()).await;
-        let again = app.run_for_cloud(kind, "sim").await;
-        assert_eq!(again, Ended::Done { outcome: Outcome::Unchanged, left_out: None }, "{kind}");
+        assert_eq!(app.run(kind, "tenant-001", none()).await, done(Outcome::Succeeded), "{kind}");
+        assert_eq!(app.run_for_cloud(kind, "sim").await, done(Outcome::Succeeded), "{kind}");
+        assert_eq!(app.run(kind, "tenant-002", none()).await, done(Outcome::Unchanged), "{kind}");
+        assert_eq!(app.run_for_cloud(kind, "sim").await, done(Outcome::Unchanged), "{kind}");
     }
     let rows = rows::all(&database).await;
     let snapshots = rows.keys().filter(|(table, _)| table == "snapshots").count();
@@ -92,7 +112,7 @@ async fn a_subnet_that_an_administrator_makes_is_followed(database: Database) {
     app.run_for_cloud("pull_tenants", "sim").await;
     app.run_for_cloud("pull_networks", "sim").await;
     app.changes().await;
-    let network = first(&app, "/network/v2.0/networks", "networks", "tenant-001").await["id"].clone();
+    let network = first(&app, "/network/v2.0/networks?", "networks", "tenant-001").await["id"].clone();
     let asked = json!({"subnet": {"network_id": network, "name": "by-hand", "cidr": "10.99.0.0/24", "ip_version": 4}});
     let subnet = app.cloud().admin(Method::POST, "/network/v2.0/subnets", Some(asked)).await["subnet"].clone();
     assert_ne!(subnet["project_id"], app.cloud().project("tenant-001").await);
@@ -109,16 +129,41 @@ async fn an_instance_and_its_port_are_gone_at_the_second_look(database: Database
         app.run(kind, "tenant-001", none()).await;
     }
     app.changes().await;
-    let server = first(&app, "/compute/v2.1/servers/detail", "servers", "tenant-001").await["id"].clone();
+    let server =
+        first(&app, "/compute/v2.1/servers/detail?all_tenants=1&", "servers", "tenant-001").await["id"].clone();
     let path = format!("/compute/v2.1/servers/{}", server.as_str().unwrap());
     app.cloud().admin(Method::DELETE, &path, None).await;
     for kind in PULLS {
         app.run(kind, "tenant-001", none()).await;
     }
-    assert_snapshot!(app.changes_in(&DRIFT).await, @"");
+    assert_snapshot!(app.changes_in(&DRIFT).await, @r#"
+    + jobs attempt=1 cloud=sim kind=pull_instances not_before=T+4 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_networks not_before=T+3 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim kind=pull_volumes not_before=T+5 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs cloud=sim kind=pull_instances not_before=T+65 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
+    + jobs cloud=sim kind=pull_networks not_before=T+64 params={} source=look-again state=queued subject=tenant-001 tenant=tenant-001
+    + outbox events job.pull_instances.succeeded
+    + outbox events job.pull_networks.succeeded
+    + outbox events job.pull_volumes.unchanged
+    + outbox events snapshot.instances.changed
+    + outbox events snapshot.ports.changed
+    + suspicions change=removed count=1 counted_at=T+4 expected={"device_id":"<id>","device_owner":"compute:nova","fixed_ips":["10.10.0.11"],"name":"tenant-001-port1"} field=existence object=<id> object_name=tenant-001-port1 resource_type=ports since=T+4 tenant=tenant-001
+    + suspicions change=removed count=1 counted_at=T+5 expected={"addresses":["tenant-001-net 10.10.0.11"],"flavor":"m1.small, 1 vCPU, 2048 MiB, 20 GiB","name":"tenant-001-server1"} field=existence object=<id> object_name=tenant-001-server1 resource_type=instances since=T+5 tenant=tenant-001
+    "#);
     app.advance(60);
     app.run_waiting().await;
-    assert_snapshot!(app.changes_in(&DRIFT).await, @"");
+    assert_snapshot!(app.changes_in(&DRIFT).await, @r#"
+    + findings change=removed expected={"addresses":["tenant-001-net 10.10.0.11"],"flavor":"m1.small, 1 vCPU, 2048 MiB, 20 GiB","name":"tenant-001-server1"} field=existence last_seen_at=T+68 object=<id> object_name=tenant-001-server1 opened_at=T+68 resource_type=instances severity=warning source=accepted state=open tenant=tenant-001
+    + findings change=removed expected={"device_id":"<id>","device_owner":"compute:nova","fixed_ips":["10.10.0.11"],"name":"tenant-001-port1"} field=existence last_seen_at=T+67 object=<id> object_name=tenant-001-port1 opened_at=T+67 resource_type=ports severity=warning source=accepted state=open tenant=tenant-001
+    + outbox events drift.instances.opened
+    + outbox events drift.ports.opened
+    + outbox events job.pull_instances.succeeded
+    + outbox events job.pull_networks.succeeded
+    - suspicions change=removed count=1 counted_at=T+4 expected={"device_id":"<id>","device_owner":"compute:nova","fixed_ips":["10.10.0.11"],"name":"tenant-001-port1"} field=existence object=<id> object_name=tenant-001-port1 resource_type=ports since=T+4 tenant=tenant-001
+    - suspicions change=removed count=1 counted_at=T+5 expected={"addresses":["tenant-001-net 10.10.0.11"],"flavor":"m1.small, 1 vCPU, 2048 MiB, 20 GiB","name":"tenant-001-server1"} field=existence object=<id> object_name=tenant-001-server1 resource_type=instances since=T+5 tenant=tenant-001
+    ~ jobs <job>: attempt 0 → 1, outcome null → succeeded, state queued → succeeded
+    ~ jobs <job>: attempt 0 → 1, outcome null → succeeded, state queued → succeeded
+    "#);
 }
 
 async fn a_volume_that_grows_can_be_announced(database: Database) {
@@ -136,12 +181,12 @@ async fn a_volume_that_grows_can_be_announced(database: Database) {
     app.changes().await;
     app.advance(600);
     app.run_waiting().await;
-    assert_snapshot!(app.changes_in(&["findings"]).await, @"");
+    assert_snapshot!(app.changes_in(&["findings"]).await, @"+ findings change=changed expected=9 field=size_gib last_seen_at=T+604 object=<id> object_name=tenant-001-volume1 observed=1 opened_at=T+604 resource_type=volumes severity=warning source=commanded state=open tenant=tenant-001");
 }
 
 async fn nothing_of_it_is_reconciled(database: Database) {
     let app = TestApp::writing(&database, &["reconcile"]).await;
     let refused = app.run("reconcile", "tenant-001", json!({"resource_types": ["quotas", "ports"]})).await;
     let Ended::Dead { error, .. } = refused else { panic!("{refused:?}") };
-    assert_snapshot!(error, @"");
+    assert_snapshot!(error, @"params: resource_types: ports are read and compared, and never changed; what can be reconciled: quotas, security_groups, floating_ips, server_groups");
 }

@@ -139,11 +139,46 @@ fn each_field_is_told_by_a_name_that_people_know() {
         let body = body(of, at_another_time(of, &written(of, true), 0));
         crate::drift::values::objects(&body).remove(0).1
     };
-    insta::assert_snapshot!(fields(ResourceType::Networks), @"");
-    insta::assert_snapshot!(fields(ResourceType::Ports), @"");
-    insta::assert_snapshot!(fields(ResourceType::Instances), @"");
-    insta::assert_snapshot!(fields(ResourceType::Volumes), @"");
-    insta::assert_snapshot!(fields(ResourceType::VolumeSnapshots), @"");
+    insta::assert_snapshot!(fields(ResourceType::Networks), @"
+    admin_state_up true
+    external false
+    mtu 1450
+    port_security_enabled true
+    shared false
+    subnet 10.0.0.0/24 allocation_pools 10.0.0.2-10.0.0.9, enable_dhcp true, gateway_ip 10.0.0.1, name s1
+    subnet 10.0.1.0/24 allocation_pools 10.0.0.2-10.0.0.9, enable_dhcp true, gateway_ip 10.0.0.1, name s2
+    ");
+    insta::assert_snapshot!(fields(ResourceType::Ports), @"
+    admin_state_up true
+    allowed_address_pairs 10.0.0.9
+    device_id d
+    device_owner compute:nova
+    fixed_ips 10.0.0.5, 10.0.0.6
+    mac_address fa:16:3e:00:00:01
+    network_id n
+    port_security_enabled true
+    security_groups a, b, c
+    ");
+    insta::assert_snapshot!(fields(ResourceType::Instances), @"
+    addresses net 10.0.0.5
+    flavor m1.tiny, 2 vCPU, 512 MiB, 1 GiB
+    image_id i
+    locked false
+    security_groups default, web
+    volumes v1, v2
+    ");
+    insta::assert_snapshot!(fields(ResourceType::Volumes), @"
+    attached_to a, b
+    bootable false
+    encrypted false
+    multiattach true
+    size_gib 2
+    volume_type ssd
+    ");
+    insta::assert_snapshot!(fields(ResourceType::VolumeSnapshots), @"
+    size_gib 2
+    volume_id v
+    ");
 }
 
 #[test]
@@ -157,7 +192,13 @@ fn a_router_has_its_gateway_and_its_routes() {
         "routes": [{"destination": "198.51.100.0/24", "nexthop": "10.0.0.9"}],
     })));
     let body = Body::Networks(vec![NetworkPart::Router(router)]).sorted();
-    insta::assert_snapshot!(crate::drift::values::objects(&body).remove(0).1, @"");
+    insta::assert_snapshot!(crate::drift::values::objects(&body).remove(0).1, @"
+    admin_state_up true
+    enable_snat true
+    gateway_addresses 192.0.2.9
+    gateway_network_id public
+    routes 198.51.100.0/24 via 10.0.0.9
+    ");
     assert_eq!((body.count(), body.len(), body.statuses()), (0, 1, vec![]), "it is no network");
 }
 
