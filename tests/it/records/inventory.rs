@@ -92,7 +92,7 @@ async fn volumes_come_with_snapshots(database: Database) {
 }
 
 async fn one_tenant_and_the_whole_cloud_show_the_same(database: Database) {
-    let setup = Setup { tenants: 3, page_size: Some(2), ..Setup::default() };
+    let setup = Setup { tenants: 3, page_size: Some(5), ..Setup::default() };
     let app = TestApp::with(&database, setup).await;
     let done = |outcome| Ended::Done { outcome, left_out: None };
     assert_eq!(app.run_for_cloud("pull_tenants", "sim").await, done(Outcome::Succeeded));
@@ -120,7 +120,15 @@ async fn a_subnet_that_an_administrator_makes_is_followed(database: Database) {
         app.run("pull_networks", "tenant-001", none()).await;
         app.run_for_cloud("pull_networks", "sim").await;
     }
-    assert_snapshot!(app.changes_in(&["expectations", "snapshots", "suspicions", "findings"]).await, @"");
+    assert_snapshot!(app.changes_in(&["expectations", "snapshots", "suspicions", "findings"]).await, @"
+    + snapshots body=[1 network, 2 subnets, 1 router] first_seen_at=T+3 last_seen_at=T+6 resource_type=networks tenant=tenant-001
+    ~ expectations tenant-001/networks: author first observation → followed, body [1 network, 1 subnet, 1 router] → [1 network, 2 subnets, 1 router], set_at T+2 → T+3
+    ~ snapshots <snapshot>: last_seen_at T+2 → T+6
+    ~ snapshots <snapshot>: last_seen_at T+2 → T+6
+    ~ snapshots <snapshot>: last_seen_at T+2 → T+6
+    ~ snapshots <snapshot>: last_seen_at T+2 → T+6
+    ~ snapshots <snapshot>: last_seen_at T+2 → T+6
+    ");
 }
 
 async fn an_instance_and_its_port_are_gone_at_the_second_look(database: Database) {
