@@ -136,7 +136,19 @@ pub(super) const fn mode(written: config::Mode) -> Mode {
 pub fn rules(drift: &config::Drift) -> Rules {
     let modes = &drift.mode;
     Rules {
-        modes: [modes.quotas, modes.security_groups, modes.floating_ips, modes.server_groups].map(mode),
+        // In the order of `ResourceType::ALL`.
+        modes: [
+            modes.quotas,
+            modes.security_groups,
+            modes.floating_ips,
+            modes.server_groups,
+            modes.networks,
+            modes.ports,
+            modes.instances,
+            modes.volumes,
+            modes.volume_snapshots,
+        ]
+        .map(mode),
         confirm: Confirm {
             limit: drift.confirm.limit,
             usage: drift.confirm.usage,

@@ -139,7 +139,7 @@ mod tests {
         });
         assert_eq!(told(&fine), Vec::<String>::new());
         let wrong = json!({
-            "limits": {"ram": "much"}, "counts": {"quotas": {}, "ports": {}}, "mode": {"networks": "guard"},
+            "limits": {"ram": "much"}, "counts": {"quotas": {}, "disks": {}}, "mode": {"routers": "guard"},
             "forbid": [{"direction": "in"}, {"ethertype": "IPv5"}, {"protocol": "nonsense"}],
             "groups": {"web": {"require": [{"protocol": "tcp", "from_port": 0, "to_port": 443}]}},
         });

@@ -112,7 +112,7 @@ fn write_files(folder: &Path, simulator: &Simulator, listen: SocketAddr) -> anyh
     }
     write_file(&clouds, &simulator.clouds_yaml())?;
     let text = format!(
-        r#"# Made by `tenantd demo`: quick schedules, and every resource type under guard.
+        r#"# Made by `tenantd demo`: quick schedules, and under guard what somebody meddles with.
 [database]
 url = "sqlite://{folder}/tenantd.db"
 

@@ -1,5 +1,7 @@
 //! `tenantd pull`: reads clouds now, in this process, without broker or daemon.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +58,13 @@ pub async fn pull(context: &Context, options: &PullOptions) -> anyhow::Result<Ve
     };
     let kinds: Vec<String> = match options.types.as_slice() {
         [] => vec![PULL.to_owned()],
-        types => types.iter().map(|it| jobs::pull_kind(*it)).collect(),
+        types => {
+            let mut kinds: Vec<String> = types.iter().map(|it| jobs::pull_kind(*it)).collect();
+            let mut known = BTreeSet::new();
+            // Two resource types may be of one kind.
+            kinds.retain(|kind| known.insert(kind.clone()));
+            kinds
+        }
     };
     let mut pulled = Vec::new();
     for cloud in clouds {

@@ -24,7 +24,8 @@ use crate::store::resources::Age;
 /// What to read.
 #[derive(Debug, Args)]
 pub struct Pull {
-    /// `quotas`, `security_groups`, `floating_ips`, `server_groups`; none named: all.
+    /// `quotas`, `security_groups`, `floating_ips`, `server_groups`, `networks`, `ports`, `instances`, `volumes`,
+    /// `volume_snapshots`; none named: all.
     #[arg(value_name = "RESOURCE_TYPE")]
     types: Vec<ResourceType>,
     /// Only this tenant: an id, cloud/name, or a name that only one has; else all, discovered first.

@@ -14,6 +14,7 @@ use crate::app::build;
 use crate::app::pull::PullOptions;
 use crate::config::Config;
 use crate::drift::reconcile::{Left, Plan, Step, Unexpected, in_turn, plan};
+use crate::jobs;
 use crate::jobs::context::{Context, Live};
 use crate::jobs::expected::expected;
 use crate::jobs::runner::Ended;
@@ -33,7 +34,7 @@ pub struct Reconcile {
     /// Its cloud, where the tenant alone does not tell.
     #[arg(long)]
     cloud: Option<String>,
-    /// Only this resource type; may be given several times.
+    /// Only this resource type, of quotas, security groups, floating IPs and server groups; may be given several times.
     #[arg(long = "resource-type", value_name = "TYPE")]
     types: Vec<ResourceType>,
     /// Let security groups, floating IPs and server groups go that nobody expects.
@@ -81,6 +82,9 @@ struct Planned {
 
 impl Reconcile {
     pub(super) async fn run(self, path: &Path, format: Format) -> anyhow::Result<u8> {
+        if let Some(one) = self.types.iter().find(|it| !it.is_mendable()) {
+            return Err(usage(jobs::not_mended(*one)));
+        }
         let config = build::load_config(path)?;
         records::known_cloud(&config, self.cloud.as_deref())?;
         let asks = self.fresh || self.apply;
@@ -101,7 +105,7 @@ impl Reconcile {
 
     fn types(&self) -> Vec<ResourceType> {
         let is_wanted = |it: &ResourceType| self.types.is_empty() || self.types.contains(it);
-        ResourceType::ALL.into_iter().filter(is_wanted).collect()
+        ResourceType::MENDABLE.into_iter().filter(is_wanted).collect()
     }
 
     /// Says what would be done.
@@ -221,7 +225,7 @@ async fn names(context: &Context, tenant: &Tenant) -> anyhow::Result<BTreeMap<St
             }
             Some(Body::FloatingIps(addresses)) => names.extend(addresses.into_iter().map(|it| (it.id, it.address))),
             Some(Body::ServerGroups(groups)) => names.extend(groups.into_iter().map(|group| (group.id, group.name))),
-            Some(Body::Quotas(_)) | None => {}
+            _ => {}
         }
     }
     names.retain(|id, _| !id.is_empty());

@@ -77,7 +77,7 @@ const COLUMNS: Columns = Columns {
         "customer_name",
         "project_name",
     ],
-    headings: &["CLOUD", "NAME", "STATE", "QUOTAS", "GROUPS", "FLOATING IPS", "SERVER GROUPS", "PROJECT ID"],
+    headings: &["CLOUD", "NAME", "STATE", "QUOTAS", "GROUPS", "FLOATING IPS", "SERVER GROUPS", "OTHERS", "PROJECT ID"],
     none: "no tenants; `tenantd pull` finds those of the configured clouds",
 };
 const SHOWN: Columns = Columns {
@@ -144,7 +144,9 @@ fn row(tenant: &Tenant, ages: &Ages, owner: Option<&Owner>, now: DateTime<Utc>) 
     let seconds = |it: &ResourceType| ages.get(it).map(|success| (now - *success).num_seconds().max(0));
     let by_type: Map<String, Value> = ResourceType::ALL.iter().map(|it| (it.to_string(), json!(seconds(it)))).collect();
     let mut cells = vec![tenant.cloud.clone(), tenant.name.clone(), state(tenant)];
-    cells.extend(ResourceType::ALL.iter().map(|it| output::when(ages.get(it).copied(), now)));
+    cells.extend(ResourceType::MENDABLE.iter().map(|it| output::when(ages.get(it).copied(), now)));
+    // Of the others the oldest look that there is; `tenants show` tells each.
+    cells.push(output::when(ages.iter().filter(|(it, _)| !it.is_mendable()).map(|(_, at)| *at).min(), now));
     cells.push(tenant.project().unwrap_or_default().to_owned());
     Row {
         json: json!({
@@ -193,8 +195,9 @@ async fn show(records: &Records, tenant: &Tenant) -> anyhow::Result<()> {
         ("recorded", output::moment(Some(tenant.created_at), now)),
         ("gone since", output::moment(tenant.vanished_at, now)),
     ];
-    fields
-        .extend(ResourceType::ALL.map(|it| (it.as_str(), look(statuses.iter().find(|s| s.resource_type == it), now))));
+    let looks = ResourceType::ALL.map(|it| (it, statuses.iter().find(|status| status.resource_type == it)));
+    let told = looks.into_iter().filter(|(it, status)| it.is_mendable() || status.is_some());
+    fields.extend(told.map(|(it, status)| (it.as_str(), look(status, now))));
     output::show(records.output, SHOWN, &row, &fields)?;
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(super) async fn run(records: &Records, tenant: &Tenant) -> anyhow::Result<()
     let filter = JobFilter { state: Some(JobState::Queued), limit: MOST_JOBS, ..JobFilter::default() };
     let queued = store.jobs(filter).await?;
     let rules = build::rules(&records.config.drift);
-    let answers = ResourceType::ALL.map(|resource_type| Answer {
+    let answers = ResourceType::ALL.into_iter().map(|resource_type| Answer {
         resource_type,
         status: statuses.iter().find(|it| it.resource_type == resource_type),
         next: next(records, tenant, resource_type, &queued),
@@ -55,6 +55,7 @@ pub(super) async fn run(records: &Records, tenant: &Tenant) -> anyhow::Result<()
         expectation: expectations.iter().find(|it| it.body.resource_type() == resource_type),
         declared: rules.declared.of(tenant),
     });
+    let answers: Vec<Answer<'_>> = answers.filter(Answer::says_something).collect();
     if records.output != Format::Table {
         return print_json(records, tenant, &answers);
     }
@@ -77,8 +78,7 @@ fn standing(tenant: &Tenant, now: DateTime<Utc>) -> impl Iterator<Item = String>
 
 /// The earliest of what waits in the jobs table and of what the schedules will bring.
 fn next(records: &Records, tenant: &Tenant, resource_type: ResourceType, queued: &[Job]) -> Option<Next> {
-    let kind = jobs::pull_kind(resource_type);
-    let reads = |name: &str| name == kind || name == "pull";
+    let reads = |name: &str| jobs::pulls(name, resource_type);
     let named = |text: &str| {
         text == tenant.backend_id
             || text == tenant.label()
@@ -103,6 +103,12 @@ fn next(records: &Records, tenant: &Tenant, resource_type: ResourceType, queued:
 }
 
 impl Answer<'_> {
+    /// Of what nobody ever looked at and nobody will, there is nothing to ask why.
+    fn says_something(&self) -> bool {
+        let is_looked_at = self.status.is_some() || self.next.is_some();
+        self.resource_type.is_mendable() || is_looked_at || self.expectation.is_some() || !self.findings.is_empty()
+    }
+
     fn lines(&self, now: DateTime<Utc>) -> Vec<String> {
         let head = format!("{}: {}", self.resource_type, tenants::look(self.status, now));
         let mut lines = vec![String::new(), head, self.next_line(now), self.expectation_line(now)];

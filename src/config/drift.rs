@@ -41,6 +41,16 @@ pub struct Modes {
     pub floating_ips: Mode,
     /// Of server groups.
     pub server_groups: Mode,
+    /// Of networks with their subnets, and routers.
+    pub networks: Mode,
+    /// Of ports.
+    pub ports: Mode,
+    /// Of instances.
+    pub instances: Mode,
+    /// Of volumes.
+    pub volumes: Mode,
+    /// Of snapshots of volumes.
+    pub volume_snapshots: Mode,
 }
 
 impl Default for Modes {
@@ -50,6 +60,11 @@ impl Default for Modes {
             security_groups: Mode::Follow,
             floating_ips: Mode::Follow,
             server_groups: Mode::Follow,
+            networks: Mode::Follow,
+            ports: Mode::Follow,
+            instances: Mode::Follow,
+            volumes: Mode::Follow,
+            volume_snapshots: Mode::Follow,
         }
     }
 }

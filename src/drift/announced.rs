@@ -18,6 +18,10 @@ pub const fn fields(resource_type: ResourceType) -> &'static [&'static str] {
         ResourceType::SecurityGroups => &["name", "description", "stateful", "rules"],
         ResourceType::FloatingIps => &["description", "port_id", "fixed_ip"],
         ResourceType::ServerGroups => &["name", "policy"],
+        ResourceType::Networks | ResourceType::Ports | ResourceType::Instances | ResourceType::VolumeSnapshots => {
+            &["name", "description"]
+        }
+        ResourceType::Volumes => &["name", "description", "size_gib"],
     }
 }
 

@@ -165,7 +165,7 @@ impl Declaration {
                 }));
             }
         }
-        let (of, many) = (observed.resource_type(), u64::try_from(observed.len()).unwrap_or(u64::MAX));
+        let (of, many) = (observed.resource_type(), u64::try_from(observed.count()).unwrap_or(u64::MAX));
         if let Some(bounds) = self.counts.get(&of).filter(|bounds| !bounds.allow(many)) {
             let name = (of.as_str(), of.as_str());
             found.push(difference(name, "count".to_owned(), Change::Changed, (json!(bounds.to_string()), json!(many))));

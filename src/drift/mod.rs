@@ -12,10 +12,13 @@ pub mod digest;
 pub mod facts;
 pub mod flapping;
 mod floating_ips;
+mod instances;
 pub mod layers;
 pub mod least_change;
 pub mod lifecycle;
+mod networks;
 pub mod policy;
+mod ports;
 mod quotas;
 pub mod reconcile;
 pub mod rules;
@@ -27,6 +30,7 @@ pub mod unused;
 pub mod usage;
 pub mod values;
 pub mod vanish;
+mod volumes;
 
 use serde_json::Value;
 
@@ -82,6 +86,11 @@ pub fn facts(body: &Body) -> Facts {
         Body::SecurityGroups(groups) => security_groups::facts(groups),
         Body::FloatingIps(addresses) => floating_ips::facts(addresses),
         Body::ServerGroups(groups) => server_groups::facts(groups),
+        Body::Networks(parts) => networks::facts(parts),
+        Body::Ports(ports) => ports::facts(ports),
+        Body::Instances(instances) => instances::facts(instances),
+        Body::Volumes(volumes) => volumes::facts(volumes),
+        Body::VolumeSnapshots(snapshots) => volumes::snapshot_facts(snapshots),
     }
 }
 

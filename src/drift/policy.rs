@@ -231,8 +231,8 @@ impl Policy {
 
     fn too_many(&self, most: &BTreeMap<ResourceType, usize>, body: &Body) -> Vec<Difference> {
         let resource_type = body.resource_type();
-        let exceeded = most.get(&resource_type).filter(|most| body.len() > **most);
-        let told = |most: &usize| (format!("at most {most}"), format!("{} of them", body.len()));
+        let exceeded = most.get(&resource_type).filter(|most| body.count() > **most);
+        let told = |most: &usize| (format!("at most {most}"), format!("{} of them", body.count()));
         let name = resource_type.as_str();
         exceeded.map(|most| self.found((name, name), told(most))).into_iter().collect()
     }

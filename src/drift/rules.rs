@@ -66,7 +66,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            modes: [Mode::Guard, Mode::Follow, Mode::Follow, Mode::Follow],
+            modes: ResourceType::ALL.map(|it| if it == ResourceType::Quotas { Mode::Guard } else { Mode::Follow }),
             confirm: Confirm { limit: 1, usage: 3, removed: 2, spacing: Duration::from_mins(1) },
             critical_ports: Vec::new(),
             accept_first: true,

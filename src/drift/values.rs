@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::facts::Object;
 use super::{EXISTENCE, facts};
+use crate::model::network::NetworkPart;
 use crate::model::quota::{Limit, Quota, Unit};
 use crate::model::security_group::Meaning;
 use crate::model::{Body, ResourceType};
@@ -66,6 +67,27 @@ pub fn summary(body: &Body) -> String {
             format!("{}, {free} unused", count(addresses.len(), "floating IP"))
         }
         Body::ServerGroups(groups) => count(groups.len(), "group"),
+        Body::Networks(parts) => {
+            let subnets = parts.iter().filter_map(NetworkPart::network).map(|network| network.subnets.len()).sum();
+            let (networks, routers) = (body.count(), parts.len() - body.count());
+            format!("{}, {}, {}", count(networks, "network"), count(subnets, "subnet"), count(routers, "router"))
+        }
+        Body::Ports(ports) => {
+            let free = ports.iter().filter(|it| it.device_id.is_empty()).count();
+            format!("{}, {free} unused", count(ports.len(), "port"))
+        }
+        Body::Instances(instances) => {
+            let active = instances.iter().filter(|it| it.status == "ACTIVE").count();
+            format!("{}, {active} active", count(instances.len(), "instance"))
+        }
+        Body::Volumes(volumes) => {
+            let gib: u64 = volumes.iter().map(|it| it.size_gib).fold(0, u64::saturating_add);
+            format!("{}, {gib} GiB", count(volumes.len(), "volume"))
+        }
+        Body::VolumeSnapshots(snapshots) => {
+            let gib: u64 = snapshots.iter().map(|it| it.size_gib).fold(0, u64::saturating_add);
+            format!("{}, {gib} GiB", count(snapshots.len(), "snapshot"))
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::addresses::{Addresses, Counted};
 use super::api::Peer;
 use crate::config::Schedule;
 use crate::intake::schedule::ticks;
+use crate::jobs;
 use crate::model::quota::{Limit, Quotas, Unit};
 use crate::model::{Body, FindingState, ResourceType, Severity, Tenant};
 use crate::store::StoreError;
@@ -167,22 +168,13 @@ fn of_resource_type(exposition: &mut Exposition, tenant: &Tenant, age: &Age) {
         exposition.add("tenantd_snapshot_last_success_timestamp_seconds", &labels, seconds(at));
     }
     let body = age.body.as_ref().and_then(|body| Body::from_json(age.resource_type, body).ok());
+    let Some(body) = body else { return };
+    if let Body::Quotas(quotas) = &body {
+        return of_quotas(exposition, tenant, quotas);
+    }
     let mut by_status: BTreeMap<&str, u32> = BTreeMap::new();
-    match &body {
-        None => return,
-        Some(Body::Quotas(quotas)) => return of_quotas(exposition, tenant, quotas),
-        Some(Body::FloatingIps(addresses)) => {
-            for address in addresses {
-                let status = if address.status.is_empty() { "UNKNOWN" } else { address.status.as_str() };
-                *by_status.entry(status).or_default() += 1;
-            }
-        }
-        Some(other) => {
-            let count = u32::try_from(other.len()).unwrap_or(u32::MAX);
-            if count > 0 {
-                by_status.insert("OK", count);
-            }
-        }
+    for status in body.statuses() {
+        *by_status.entry(status).or_default() += 1;
     }
     for (status, count) in by_status {
         let labels = [labels[0], labels[1], labels[2], ("status", status)];
@@ -257,7 +249,7 @@ fn promises(exposition: &mut Exposition, clouds: &[String], schedules: &[Schedul
         let concerned = clouds.iter().filter(|cloud| schedule.cloud.as_ref().is_none_or(|only| only == *cloud));
         for cloud in concerned {
             let types = ResourceType::ALL.into_iter();
-            for it in types.filter(|it| schedule.job == "pull" || schedule.job == format!("pull_{it}")) {
+            for it in types.filter(|it| jobs::pulls(&schedule.job, *it)) {
                 let promise = promised.entry((cloud, it)).or_insert(age);
                 *promise = (*promise).min(age);
             }

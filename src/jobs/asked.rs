@@ -8,11 +8,15 @@ const MOST: usize = 8;
 
 /// Adds requests, as long as there is room for those of their service.
 pub(super) fn note<'a>(requests: &mut Vec<RequestId>, asked: impl IntoIterator<Item = &'a Asked>) {
-    for Asked { service, id, at } in asked {
-        let service = called(*service);
-        let known = requests.iter().filter(|it| it.service == service);
-        if known.count() < MOST {
-            requests.push(RequestId { service: service.into(), id: id.clone(), at: *at });
+    let named = |it: &Asked| RequestId { service: called(it.service).into(), id: it.id.clone(), at: it.at };
+    join(requests, asked.into_iter().map(named));
+}
+
+/// Adds those of another look, as long as there is room.
+pub(super) fn join(requests: &mut Vec<RequestId>, more: impl IntoIterator<Item = RequestId>) {
+    for request in more {
+        if requests.iter().filter(|it| it.service == request.service).count() < MOST {
+            requests.push(request);
         }
     }
 }

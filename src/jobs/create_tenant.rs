@@ -237,7 +237,7 @@ impl CreateTenant {
     async fn report(&self, call: &Call, tenant: Tenant, traits: Traits, groups: &[Wanted]) -> Result<Report, JobError> {
         let cloud = call.live.cloud(&tenant.cloud)?;
         let mut effects = vec![Effect::Described { tenant: tenant.clone(), traits }];
-        for resource_type in ResourceType::ALL {
+        for resource_type in ResourceType::MENDABLE {
             let observation = observe::tenant(cloud, &tenant, resource_type, Extent::default()).await?;
             match &observation.body {
                 Body::Quotas(quotas) => {
@@ -245,7 +245,7 @@ impl CreateTenant {
                     effects.extend(wishes.commanded(call, &tenant, quotas)?);
                 }
                 Body::SecurityGroups(seen) => effects.extend(groups::commanded(call, &tenant, seen, groups)?),
-                Body::FloatingIps(_) | Body::ServerGroups(_) => {}
+                _ => {}
             }
             effects.push(Effect::Observed { tenant: tenant.clone(), observation });
         }

@@ -30,7 +30,7 @@ pub(super) struct Expect {
     /// What each object becomes. Of quotas: the limit by the quota's name, a number or "unlimited". Of the others: by id,
     /// name or address either null, for it goes, or the fields that change ({}: it is new, whatever it is like): `name`,
     /// `description`, `stateful`, `rules` (all of them, as in `push_security_groups`: the two that let everything out stay
-    /// beside them, unless `default_egress_rules` is false), `port_id`, `fixed_ip`, `policy`.
+    /// beside them, unless `default_egress_rules` is false), `port_id`, `fixed_ip`, `policy`, `size_gib`.
     values: BTreeMap<String, Value>,
     /// How long old and new both count, like "10m" (the default); at most a week.
     settle: Option<String>,
@@ -141,6 +141,7 @@ fn wrong_value(field: &str, value: &Value) -> Option<String> {
         "port_id" | "fixed_ip" if !value.is_string() && !value.is_null() => {
             Some(format!("{field}: {value} is neither a text nor null"))
         }
+        "size_gib" if !value.is_u64() => Some(format!("{field}: {value} is no number")),
         "name" | "description" | "policy" if !value.is_string() => Some(format!("{field}: {value} is no text")),
         _ => None,
     }

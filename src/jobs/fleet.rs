@@ -11,6 +11,7 @@ use super::error::JobError;
 use super::gathered::Gathered;
 use super::heap::{of_nothing, of_section, shared_out};
 use super::listed::Listed;
+use super::networks;
 use super::observe::{self, Extent};
 use super::uses;
 use crate::model::{Observation, ResourceType, Tenant};
@@ -33,6 +34,11 @@ pub(super) async fn look(
         ResourceType::SecurityGroups => fleet.by_project(cloud.api.security_groups_by_project().await).await?,
         ResourceType::FloatingIps => fleet.by_project(cloud.api.floating_ips_by_project().await).await?,
         ResourceType::ServerGroups => fleet.whole(cloud.api.server_groups(Which::All).await).await?,
+        ResourceType::Networks => fleet.networks().await?,
+        ResourceType::Ports => fleet.by_project(cloud.api.ports_by_project().await).await?,
+        ResourceType::Instances => fleet.whole(cloud.api.servers(Which::All).await).await?,
+        ResourceType::Volumes => fleet.whole(cloud.api.volumes(Which::All).await).await?,
+        ResourceType::VolumeSnapshots => fleet.whole(cloud.api.volume_snapshots(Which::All).await).await?,
     };
     if is_done { Ok(()) } else { fleet.one_by_one(extent).await }
 }
@@ -77,8 +83,7 @@ impl Fleet<'_> {
         let missing: Vec<&Tenant> =
             self.tenants.iter().filter(|it| left.contains_key(it.backend_id.as_str())).collect();
         match read? {
-            Err(error) if is_blind(&error) => return Ok(false),
-            Err(error) => self.gathered.fail(&missing, self.resource_type, error.into()).await?,
+            Err(error) => return self.unread(error, &missing).await,
             Ok(None) => {}
             Ok(Some(end)) => {
                 for tenant in missing {
@@ -92,16 +97,25 @@ impl Fleet<'_> {
     /// Shares out a listing that is held as a whole, for its service does not sort it by project.
     async fn whole<T: Listed>(&self, listing: Result<Listing<T>, Error>) -> Result<bool, JobError> {
         match listing {
-            Err(error) if is_blind(&error) => return Ok(false),
-            Err(error) => {
-                let all: Vec<&Tenant> = self.tenants.iter().collect();
-                self.gathered.fail(&all, self.resource_type, error.into()).await?;
-            }
+            Err(error) => self.unread(error, &self.everyone()).await,
             Ok(listing) => {
                 for (tenant, seen) in shared_out(listing, self.tenants) {
                     self.add(tenant, Ok(seen)).await?;
                 }
+                Ok(true)
             }
+        }
+    }
+
+    /// Networks, subnets and routers are three listings, of which a tenant's body is made.
+    async fn networks(&self) -> Result<bool, JobError> {
+        let (networks, routers, subnets) = match networks::listed(&self.cloud.api, Which::All).await {
+            Ok(listed) => listed,
+            Err(error) => return self.unread(error, &self.everyone()).await,
+        };
+        let both = shared_out(networks, self.tenants).into_iter().zip(shared_out(routers, self.tenants));
+        for ((tenant, networks), (_, routers)) in both {
+            self.add(tenant, Ok(subnets.joined(networks, routers))).await?;
         }
         Ok(true)
     }
@@ -111,7 +125,7 @@ impl Fleet<'_> {
         let api = &self.cloud.api;
         let listing = match api.security_groups(Which::All).await {
             Ok(listing) => listing,
-            Err(error) => return self.whole::<crate::openstack::SecurityGroup>(Err(error)).await,
+            Err(error) => return self.unread(error, &self.everyone()).await,
         };
         let uses = uses::of_all(api, &listing).await;
         for (tenant, mut seen) in shared_out(listing, self.tenants) {
@@ -129,6 +143,19 @@ impl Fleet<'_> {
         };
         let tenants = stream::iter(self.tenants).map(Ok);
         tenants.try_for_each_concurrent(self.cloud.concurrency.max(1), look).await
+    }
+
+    /// What becomes of those of whom a listing said nothing; false where each is to be asked about.
+    async fn unread(&self, error: Error, tenants: &[&Tenant]) -> Result<bool, JobError> {
+        if is_blind(&error) {
+            return Ok(false);
+        }
+        self.gathered.fail(tenants, self.resource_type, error.into()).await?;
+        Ok(true)
+    }
+
+    fn everyone(&self) -> Vec<&Tenant> {
+        self.tenants.iter().collect()
     }
 
     async fn add(&self, tenant: &Tenant, seen: Result<Observation, JobError>) -> Result<(), JobError> {

@@ -65,3 +65,83 @@ impl Listed for openstack::ServerGroup {
         Body::ServerGroups(objects)
     }
 }
+
+impl Listed for openstack::Router {
+    type Object = crate::model::network::NetworkPart;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        Ok(crate::model::network::NetworkPart::Router(normalise::router(self)))
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::Networks(objects)
+    }
+}
+
+impl Listed for openstack::Port {
+    type Object = crate::model::port::Port;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        Ok(normalise::port(self))
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::Ports(objects)
+    }
+}
+
+impl Listed for openstack::Server {
+    type Object = crate::model::instance::Instance;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        Some(&self.tenant_id)
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        Ok(normalise::instance(self))
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::Instances(objects)
+    }
+}
+
+impl Listed for openstack::Volume {
+    type Object = crate::model::volume::Volume;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        self.tenant_id.as_deref()
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        normalise::volume(self)
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::Volumes(objects)
+    }
+}
+
+impl Listed for openstack::VolumeSnapshot {
+    type Object = crate::model::volume::VolumeSnapshot;
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn project(&self) -> Option<&str> {
+        self.project_id.as_deref()
+    }
+    fn normalised(self) -> Result<Self::Object, String> {
+        normalise::volume_snapshot(self)
+    }
+    fn body(objects: Vec<Self::Object>) -> Body {
+        Body::VolumeSnapshots(objects)
+    }
+}

@@ -39,16 +39,20 @@ pub mod known;
 mod listed;
 mod made;
 mod moved;
+mod networks;
 mod normalise;
 mod observe;
 mod parts;
 mod prune;
 mod pull;
 mod pull_floating_ips;
+mod pull_instances;
+mod pull_networks;
 mod pull_quotas;
 mod pull_security_groups;
 mod pull_server_groups;
 mod pull_tenants;
+mod pull_volumes;
 mod push_security_groups;
 mod pushing;
 mod reconcile;
@@ -78,7 +82,7 @@ use serde_json::Value;
 
 use crate::model::job::Request;
 use crate::model::token::Role;
-use crate::model::{Invalid, Tenant};
+use crate::model::{Invalid, ResourceType, Tenant};
 use crate::store::states::NewTenant;
 use context::{Context, Live};
 pub use effects::Effect;
@@ -87,6 +91,7 @@ pub use journal::{Creation, Journal};
 use known::Known;
 pub use prune::Retention;
 pub use pull::part_id;
+pub use reconcile::not_mended;
 pub use runner::{Lease, Records};
 pub use states::{States, Walk};
 
@@ -306,10 +311,13 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prune::Prune>(),
     Kind::of::<pull::Pull>(),
     Kind::of::<pull_floating_ips::PullFloatingIps>(),
+    Kind::of::<pull_instances::PullInstances>(),
+    Kind::of::<pull_networks::PullNetworks>(),
     Kind::of::<pull_quotas::PullQuotas>(),
     Kind::of::<pull_security_groups::PullSecurityGroups>(),
     Kind::of::<pull_server_groups::PullServerGroups>(),
     Kind::of::<pull_tenants::PullTenants>(),
+    Kind::of::<pull_volumes::PullVolumes>(),
     Kind::of::<push_security_groups::PushSecurityGroups>(),
     Kind::of::<reconcile::Reconcile>(),
     Kind::of::<set_quotas::SetQuotas>(),
@@ -328,9 +336,18 @@ pub fn kind_names() -> Vec<&'static str> {
     KINDS.iter().map(|kind| kind.name).collect()
 }
 
-/// The kind that pulls one resource type.
-pub fn pull_kind(resource_type: crate::model::ResourceType) -> String {
-    format!("pull_{resource_type}")
+/// The kind that pulls one resource type; some pull two.
+pub fn pull_kind(resource_type: ResourceType) -> String {
+    match resource_type {
+        ResourceType::Ports => "pull_networks".to_owned(),
+        ResourceType::VolumeSnapshots => "pull_volumes".to_owned(),
+        alone => format!("pull_{alone}"),
+    }
+}
+
+/// Whether jobs of a kind pull a resource type.
+pub fn pulls(kind: &str, resource_type: ResourceType) -> bool {
+    kind == pull::Pull::KIND || kind == pull_kind(resource_type)
 }
 
 #[cfg(test)]
@@ -349,8 +366,9 @@ mod tests {
 
     #[test]
     fn every_resource_type_has_its_pull() {
-        for resource_type in crate::model::ResourceType::ALL {
-            assert!(kind(&pull_kind(resource_type)).is_some());
+        for resource_type in ResourceType::ALL {
+            let kind = pull_kind(resource_type);
+            assert!(super::kind(&kind).is_some() && pulls(&kind, resource_type) && pulls("pull", resource_type));
         }
     }
 

@@ -1,5 +1,7 @@
 //! From what the APIs answer to what is stored and compared, under the names of the API documents.
 
+mod inventory;
+
 use std::collections::BTreeMap;
 
 use crate::model::floating_ip::FloatingIp;
@@ -166,6 +168,8 @@ pub(super) fn server_group(group: openstack::ServerGroup) -> ServerGroup {
     let policy = group.policy().unwrap_or_default().to_owned();
     ServerGroup { id: group.id, name: storable(group.name), policy, members: group.members }
 }
+
+pub(super) use inventory::{instance, network, port, router, volume, volume_snapshot};
 
 #[cfg(test)]
 mod spellings;

@@ -9,6 +9,7 @@ use super::context::CloudEntry;
 use super::count::{self, Count};
 use super::error::JobError;
 use super::heap::alone;
+use super::networks;
 use super::normalise;
 use super::uses::{self, Uses};
 use crate::model::{Body, Observation, ResourceType, Tenant};
@@ -45,6 +46,14 @@ pub(super) async fn tenant(
         }
         ResourceType::FloatingIps => Ok(alone(cloud.api.floating_ips(which).await?, project)),
         ResourceType::ServerGroups => Ok(alone(cloud.api.server_groups(which).await?, project)),
+        ResourceType::Networks => {
+            let (networks, routers, subnets) = Box::pin(networks::listed(&cloud.api, which)).await?;
+            Ok(subnets.joined(alone(networks, project), alone(routers, project)))
+        }
+        ResourceType::Ports => Ok(alone(cloud.api.ports(which).await?, project)),
+        ResourceType::Instances => Ok(alone(cloud.api.servers(which).await?, project)),
+        ResourceType::Volumes => Ok(alone(cloud.api.volumes(which).await?, project)),
+        ResourceType::VolumeSnapshots => Ok(alone(cloud.api.volume_snapshots(which).await?, project)),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Pull {
 
 impl Job for Pull {
     const KIND: &'static str = "pull";
-    const ABOUT: &'static str = "read quotas, security groups, floating IPs and server groups, each by itself";
+    const ABOUT: &'static str = "read every resource type, each by itself";
     const STATES: Option<States> = Some(States::RECOVERING_LOOK);
 
     async fn run(self, call: Call) -> Report {

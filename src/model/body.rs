@@ -1,15 +1,20 @@
 //! What one pull saw of one resource type, in the form in which it is stored and compared.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::floating_ip::FloatingIp;
+use super::instance::Instance;
+use super::network::NetworkPart;
+use super::port::Port;
 use super::quota::Quotas;
 use super::resource_type::ResourceType;
 use super::security_group::SecurityGroup;
 use super::server_group::ServerGroup;
+use super::volume::{Volume, VolumeSnapshot};
 
 /// The objects of one resource type, always sorted, so that equal content is equal text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +27,76 @@ pub enum Body {
     FloatingIps(Vec<FloatingIp>),
     /// See [`ServerGroup`].
     ServerGroups(Vec<ServerGroup>),
+    /// See [`NetworkPart`].
+    Networks(Vec<NetworkPart>),
+    /// See [`Port`].
+    Ports(Vec<Port>),
+    /// See [`Instance`].
+    Instances(Vec<Instance>),
+    /// See [`Volume`].
+    Volumes(Vec<Volume>),
+    /// See [`VolumeSnapshot`].
+    VolumeSnapshots(Vec<VolumeSnapshot>),
+}
+
+/// What the objects of all resource types but quotas have in common.
+trait Thing: Clone {
+    fn id(&self) -> &str;
+    /// What people call it by.
+    fn label(&self) -> &str;
+    /// What it reports about itself; none where the API knows no status.
+    fn status(&self) -> Option<&str>;
+    /// Sorts what is in it.
+    fn tidy(&mut self) {}
+}
+
+macro_rules! thing {
+    ($type:ty, $id:expr, $label:expr, $status:expr, $tidy:expr) => {
+        impl Thing for $type {
+            fn id(&self) -> &str {
+                let id: fn(&Self) -> &str = $id;
+                id(self)
+            }
+            fn label(&self) -> &str {
+                let label: fn(&Self) -> &str = $label;
+                label(self)
+            }
+            fn status(&self) -> Option<&str> {
+                let status: fn(&Self) -> Option<&str> = $status;
+                status(self)
+            }
+            fn tidy(&mut self) {
+                let tidy: fn(&mut Self) = $tidy;
+                tidy(self);
+            }
+        }
+    };
+}
+
+thing!(SecurityGroup, |it| &it.id, |it| &it.name, |_| None, |it| it.rules.sort());
+thing!(FloatingIp, |it| &it.id, |it| &it.address, |it| Some(&it.status), |_| {});
+thing!(ServerGroup, |it| &it.id, |it| &it.name, |_| None, |it| it.members.sort());
+thing!(NetworkPart, Self::id, Self::name, |it| Some(it.status()), Self::tidy);
+thing!(Port, |it| &it.id, Self::label, |it| Some(&it.status), Self::tidy);
+thing!(Instance, |it| &it.id, |it| &it.name, |it| Some(&it.status), Self::tidy);
+thing!(Volume, |it| &it.id, |it| &it.name, |it| Some(&it.status), |it| it.attached_to.sort());
+thing!(VolumeSnapshot, |it| &it.id, |it| &it.name, |it| Some(&it.status), |_| {});
+
+/// Does the same to the list of whichever resource type it is, and something else to quotas.
+macro_rules! each {
+    ($body:expr, $quotas:pat => $of_quotas:expr, $list:ident => $of_list:expr) => {
+        match $body {
+            Body::Quotas($quotas) => $of_quotas,
+            Body::SecurityGroups($list) => $of_list,
+            Body::FloatingIps($list) => $of_list,
+            Body::ServerGroups($list) => $of_list,
+            Body::Networks($list) => $of_list,
+            Body::Ports($list) => $of_list,
+            Body::Instances($list) => $of_list,
+            Body::Volumes($list) => $of_list,
+            Body::VolumeSnapshots($list) => $of_list,
+        }
+    };
 }
 
 impl Body {
@@ -32,39 +107,24 @@ impl Body {
             Self::SecurityGroups(_) => ResourceType::SecurityGroups,
             Self::FloatingIps(_) => ResourceType::FloatingIps,
             Self::ServerGroups(_) => ResourceType::ServerGroups,
+            Self::Networks(_) => ResourceType::Networks,
+            Self::Ports(_) => ResourceType::Ports,
+            Self::Instances(_) => ResourceType::Instances,
+            Self::Volumes(_) => ResourceType::Volumes,
+            Self::VolumeSnapshots(_) => ResourceType::VolumeSnapshots,
         }
     }
 
-    /// Sorted by id (rules by meaning).
+    /// Sorted by id, and so is what is in the objects (rules by meaning).
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        match &mut self {
-            Self::Quotas(_) => {}
-            Self::SecurityGroups(groups) => {
-                groups.sort_by(|left, right| left.id.cmp(&right.id));
-                for group in groups {
-                    group.rules.sort();
-                }
-            }
-            Self::FloatingIps(addresses) => addresses.sort_by(|left, right| left.id.cmp(&right.id)),
-            Self::ServerGroups(groups) => {
-                groups.sort_by(|left, right| left.id.cmp(&right.id));
-                for group in groups {
-                    group.members.sort();
-                }
-            }
-        }
+        each!(&mut self, _ => {}, list => sort(list));
         self
     }
 
     /// How many objects it has.
     pub fn len(&self) -> usize {
-        match self {
-            Self::Quotas(quotas) => quotas.len(),
-            Self::SecurityGroups(groups) => groups.len(),
-            Self::FloatingIps(addresses) => addresses.len(),
-            Self::ServerGroups(groups) => groups.len(),
-        }
+        each!(self, quotas => quotas.len(), list => list.len())
     }
 
     /// Whether it has no object.
@@ -72,15 +132,32 @@ impl Body {
         self.len() == 0
     }
 
+    /// How many there are of what the resource type is named after: networks without the routers beside them.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Networks(parts) => parts.iter().filter(|it| it.network().is_some()).count(),
+            other => other.len(),
+        }
+    }
+
+    /// The status of each of those, in the API's word; of what has none `OK`, and nothing of quotas.
+    pub fn statuses(&self) -> Vec<&str> {
+        fn one<T: Thing>(thing: &T) -> &str {
+            match thing.status() {
+                None => "OK",
+                Some("") => "UNKNOWN",
+                Some(status) => status,
+            }
+        }
+        match self {
+            Self::Networks(parts) => parts.iter().filter(|it| it.network().is_some()).map(one).collect(),
+            other => each!(other, _ => Vec::new(), list => list.iter().map(one).collect()),
+        }
+    }
+
     /// The JSON that is stored: an object by name for quotas, else a list.
     pub fn to_json(&self) -> Value {
-        let json = match self {
-            Self::Quotas(quotas) => serde_json::to_value(quotas),
-            Self::SecurityGroups(groups) => serde_json::to_value(groups),
-            Self::FloatingIps(addresses) => serde_json::to_value(addresses),
-            Self::ServerGroups(groups) => serde_json::to_value(groups),
-        };
-        json.unwrap_or_default()
+        each!(self, quotas => serde_json::to_value(quotas), list => serde_json::to_value(list)).unwrap_or_default()
     }
 
     /// Reads what [`Body::to_json`] wrote, or what a person wrote in the same form.
@@ -96,6 +173,11 @@ impl Body {
             ResourceType::SecurityGroups => Self::SecurityGroups(canonical(read(json)?)),
             ResourceType::FloatingIps => Self::FloatingIps(read(json)?),
             ResourceType::ServerGroups => Self::ServerGroups(read(json)?),
+            ResourceType::Networks => Self::Networks(read(json)?),
+            ResourceType::Ports => Self::Ports(read(json)?),
+            ResourceType::Instances => Self::Instances(read(json)?),
+            ResourceType::Volumes => Self::Volumes(read(json)?),
+            ResourceType::VolumeSnapshots => Self::VolumeSnapshots(read(json)?),
         };
         Ok(body.sorted())
     }
@@ -107,48 +189,57 @@ impl Body {
 
     /// The id of each object with the name that people call it by.
     pub fn labels(&self) -> Vec<(&str, &str)> {
-        match self {
-            Self::Quotas(quotas) => quotas.keys().map(|name| (name.as_str(), name.as_str())).collect(),
-            Self::SecurityGroups(groups) => groups.iter().map(|it| (it.id.as_str(), it.name.as_str())).collect(),
-            Self::FloatingIps(addresses) => addresses.iter().map(|it| (it.id.as_str(), it.address.as_str())).collect(),
-            Self::ServerGroups(groups) => groups.iter().map(|it| (it.id.as_str(), it.name.as_str())).collect(),
-        }
+        each!(
+            self,
+            quotas => quotas.keys().map(|name| (name.as_str(), name.as_str())).collect(),
+            list => list.iter().map(|it| (Thing::id(it), Thing::label(it))).collect()
+        )
     }
 
     /// All but the objects with these ids.
     #[must_use]
     pub fn without(mut self, unwanted: impl Fn(&str) -> bool) -> Self {
-        match &mut self {
-            Self::Quotas(quotas) => quotas.retain(|name, _| !unwanted(name)),
-            Self::SecurityGroups(groups) => groups.retain(|it| !unwanted(&it.id)),
-            Self::FloatingIps(addresses) => addresses.retain(|it| !unwanted(&it.id)),
-            Self::ServerGroups(groups) => groups.retain(|it| !unwanted(&it.id)),
-        }
+        each!(
+            &mut self,
+            quotas => quotas.retain(|name, _| !unwanted(name)),
+            list => list.retain(|it| !unwanted(Thing::id(it)))
+        );
         self
     }
 
     /// Takes over the objects of `earlier` whose ids stand in `ids` and that are missing here.
     #[must_use]
     pub fn with_objects_of(mut self, earlier: &Self, wanted: impl Fn(&str) -> bool) -> Self {
-        fn take<T: Clone>(into: &mut Vec<T>, from: &[T], id: impl Fn(&T) -> &str, wanted: impl Fn(&str) -> bool) {
-            let missing =
-                from.iter().filter(|object| wanted(id(object)) && !into.iter().any(|known| id(known) == id(object)));
-            let missing: Vec<T> = missing.cloned().collect();
-            into.extend(missing);
-        }
         match (&mut self, earlier) {
             (Self::Quotas(here), Self::Quotas(there)) => {
                 for (name, quota) in there.iter().filter(|(name, _)| wanted(name)) {
                     here.entry(name.clone()).or_insert(*quota);
                 }
             }
-            (Self::SecurityGroups(here), Self::SecurityGroups(there)) => take(here, there, |group| &group.id, wanted),
-            (Self::FloatingIps(here), Self::FloatingIps(there)) => take(here, there, |address| &address.id, wanted),
-            (Self::ServerGroups(here), Self::ServerGroups(there)) => take(here, there, |group| &group.id, wanted),
+            (Self::SecurityGroups(here), Self::SecurityGroups(there)) => take(here, there, wanted),
+            (Self::FloatingIps(here), Self::FloatingIps(there)) => take(here, there, wanted),
+            (Self::ServerGroups(here), Self::ServerGroups(there)) => take(here, there, wanted),
+            (Self::Networks(here), Self::Networks(there)) => take(here, there, wanted),
+            (Self::Ports(here), Self::Ports(there)) => take(here, there, wanted),
+            (Self::Instances(here), Self::Instances(there)) => take(here, there, wanted),
+            (Self::Volumes(here), Self::Volumes(there)) => take(here, there, wanted),
+            (Self::VolumeSnapshots(here), Self::VolumeSnapshots(there)) => take(here, there, wanted),
             _ => {}
         }
         self.sorted()
     }
+}
+
+fn sort<T: Thing>(list: &mut [T]) {
+    list.sort_by(|left, right| left.id().cmp(right.id()));
+    list.iter_mut().for_each(Thing::tidy);
+}
+
+fn take<T: Thing>(into: &mut Vec<T>, from: &[T], wanted: impl Fn(&str) -> bool) {
+    let known: HashSet<&str> = into.iter().map(Thing::id).collect();
+    let missing = from.iter().filter(|it| wanted(it.id()) && !known.contains(it.id()));
+    let missing: Vec<T> = missing.cloned().collect();
+    into.extend(missing);
 }
 
 fn canonical(mut groups: Vec<SecurityGroup>) -> Vec<SecurityGroup> {

@@ -18,11 +18,35 @@ pub enum ResourceType {
     FloatingIps,
     /// Server groups.
     ServerGroups,
+    /// Networks with their subnets, and routers.
+    Networks,
+    /// Ports.
+    Ports,
+    /// Instances.
+    Instances,
+    /// Volumes.
+    Volumes,
+    /// Snapshots of volumes.
+    VolumeSnapshots,
 }
 
 impl ResourceType {
     /// All of them, in the order in which people read them.
-    pub const ALL: [Self; 4] = [Self::Quotas, Self::SecurityGroups, Self::FloatingIps, Self::ServerGroups];
+    pub const ALL: [Self; 9] = [
+        Self::Quotas,
+        Self::SecurityGroups,
+        Self::FloatingIps,
+        Self::ServerGroups,
+        Self::Networks,
+        Self::Ports,
+        Self::Instances,
+        Self::Volumes,
+        Self::VolumeSnapshots,
+    ];
+
+    /// Those that tenantd can change too, and that are told of every tenant. The others are recorded and compared, and
+    /// told of where somebody looks at them.
+    pub const MENDABLE: [Self; 4] = [Self::Quotas, Self::SecurityGroups, Self::FloatingIps, Self::ServerGroups];
 
     /// The name in messages, metrics and the database.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +55,11 @@ impl ResourceType {
             Self::SecurityGroups => "security_groups",
             Self::FloatingIps => "floating_ips",
             Self::ServerGroups => "server_groups",
+            Self::Networks => "networks",
+            Self::Ports => "ports",
+            Self::Instances => "instances",
+            Self::Volumes => "volumes",
+            Self::VolumeSnapshots => "volume_snapshots",
         }
     }
 
@@ -41,7 +70,17 @@ impl ResourceType {
             Self::SecurityGroups => "security group",
             Self::FloatingIps => "floating IP",
             Self::ServerGroups => "server group",
+            Self::Networks => "network",
+            Self::Ports => "port",
+            Self::Instances => "instance",
+            Self::Volumes => "volume",
+            Self::VolumeSnapshots => "volume snapshot",
         }
+    }
+
+    /// Whether tenantd can change it.
+    pub fn is_mendable(self) -> bool {
+        Self::MENDABLE.contains(&self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::Cloud;
@@ -45,6 +45,8 @@ pub struct Server {
     pub id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
+    /// From microversion 2.19.
+    pub description: Option<String>,
     pub tenant_id: String,
     pub user_id: Option<String>,
     pub status: String,
@@ -69,8 +71,56 @@ pub struct Server {
     pub server_groups: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub metadata: BTreeMap<String, String>,
+    /// An empty text where it was made from a volume.
+    #[serde(default, deserialize_with = "image_or_text")]
+    pub image: Option<ServerImage>,
+    /// By the network's name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub addresses: BTreeMap<String, Vec<ServerAddress>>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub security_groups: Vec<NamedGroup>,
+    /// From microversion 2.9.
+    #[serde(default, deserialize_with = "or_default")]
+    pub locked: bool,
     pub created: Option<String>,
     pub updated: Option<String>,
+}
+
+/// The image that an instance was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the api's")]
+pub struct ServerImage {
+    pub id: String,
+}
+
+/// An address of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the api's")]
+pub struct ServerAddress {
+    pub addr: String,
+    #[serde(rename = "OS-EXT-IPS:type")]
+    pub kind: Option<String>,
+}
+
+/// A security group of an instance: of one of its ports.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the api's")]
+pub struct NamedGroup {
+    pub name: String,
+}
+
+fn image_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ServerImage>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Image(ServerImage),
+        Text(String),
+    }
+    Ok(match Option::<Written>::deserialize(deserializer)? {
+        Some(Written::Image(image)) => Some(image),
+        Some(Written::Text(id)) => Some(ServerImage { id }).filter(|image| !image.id.is_empty()),
+        None => None,
+    })
 }
 
 /// An instance's flavor: embedded from microversion 2.47, only its id before.

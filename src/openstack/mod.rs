@@ -56,15 +56,15 @@ use crate::retry::Backoff;
 
 pub use answer::{Answer, Asked, Broken, Listing, PageOf, Which};
 pub use catalog::{Catalog, CatalogService, Endpoint};
-pub use compute::{AttachedVolume, Server, ServerFlavor, ServerGroup};
+pub use compute::{AttachedVolume, NamedGroup, Server, ServerAddress, ServerFlavor, ServerGroup, ServerImage};
 pub use count::{Countable, Owned};
 pub use defaults::Defaults;
 pub use error::{Error, Refusal};
 pub use identity::{KeystoneDomain, Project, ProjectFilter, Role, User};
 pub use image::Image;
 pub use network::{
-    AllocationPool, FixedIp, FloatingIp, Gateway, Network, Port, PortDetails, Router, SecurityGroup, SecurityGroupRule,
-    Subnet,
+    AddressPair, AllocationPool, FixedIp, FloatingIp, Gateway, Network, Port, PortDetails, Route, Router,
+    SecurityGroup, SecurityGroupRule, Subnet,
 };
 pub use probe::Ability;
 pub use profile::Profile;

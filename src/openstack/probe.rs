@@ -5,8 +5,8 @@ use futures::future::join_all;
 use super::Cloud;
 use super::answer::Which;
 use super::collection::{
-    Collection, FLOATING_IPS, NETWORKS, PORTS, SECURITY_GROUPS, SERVER_GROUPS, SERVERS, SUBNETS, VOLUME_SNAPSHOTS,
-    VOLUMES,
+    Collection, FLOATING_IPS, NETWORKS, PORTS, ROUTERS, SECURITY_GROUPS, SERVER_GROUPS, SERVERS, SUBNETS,
+    VOLUME_SNAPSHOTS, VOLUMES,
 };
 use super::error::Error;
 use super::identity::{ProjectFilter, project_request, projects_request};
@@ -71,5 +71,15 @@ impl Cloud {
     }
 }
 
-const LISTINGS: [Collection; 9] =
-    [SECURITY_GROUPS, FLOATING_IPS, NETWORKS, SUBNETS, PORTS, SERVER_GROUPS, SERVERS, VOLUMES, VOLUME_SNAPSHOTS];
+const LISTINGS: [Collection; 10] = [
+    SECURITY_GROUPS,
+    FLOATING_IPS,
+    NETWORKS,
+    SUBNETS,
+    ROUTERS,
+    PORTS,
+    SERVER_GROUPS,
+    SERVERS,
+    VOLUMES,
+    VOLUME_SNAPSHOTS,
+];

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Cloud;
 use super::answer::{Listing, Which};
-use super::collection::{VOLUME_SNAPSHOTS, VOLUMES};
+use super::collection::{Collection, VOLUME_SNAPSHOTS, VOLUMES};
 use super::error::Error;
 use super::text::or_default;
 
@@ -28,6 +28,10 @@ pub struct Volume {
     pub migration_status: Option<String>,
     pub volume_type: Option<String>,
     pub bootable: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub encrypted: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    pub multiattach: bool,
     pub availability_zone: Option<String>,
     pub snapshot_id: Option<String>,
     pub consumes_quota: Option<bool>,
@@ -54,6 +58,7 @@ pub struct VolumeSnapshot {
     pub id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
+    pub description: Option<String>,
     /// Whose it is; some policies hide it.
     #[serde(rename = "os-extended-snapshot-attributes:project_id")]
     pub project_id: Option<String>,
@@ -68,12 +73,36 @@ pub struct VolumeSnapshot {
 
 impl Cloud {
     /// Volumes.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] where everybody's are asked for and Cinder does not say whose one is: its owner would seem to
+    /// have none.
     pub async fn volumes(&self, which: Which<'_>) -> Result<Listing<Volume>, Error> {
-        self.objects(&VOLUMES, which).await
+        let listing: Listing<Volume> = self.objects(&VOLUMES, which).await?;
+        said_whose(&VOLUMES, which, listing.items.iter().all(|it| it.tenant_id.is_some()))?;
+        Ok(listing)
     }
 
     /// Volume snapshots.
+    ///
+    /// # Errors
+    /// See [`Cloud::volumes`].
     pub async fn volume_snapshots(&self, which: Which<'_>) -> Result<Listing<VolumeSnapshot>, Error> {
-        self.objects(&VOLUME_SNAPSHOTS, which).await
+        let listing: Listing<VolumeSnapshot> = self.objects(&VOLUME_SNAPSHOTS, which).await?;
+        said_whose(&VOLUME_SNAPSHOTS, which, listing.items.iter().all(|it| it.project_id.is_some()))?;
+        Ok(listing)
     }
+}
+
+/// Refuses a listing of everything in which something is nobody's.
+fn said_whose(collection: &Collection, which: Which<'_>, each: bool) -> Result<(), Error> {
+    if each || which.project().is_some() {
+        return Ok(());
+    }
+    Err(Error::Protocol {
+        service: collection.service,
+        operation: collection.operation,
+        what: "it does not say whose one of them is (a policy hides the project)".to_owned(),
+        excerpt: String::new(),
+    })
 }

@@ -33,7 +33,10 @@ pub(super) async fn tell(
     let took = humantime::format_duration(Duration::from_millis(
         u64::try_from(began.elapsed().as_millis()).unwrap_or_default(),
     ));
-    print(&format!("{} tenants pulled: quotas, security groups, floating IPs, server groups ({took})", known.len()));
+    print(&format!(
+        "{} tenants pulled: quotas, security groups, floating IPs, server groups, and what else they have ({took})",
+        known.len()
+    ));
     invite(context, &known, simulator, config, print).await?;
     let mut states: BTreeMap<Uuid, FindingState> = BTreeMap::new();
     loop {

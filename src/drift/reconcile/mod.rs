@@ -238,7 +238,6 @@ pub fn moved(mut body: Body, ids: &BTreeMap<String, String>) -> Body {
         }
     };
     match &mut body {
-        Body::Quotas(_) => {}
         Body::SecurityGroups(groups) => {
             for group in groups {
                 follow(&mut group.id);
@@ -247,6 +246,8 @@ pub fn moved(mut body: Body, ids: &BTreeMap<String, String>) -> Body {
         }
         Body::FloatingIps(addresses) => addresses.iter_mut().for_each(|address| follow(&mut address.id)),
         Body::ServerGroups(groups) => groups.iter_mut().for_each(|group| follow(&mut group.id)),
+        // Nothing else is made anew.
+        _ => {}
     }
     body.sorted()
 }

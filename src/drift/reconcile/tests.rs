@@ -53,6 +53,7 @@ impl Cloud {
                 Act::RemoveServerGroup => groups.retain(|group| group.id != id),
                 other => panic!("{other:?}"),
             },
+            other => panic!("nothing is done to {other:?}"),
         }
     }
 }

@@ -36,7 +36,8 @@ pub(super) struct DiffQuery {
     domain: Option<String>,
     /// Of this tenant, by tenantd's id.
     tenant: Option<Uuid>,
-    /// `quotas`, `security_groups`, `floating_ips` or `server_groups`.
+    /// `quotas`, `security_groups`, `floating_ips`, `server_groups`, `networks`, `ports`, `instances`, `volumes` or
+    /// `volume_snapshots`.
     resource_type: Option<String>,
     /// `json`, or `unified` for all of it as one text that has no pages.
     #[param(value_type = Option<FormName>)]

@@ -30,7 +30,8 @@ pub(super) struct SnapshotQuery {
     cloud: Option<String>,
     /// Of this tenant, by tenantd's id.
     tenant: Option<Uuid>,
-    /// `quotas`, `security_groups`, `floating_ips` or `server_groups`.
+    /// `quotas`, `security_groups`, `floating_ips`, `server_groups`, `networks`, `ports`, `instances`, `volumes` or
+    /// `volume_snapshots`.
     resource_type: Option<String>,
 }
 

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod halt;
 pub mod log;
 pub mod meddle;
+mod passing;
 mod stir;
 mod undo;
 

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tenantd::drift::rules::{Mode, Rules};
 use tenantd::jobs::context::Discovery;
 use tenantd::jobs::runner::{Ended, Origin, Runner};
-use tenantd::model::Tenant;
 use tenantd::model::job::Request;
+use tenantd::model::{ResourceType, Tenant};
 
 use super::{seed, setting, weather};
 use crate::support::rows::{self, Rows, text};
@@ -69,7 +69,7 @@ async fn live_through(database: Database, mode: Mode, seed: u64) -> u64 {
         tenants: usize::try_from(TENANTS).unwrap(),
         clouds: vec![("sim", Login::Entry("sim"), seed)],
         discovery: Discovery { tags: vec!["tenant".to_owned()], ..Discovery::default() },
-        rules: Rules { modes: [mode; 4], ..Rules::default() },
+        rules: Rules { modes: [mode; ResourceType::ALL.len()], ..Rules::default() },
         page_size: Some(random.random_range(4..60)),
         ..Setup::default()
     };
@@ -169,7 +169,7 @@ impl World {
 
     /// A look at everybody, at one resource type or at all.
     fn pull(&mut self) -> Request {
-        let kinds = ["pull", "pull_security_groups", "pull_floating_ips", "pull_server_groups", "pull_quotas"];
+        let kinds: Vec<&str> = ["pull"].into_iter().chain(weather::PULLS.map(|(kind, _)| kind)).collect();
         let kind = kinds.choose(&mut self.random).unwrap();
         self.fleet(kind)
     }
@@ -223,7 +223,7 @@ impl World {
         let changed: Vec<_> = told.filter(|event| is_change(event)).map(|event| event["body"].to_string()).collect();
         assert!(changed.is_empty(), "{} changes:\n{}", changed.len(), changed.join("\n"));
         let expectations: Vec<_> = table("expectations").collect();
-        assert_eq!(expectations.len() as u64, 4 * TENANTS);
+        assert_eq!(expectations.len() as u64, 9 * TENANTS);
         for expectation in expectations {
             assert_eq!(text(&expectation["author"]), "first observation", "{expectation:?}");
             let of_it = |row: &&rows::Row| {

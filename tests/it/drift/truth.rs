@@ -7,6 +7,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use tenantd::drift::rules::{Mode, Rules};
 use tenantd::jobs::runner::Ended;
+use tenantd::model::ResourceType;
 use tenantd::model::finding::{Change as Kind, FindingState};
 use tenantd::store::findings::Filter;
 use tenantd::telemetry::metrics::recorder;
@@ -23,7 +24,7 @@ const CHANGES: usize = 500;
 /// A cloud whose tenants are known.
 async fn known(database: &Database, mode: Mode, seed: u64) -> TestApp {
     println!("TENANTD_TEST_SEED={seed}");
-    let rules = Rules { modes: [mode; 4], ..Rules::default() };
+    let rules = Rules { modes: [mode; ResourceType::ALL.len()], ..Rules::default() };
     let clouds = vec![("sim", Login::Entry("sim"), seed)];
     let app = TestApp::with(database, Setup { tenants: TENANTS, clouds, rules, ..Setup::default() }).await;
     app.run_for_cloud("pull_tenants", "sim").await;

@@ -6,11 +6,14 @@ use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
 /// Where each kind of pull asks, and its resource type.
-pub const PULLS: [(&str, &str); 4] = [
+pub const PULLS: [(&str, &str); 7] = [
     ("pull_security_groups", "/network/v2.0/security-groups"),
     ("pull_floating_ips", "/network/v2.0/floatingips"),
     ("pull_server_groups", "/compute/v2.1/os-server-groups"),
     ("pull_quotas", "/compute/v2.1/os-quota-sets"),
+    ("pull_networks", "/network/v2.0/subnets"),
+    ("pull_instances", "/compute/v2.1/servers"),
+    ("pull_volumes", "/volume/v3"),
 ];
 const SERVICES: [Option<&str>; 6] =
     [None, Some("network"), Some("compute"), Some("volume"), Some("volume"), Some("identity")];

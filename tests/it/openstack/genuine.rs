@@ -42,7 +42,8 @@ async fn every_call_is_understood_and_pages_of_any_size_give_the_same() {
             assert_eq!(paged.into_iter().collect::<BTreeSet<_>>(), whole);
         })+};
     }
-    same!(security_groups, floating_ips, server_groups, servers, networks, subnets, ports, volumes, volume_snapshots);
+    same!(security_groups, floating_ips, server_groups, servers, networks, subnets, ports, routers, volumes);
+    same!(volume_snapshots);
     println!("{} domains", cloud.domains().await.unwrap().items.len());
 }
 
@@ -53,6 +54,12 @@ fn sorted(groups: impl IntoIterator<Item = SecurityGroup>) -> Vec<SecurityGroup>
         group.security_group_rules.sort_by(|a, b| a.id.cmp(&b.id));
     }
     groups
+}
+
+/// Asked for one project's objects, a service gives those of them that are the project's.
+fn same_ids<T>(own: Vec<T>, all: &[T], id: impl Fn(&T) -> (String, bool)) {
+    let part = all.iter().map(&id).filter(|(_, is_own)| *is_own).map(|(id, _)| id);
+    assert_eq!(own.iter().map(|it| id(it).0).collect::<BTreeSet<_>>(), part.collect::<BTreeSet<_>>());
 }
 
 #[tokio::test]
@@ -66,6 +73,13 @@ async fn one_projects_view_is_its_part_of_everyones() {
     }
     let all = cloud.security_groups(Which::All).await.unwrap().items;
     let groups = cloud.server_groups(Which::All).await.unwrap().items;
+    let (networks, ports) =
+        (cloud.networks(Which::All).await.unwrap().items, cloud.ports(Which::All).await.unwrap().items);
+    let (subnets, routers) =
+        (cloud.subnets(Which::All).await.unwrap().items, cloud.routers(Which::All).await.unwrap().items);
+    let (servers, volumes) =
+        (cloud.servers(Which::All).await.unwrap().items, cloud.volumes(Which::All).await.unwrap().items);
+    let snapshots = cloud.volume_snapshots(Which::All).await.unwrap().items;
     for project in &projects.items {
         let id = project.id.as_str();
         assert_eq!(cloud.project(id).await.unwrap().as_ref(), Some(project));
@@ -74,6 +88,31 @@ async fn one_projects_view_is_its_part_of_everyones() {
         let own = cloud.server_groups(Which::Project(id)).await.unwrap().items;
         let part = groups.iter().filter(|it| it.project_id.as_deref() == Some(id)).cloned().collect::<Vec<_>>();
         assert_eq!(own, part);
+        let mine = |whose: &str| whose == id;
+        same_ids(cloud.networks(Which::Project(id)).await.unwrap().items, &networks, |it| {
+            (it.id.clone(), mine(&it.project_id))
+        });
+        same_ids(cloud.ports(Which::Project(id)).await.unwrap().items, &ports, |it| {
+            (it.id.clone(), mine(&it.project_id))
+        });
+        same_ids(cloud.routers(Which::Project(id)).await.unwrap().items, &routers, |it| {
+            (it.id.clone(), mine(&it.project_id))
+        });
+        same_ids(cloud.servers(Which::Project(id)).await.unwrap().items, &servers, |it| {
+            (it.id.clone(), mine(&it.tenant_id))
+        });
+        same_ids(cloud.volumes(Which::Project(id)).await.unwrap().items, &volumes, |it| {
+            (it.id.clone(), it.tenant_id.as_deref().is_some_and(mine))
+        });
+        same_ids(cloud.volume_snapshots(Which::Project(id)).await.unwrap().items, &snapshots, |it| {
+            (it.id.clone(), it.project_id.as_deref().is_some_and(mine))
+        });
+        let own: Vec<String> = networks.iter().filter(|it| mine(&it.project_id)).map(|it| it.id.clone()).collect();
+        if !own.is_empty() {
+            same_ids(cloud.subnets_of(id, &own).await.unwrap().items, &subnets, |it| {
+                (it.id.clone(), own.contains(&it.network_id))
+            });
+        }
         let (compute, network, volume) =
             tokio::join!(cloud.compute_quota(id), cloud.network_quota(id), cloud.volume_quota(id));
         let (compute, network, volume) = (compute.unwrap().value, network.unwrap().value, volume.unwrap().value);

@@ -34,7 +34,7 @@ async fn a_failing_service_costs_only_its_own_types(database: Database) {
     app.cloud().meddle("server_group_create", "tenant-001").await;
     app.run("pull", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
-    + jobs attempt=1 cloud=sim error=1 looks missed a service; the first: unavailable: volume answered 503 to quota_show of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull not_before=T+1 outcome=partial params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
+    + jobs attempt=1 cloud=sim error=2 of 9 looks failed; the first: unavailable: volume answered 503 to volume_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>); 1 looks missed a service; the first: unavailable: volume answered 503 to quota_show of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull not_before=T+1 outcome=partial params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull.partial
     + outbox events snapshot.quotas.changed
     + outbox events snapshot.server_groups.changed
@@ -42,9 +42,17 @@ async fn a_failing_service_costs_only_its_own_types(database: Database) {
     + snapshots body=[by-hand-910, tenant-001-group0, tenant-001-group1] first_seen_at=T+2 last_seen_at=T+2 resource_type=server_groups tenant=tenant-001
     ~ expectations tenant-001/server_groups: author first observation → followed, body [tenant-001-group0, tenant-001-group1] → [by-hand-910, tenant-001-group0, tenant-001-group1], set_at T+1 → T+2
     ~ resources tenant-001/floating_ips: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/instances: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/networks: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/ports: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
     ~ resources tenant-001/quotas: error null → unavailable: volume answered 503 to quota_show of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>), error_reason null → unavailable, failures 0 → 1, last_attempt_at T+1 → T+2, observed_at T+1 → T+2, snapshot <snapshot> → <snapshot>
     ~ resources tenant-001/security_groups: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
     ~ resources tenant-001/server_groups: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2, snapshot <snapshot> → <snapshot>
+    ~ resources tenant-001/volume_snapshots: error null → unavailable: volume answered 503 to volume_snapshot_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>), error_reason null → unavailable, failures 0 → 1, last_attempt_at T+1 → T+2
+    ~ resources tenant-001/volumes: error null → unavailable: volume answered 503 to volume_list of project tenant-001: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>), error_reason null → unavailable, failures 0 → 1, last_attempt_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
     ~ snapshots <snapshot>: last_seen_at T+1 → T+2
     ~ snapshots <snapshot>: last_seen_at T+1 → T+2
     ");

@@ -21,7 +21,7 @@ on_both_databases!(
 );
 
 fn guarding() -> Setup {
-    Setup { rules: Rules { modes: [Mode::Guard; 4], ..Rules::default() }, ..Setup::default() }
+    Setup { rules: Rules { modes: [Mode::Guard; ResourceType::ALL.len()], ..Rules::default() }, ..Setup::default() }
 }
 
 async fn rules_are_guarded(database: Database) {

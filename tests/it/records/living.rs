@@ -11,7 +11,7 @@ use tenantd::jobs::accept::accept;
 use tenantd::jobs::acknowledge::{AckError, Known, acknowledge, note, reopen_expired};
 use tenantd::lifecycle::Lifecycle;
 use tenantd::model::life::{Event, Step, whole};
-use tenantd::model::{FindingState, Remark};
+use tenantd::model::{FindingState, Remark, ResourceType};
 use tenantd::store::findings::Filter;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -319,7 +319,7 @@ async fn steps_name_the_requests_that_brought_them(database: Database) {
 }
 
 async fn of_a_listing_of_everything_the_pages_with_something_of_the_tenant_are_named(database: Database) {
-    let rules = Rules { modes: [Mode::Guard; 4], ..Rules::default() };
+    let rules = Rules { modes: [Mode::Guard; ResourceType::ALL.len()], ..Rules::default() };
     let app = TestApp::with(&database, Setup { rules, page_size: Some(1), ..Setup::default() }).await;
     app.run_for_cloud("pull_tenants", "sim").await;
     app.run_for_cloud("pull_floating_ips", "sim").await;

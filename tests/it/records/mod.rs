@@ -12,6 +12,7 @@ mod failures;
 mod groups;
 mod history;
 mod holding;
+mod inventory;
 mod killed;
 mod layers;
 mod living;

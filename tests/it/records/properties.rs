@@ -25,7 +25,7 @@ struct World {
 }
 
 impl World {
-    async fn new(modes: [Mode; 4]) -> Self {
+    async fn new(modes: [Mode; ResourceType::ALL.len()]) -> Self {
         let store = Store::open("sqlite::memory:", 1).await.unwrap();
         store.migrate().await.unwrap();
         let clock = VirtualClock::at(DateTime::UNIX_EPOCH);
@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn findings_are_opened_once_and_resolved_once(looks in prop::collection::vec((limits(), 0_i64..120), 1..12)) {
         run(async {
-            let world = World::new([Mode::Guard; 4]).await;
+            let world = World::new([Mode::Guard; ResourceType::ALL.len()]).await;
             for (limits, seconds) in &looks {
                 world.clock.advance((TimeDelta::seconds(1 + seconds)).to_std().unwrap());
                 world.observe(world.clock.now(), quotas(limits)).await;
@@ -114,7 +114,7 @@ proptest! {
     #[test]
     fn the_newest_look_wins_whatever_the_order(looks in prop::collection::vec(limits(), 1..8), seed in any::<u64>()) {
         run(async {
-            let world = World::new([Mode::Guard; 4]).await;
+            let world = World::new([Mode::Guard; ResourceType::ALL.len()]).await;
             let mut order: Vec<usize> = (0..looks.len()).collect();
             order.sort_by_key(|at| seed.rotate_left(u32::try_from(7 * at).unwrap()) ^ (*at as u64));
             for at in order {
@@ -129,7 +129,7 @@ proptest! {
     #[test]
     fn following_ends_where_the_cloud_is(looks in prop::collection::vec(prop::collection::btree_set(0_u8..6, 0..6), 1..8)) {
         run(async {
-            let world = World::new([Mode::Follow; 4]).await;
+            let world = World::new([Mode::Follow; ResourceType::ALL.len()]).await;
             let body = |names: &std::collections::BTreeSet<u8>| {
                 let group = |name: &u8| ServerGroup {
                     id: name.to_string(),

@@ -15,28 +15,57 @@ on_both_databases!(
     sizes_are_summed_up_when_asked_for,
 );
 
-const PULLS: [&str; 5] = ["pull", "pull_quotas", "pull_security_groups", "pull_floating_ips", "pull_server_groups"];
+const PULLS: [&str; 8] = [
+    "pull",
+    "pull_quotas",
+    "pull_security_groups",
+    "pull_floating_ips",
+    "pull_server_groups",
+    "pull_networks",
+    "pull_instances",
+    "pull_volumes",
+];
 
 async fn a_first_pull_accepts_what_is_there(database: Database) {
     let app = TestApp::start(&database).await;
     app.run("pull", "tenant-001", none()).await;
     assert_snapshot!(app.changes().await, @"
+    + expectations author=first observation body=[1 network, 1 subnet, 1 router] resource_type=networks set_at=T+1 source=accepted tenant=tenant-001
+    + expectations author=first observation body=[1 snapshot, 1 GiB] resource_type=volume_snapshots set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[15 quotas, vcpu 46] resource_type=quotas set_at=T+1 source=accepted tenant=tenant-001
+    + expectations author=first observation body=[2 instances, 2 active] resource_type=instances set_at=T+1 source=accepted tenant=tenant-001
+    + expectations author=first observation body=[2 ports, 0 unused] resource_type=ports set_at=T+1 source=accepted tenant=tenant-001
+    + expectations author=first observation body=[2 volumes, 3 GiB] resource_type=volumes set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[3 addresses] resource_type=floating_ips set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] resource_type=security_groups set_at=T+1 source=accepted tenant=tenant-001
     + expectations author=first observation body=[tenant-001-group0, tenant-001-group1] resource_type=server_groups set_at=T+1 source=accepted tenant=tenant-001
     + jobs attempt=1 cloud=sim kind=pull not_before=T+0 outcome=succeeded params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull.succeeded
     + outbox events snapshot.floating_ips.changed
+    + outbox events snapshot.instances.changed
+    + outbox events snapshot.networks.changed
+    + outbox events snapshot.ports.changed
     + outbox events snapshot.quotas.changed
     + outbox events snapshot.security_groups.changed
     + outbox events snapshot.server_groups.changed
+    + outbox events snapshot.volume_snapshots.changed
+    + outbox events snapshot.volumes.changed
     + outbox events tenant.discovered
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=floating_ips snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=instances snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=networks snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=ports snapshot=<snapshot> tenant=tenant-001
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=quotas snapshot=<snapshot> tenant=tenant-001
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=security_groups snapshot=<snapshot> tenant=tenant-001
     + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=server_groups snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=volume_snapshots snapshot=<snapshot> tenant=tenant-001
+    + resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=volumes snapshot=<snapshot> tenant=tenant-001
+    + snapshots body=[1 network, 1 subnet, 1 router] first_seen_at=T+1 last_seen_at=T+1 resource_type=networks tenant=tenant-001
+    + snapshots body=[1 snapshot, 1 GiB] first_seen_at=T+1 last_seen_at=T+1 resource_type=volume_snapshots tenant=tenant-001
     + snapshots body=[15 quotas, vcpu 46] first_seen_at=T+1 last_seen_at=T+1 resource_type=quotas tenant=tenant-001
+    + snapshots body=[2 instances, 2 active] first_seen_at=T+1 last_seen_at=T+1 resource_type=instances tenant=tenant-001
+    + snapshots body=[2 ports, 0 unused] first_seen_at=T+1 last_seen_at=T+1 resource_type=ports tenant=tenant-001
+    + snapshots body=[2 volumes, 3 GiB] first_seen_at=T+1 last_seen_at=T+1 resource_type=volumes tenant=tenant-001
     + snapshots body=[3 addresses] first_seen_at=T+1 last_seen_at=T+1 resource_type=floating_ips tenant=tenant-001
     + snapshots body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] first_seen_at=T+1 last_seen_at=T+1 resource_type=security_groups tenant=tenant-001
     + snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+1 last_seen_at=T+1 resource_type=server_groups tenant=tenant-001
@@ -47,9 +76,19 @@ async fn a_first_pull_accepts_what_is_there(database: Database) {
     + jobs attempt=1 cloud=sim kind=pull not_before=T+1 outcome=unchanged params={} source=test state=succeeded subject=tenant-001 tenant=tenant-001
     + outbox events job.pull.unchanged
     ~ resources tenant-001/floating_ips: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/instances: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/networks: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/ports: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
     ~ resources tenant-001/quotas: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
     ~ resources tenant-001/security_groups: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
     ~ resources tenant-001/server_groups: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/volume_snapshots: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ resources tenant-001/volumes: last_attempt_at T+1 → T+2, last_success_at T+1 → T+2, observed_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
+    ~ snapshots <snapshot>: last_seen_at T+1 → T+2
     ~ snapshots <snapshot>: last_seen_at T+1 → T+2
     ~ snapshots <snapshot>: last_seen_at T+1 → T+2
     ~ snapshots <snapshot>: last_seen_at T+1 → T+2
@@ -78,7 +117,7 @@ async fn every_kind_of_pull_repeated_changes_nothing(database: Database) {
         assert_eq!(app.changes_in(&[table]).await, "");
     }
     let of = |rows: &rows::Rows| rows.iter().filter(|((name, _), _)| name == "snapshots").count();
-    assert_eq!((of(&before), of(&after)), (12, 12), "tenant-001, tenant-002 and admin have four snapshots each");
+    assert_eq!((of(&before), of(&after)), (27, 27), "tenant-001, tenant-002 and admin have nine snapshots each");
 }
 
 async fn a_pull_for_a_cloud_reads_every_tenant(database: Database) {

@@ -37,7 +37,7 @@ const TENANT: &str = "tenant-001";
 
 /// Every difference is a finding.
 pub fn guarded() -> Rules {
-    Rules { modes: [Mode::Guard; 4], ..Rules::default() }
+    Rules { modes: [Mode::Guard; ResourceType::ALL.len()], ..Rules::default() }
 }
 
 async fn start(database: &Database) -> TestApp {

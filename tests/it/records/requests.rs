@@ -65,7 +65,7 @@ async fn what_nobody_can_do_is_dead(database: Database) {
     assert_snapshot!(app.changes_in(&["dead_letters"]).await, @r#"
     + dead_letters attempts=1 body={"cloud":"mars","id":"<job>","kind":"pull_quotas","params":{}} died_at=T+3 error=no cloud `mars` is configured; there is sim job=<job> kind=pull_quotas reason=unknown_cloud
     + dead_letters attempts=1 body={"id":"<job>","kind":"pull_quotas","params":{"sizes":"yes"},"scope":"all"} died_at=T+2 error=params.sizes: invalid type: string "yes", expected a boolean job=<job> kind=pull_quotas reason=invalid_params
-    + dead_letters attempts=1 body={"id":"<job>","kind":"pull_quotes","params":{},"scope":"all"} died_at=T+1 error=`pull_quotes` is no job kind; there are change_password, create_floating_ip, create_image, create_network, create_security_group, create_server_group, create_tenant, delete_tenant, detect_drift, digest, expect, prune, pull, pull_floating_ips, pull_quotas, pull_security_groups, pull_server_groups, pull_tenants, push_security_groups, reconcile, set_quotas, unlink_tenant, update_tenant, upload_image_data job=<job> kind=pull_quotes reason=unknown_kind
+    + dead_letters attempts=1 body={"id":"<job>","kind":"pull_quotes","params":{},"scope":"all"} died_at=T+1 error=`pull_quotes` is no job kind; there are change_password, create_floating_ip, create_image, create_network, create_security_group, create_server_group, create_tenant, delete_tenant, detect_drift, digest, expect, prune, pull, pull_floating_ips, pull_instances, pull_networks, pull_quotas, pull_security_groups, pull_server_groups, pull_tenants, pull_volumes, push_security_groups, reconcile, set_quotas, unlink_tenant, update_tenant, upload_image_data job=<job> kind=pull_quotes reason=unknown_kind
     "#);
 }
 

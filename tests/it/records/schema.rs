@@ -75,6 +75,6 @@ async fn concurrent_writers_all_succeed(database: Database) {
     assert!(ended.iter().all(|ended| matches!(ended, Ok(Ended::Done { .. }))), "{ended:?}");
     let rows = crate::support::rows::all(&database).await;
     let count = |table: &str| rows.keys().filter(|(name, _)| name == table).count();
-    assert_eq!([count("jobs"), count("tenants"), count("snapshots"), count("expectations")], [40, 2, 8, 8]);
+    assert_eq!([count("jobs"), count("tenants"), count("snapshots"), count("expectations")], [40, 2, 18, 18]);
     assert_eq!([count("findings"), count("dead_letters")], [0, 0]);
 }

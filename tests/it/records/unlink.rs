@@ -41,18 +41,33 @@ async fn a_tenant_goes_with_all_that_hangs_off_it(database: Database) {
     + outbox events job.unlink_tenant.succeeded
     + outbox events tenant.unlinked
     + unlinked author=test backend_id=tenant-001 cloud=sim name=tenant-001 unlinked_at=T+3
+    - expectations author=first observation body=[1 network, 1 subnet, 1 router] resource_type=networks set_at=T+1 source=accepted tenant=tenant-001
+    - expectations author=first observation body=[1 snapshot, 1 GiB] resource_type=volume_snapshots set_at=T+1 source=accepted tenant=tenant-001
     - expectations author=first observation body=[15 quotas, vcpu 46] resource_type=quotas set_at=T+1 source=accepted tenant=tenant-001
+    - expectations author=first observation body=[2 instances, 2 active] resource_type=instances set_at=T+1 source=accepted tenant=tenant-001
+    - expectations author=first observation body=[2 ports, 0 unused] resource_type=ports set_at=T+1 source=accepted tenant=tenant-001
+    - expectations author=first observation body=[2 volumes, 3 GiB] resource_type=volumes set_at=T+1 source=accepted tenant=tenant-001
     - expectations author=first observation body=[3 addresses] resource_type=floating_ips set_at=T+1 source=accepted tenant=tenant-001
     - expectations author=first observation body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] resource_type=security_groups set_at=T+1 source=accepted tenant=tenant-001
     - expectations author=first observation body=[tenant-001-group0, tenant-001-group1] resource_type=server_groups set_at=T+1 source=accepted tenant=tenant-001
     - findings change=limit expected=46 field=limit last_seen_at=T+2 object=vcpu object_name=vcpu observed=50 opened_at=T+2 resource_type=quotas severity=warning source=accepted state=open tenant=tenant-001
     - life after={"expected":46,"observed":50,"severity":"warning"} at=T+2 finding=<finding> job=<job> observed_at=T+2 request_ids=nova snapshot=<snapshot> step=opened
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=floating_ips snapshot=<snapshot> tenant=tenant-001
+    - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=instances snapshot=<snapshot> tenant=tenant-001
+    - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=networks snapshot=<snapshot> tenant=tenant-001
+    - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=ports snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=security_groups snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=server_groups snapshot=<snapshot> tenant=tenant-001
+    - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=volume_snapshots snapshot=<snapshot> tenant=tenant-001
+    - resources last_attempt_at=T+1 last_success_at=T+1 observed_at=T+1 resource_type=volumes snapshot=<snapshot> tenant=tenant-001
     - resources last_attempt_at=T+2 last_success_at=T+2 observed_at=T+2 resource_type=quotas snapshot=<snapshot> tenant=tenant-001
+    - snapshots body=[1 network, 1 subnet, 1 router] first_seen_at=T+1 last_seen_at=T+1 resource_type=networks tenant=tenant-001
+    - snapshots body=[1 snapshot, 1 GiB] first_seen_at=T+1 last_seen_at=T+1 resource_type=volume_snapshots tenant=tenant-001
     - snapshots body=[15 quotas, vcpu 46] first_seen_at=T+1 last_seen_at=T+1 resource_type=quotas tenant=tenant-001
     - snapshots body=[15 quotas, vcpu 50] first_seen_at=T+2 last_seen_at=T+2 resource_type=quotas tenant=tenant-001
+    - snapshots body=[2 instances, 2 active] first_seen_at=T+1 last_seen_at=T+1 resource_type=instances tenant=tenant-001
+    - snapshots body=[2 ports, 0 unused] first_seen_at=T+1 last_seen_at=T+1 resource_type=ports tenant=tenant-001
+    - snapshots body=[2 volumes, 3 GiB] first_seen_at=T+1 last_seen_at=T+1 resource_type=volumes tenant=tenant-001
     - snapshots body=[3 addresses] first_seen_at=T+1 last_seen_at=T+1 resource_type=floating_ips tenant=tenant-001
     - snapshots body=[default with 4 rules, tenant-001-sg0 with 3 rules, tenant-001-sg1 with 3 rules, tenant-001-sg2 with 3 rules] first_seen_at=T+1 last_seen_at=T+1 resource_type=security_groups tenant=tenant-001
     - snapshots body=[tenant-001-group0, tenant-001-group1] first_seen_at=T+1 last_seen_at=T+1 resource_type=server_groups tenant=tenant-001

@@ -234,8 +234,8 @@ async fn ports_are_asked_for_only_where_a_policy_wants_it(database: Database) {
     let asked = async |look: &dyn Fn() -> Option<&'static str>| {
         app.cloud().forget_requests().await;
         match look() {
-            Some(tenant) => app.run("pull", tenant, none()).await,
-            None => app.run_for_cloud("pull", "sim").await,
+            Some(tenant) => app.run("pull_security_groups", tenant, none()).await,
+            None => app.run_for_cloud("pull_security_groups", "sim").await,
         };
         let log = app.cloud().control(Method::GET, "requests", Value::Null).await;
         let paths = log["requests"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap().to_owned());

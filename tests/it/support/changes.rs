@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tenantd::drift::values;
 use tenantd::model::{Body, ResourceType};
 use uuid::Uuid;
 
@@ -146,6 +147,7 @@ fn summary(resource_type: &str, body: &Value) -> String {
         }
         Body::FloatingIps(addresses) => format!("[{} addresses]", addresses.len()),
         Body::ServerGroups(groups) => sorted(groups.iter().map(|group| group.name.clone())),
+        other => format!("[{}]", values::summary(&other)),
     }
 }
 
