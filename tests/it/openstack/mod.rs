@@ -6,5 +6,6 @@ mod errors;
 mod fake;
 mod genuine;
 mod paging;
+mod politeness;
 mod session;
 mod writes;

@@ -17,6 +17,7 @@ mod layers;
 mod living;
 mod logins;
 mod policies;
+mod politeness;
 mod properties;
 mod prune;
 mod pulls;

@@ -38,6 +38,10 @@ pub struct Setup {
     pub write: Vec<&'static str>,
     /// Objects per page; what the daemon asks for without it.
     pub page_size: Option<usize>,
+    /// How often a request is sent at most.
+    pub attempts: u32,
+    /// How many tenants are asked about at once.
+    pub concurrency: usize,
 }
 
 impl Default for Setup {
@@ -51,6 +55,8 @@ impl Default for Setup {
             prefix: None,
             write: Vec::new(),
             page_size: None,
+            attempts: 1,
+            concurrency: 4,
         }
     }
 }
@@ -80,6 +86,7 @@ impl TestApp {
         for (name, login, seed) in setup.clouds {
             let mut cloud = SimulatedCloud::start(setup.tenants, seed, &setup.write).await;
             cloud.page_size = setup.page_size;
+            (cloud.attempts, cloud.concurrency) = (setup.attempts, setup.concurrency);
             let clock: Arc<dyn Clock> = Arc::new(clock.clone());
             let entry = cloud.entry(name, login, setup.discovery.clone(), clock).await;
             live.insert(name.to_owned(), entry);
