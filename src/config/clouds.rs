@@ -78,7 +78,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { least: 1, rate: 0, failures: 5, pause: HumanDuration::seconds(60) }
+        Self { least: 1, rate: 0, failures: 5, pause: HumanDuration::seconds(30) }
     }
 }
 
@@ -90,7 +90,7 @@ impl Limits {
         if self.least == 0 {
             problems.add(format!("{path}.least"), "must be at least 1");
         }
-        if self.least > concurrency.max(1) {
+        if self.least > concurrency && concurrency > 0 {
             problems.add(format!("{path}.least"), format!("must be at most `concurrency`, which is {concurrency}"));
         }
         if self.rate > MOST_RATE {

@@ -58,7 +58,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { least: 1, start: 4, rate: 0, failures: 5, pause: Duration::from_mins(1) }
+        Self { least: 1, start: 4, rate: 0, failures: 5, pause: Duration::from_secs(30) }
     }
 }
 
@@ -116,7 +116,8 @@ impl Gate {
     /// [`Error::LeftAlone`] at once while the service is left alone.
     pub(crate) async fn pass(&self, request: &Request<'_>) -> Result<Pass<'_>, Error> {
         let asked_at = self.clock.now();
-        if let Some(after) = self.state().barred(asked_at) {
+        let barred = self.state().barred(asked_at);
+        if let Some(after) = barred {
             return Err(self.left_alone(request, after));
         }
         let _waiting = Waiting::in_front_of(self);
