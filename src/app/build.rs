@@ -13,7 +13,7 @@ use crate::intake::topology::Topology;
 use crate::jobs::context::{CloudEntry, Context, Discovery, Exchanges, Live, Retries};
 use crate::jobs::{self, Retention};
 use crate::openstack::clouds_yaml::{self, Sources};
-use crate::openstack::{Cloud, Options};
+use crate::openstack::{Cloud, Limits, Options};
 use crate::retry::Backoff;
 use crate::store::Store;
 
@@ -112,6 +112,7 @@ fn cloud(section: &config::Cloud, sources: Sources, clock: &Arc<dyn Clock>) -> a
         write: section.write.iter().cloned().collect(),
         request_timeout: section.request_timeout.0,
         concurrency: section.concurrency,
+        limits: limits(&section.limits),
         seeing_roles: section.all_projects_roles.clone(),
         reload: Some(Arc::new(reload)),
         ..Options::default()
@@ -123,6 +124,11 @@ fn cloud(section: &config::Cloud, sources: Sources, clock: &Arc<dyn Clock>) -> a
     };
     let api = Cloud::new(profile, options, Arc::clone(clock))?;
     Ok(CloudEntry { api, discovery, concurrency: section.concurrency })
+}
+
+fn limits(section: &config::CloudLimits) -> Limits {
+    let config::CloudLimits { least, rate, failures, pause } = *section;
+    Limits { least, rate, failures, pause: pause.0, ..Limits::default() }
 }
 
 pub(super) const fn mode(written: config::Mode) -> Mode {

@@ -53,6 +53,7 @@ pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> a
         tenants: options.tenants,
         seed: 1,
         latency: Duration::from_millis(10),
+        workers: None,
         clouds_yaml: None,
     })
     .await?;

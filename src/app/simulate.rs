@@ -20,6 +20,8 @@ pub struct SimulateOptions {
     pub seed: u64,
     /// How long each answer takes.
     pub latency: Duration,
+    /// How many requests each service works on at once; any number without.
+    pub workers: Option<usize>,
     /// Where to write clouds.yaml; else it is printed.
     pub clouds_yaml: Option<PathBuf>,
 }
@@ -55,6 +57,7 @@ pub(super) async fn start(options: &SimulateOptions) -> anyhow::Result<Simulator
         tenants: options.tenants,
         seed: options.seed,
         latency: options.latency,
+        workers: options.workers,
         ..Options::default()
     };
     Simulator::start(settings).await.with_context(|| format!("the simulated cloud cannot listen on {}", options.listen))

@@ -55,6 +55,9 @@ pub struct Simulate {
     /// How long each answer takes.
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
     latency: Duration,
+    /// How many requests each service works on at once, while others wait in line; default: any number.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
     /// Write clouds.yaml here; default: print it.
     #[arg(long, value_name = "FILE")]
     clouds_yaml: Option<PathBuf>,
@@ -62,8 +65,8 @@ pub struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
-        let Self { listen, tenants, seed, latency, clouds_yaml } = self;
-        app::simulate(SimulateOptions { listen, tenants, seed, latency, clouds_yaml }, print).await?;
+        let Self { listen, tenants, seed, latency, workers, clouds_yaml } = self;
+        app::simulate(SimulateOptions { listen, tenants, seed, latency, workers, clouds_yaml }, print).await?;
         Ok(DONE)
     }
 }

@@ -35,6 +35,9 @@ pub struct Cloud {
     /// Requests to one service at the same time at most.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
+    /// How each service is treated beyond that.
+    #[serde(default)]
+    pub limits: Limits,
     /// How long one request may take.
     #[serde(default = "default_timeout")]
     pub request_timeout: HumanDuration,
@@ -56,6 +59,46 @@ impl Cloud {
     /// The entry of clouds.yaml.
     pub fn entry(&self) -> &str {
         self.entry.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// How a service is treated that refuses, slows down or fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests to one service at the same time, however much it refuses.
+    pub least: usize,
+    /// Requests to one service a second at most; 0: as many as it answers.
+    pub rate: u32,
+    /// Failures in a row after which a service is left alone; 0: never.
+    pub failures: u32,
+    /// For how long at most, before one request tries again.
+    pub pause: HumanDuration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { least: 1, rate: 0, failures: 5, pause: HumanDuration::seconds(30) }
+    }
+}
+
+/// More requests a second than any service answers.
+const MOST_RATE: u32 = 10_000;
+
+impl Limits {
+    fn validate(&self, concurrency: usize, path: &str, problems: &mut Problems) {
+        if self.least == 0 {
+            problems.add(format!("{path}.least"), "must be at least 1");
+        }
+        if self.least > concurrency && concurrency > 0 {
+            problems.add(format!("{path}.least"), format!("must be at most `concurrency`, which is {concurrency}"));
+        }
+        if self.rate > MOST_RATE {
+            problems.add(format!("{path}.rate"), format!("must be at most {MOST_RATE}; 0 is no ceiling"));
+        }
+        if self.pause < HumanDuration::seconds(1) {
+            problems.add(format!("{path}.pause"), "must be at least 1s; with `failures = 0` there is none");
+        }
     }
 }
 
@@ -94,6 +137,7 @@ pub(super) fn validate(clouds: &[Cloud], known_kinds: &[&str], problems: &mut Pr
         if cloud.concurrency == 0 {
             problems.add(path("concurrency"), "must be at least 1");
         }
+        cloud.limits.validate(cloud.concurrency, &path("limits"), problems);
         if cloud.request_timeout.0.is_zero() {
             problems.add(path("request_timeout"), "must be longer than nothing");
         }

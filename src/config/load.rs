@@ -235,6 +235,21 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_of_a_cloud_fit_each_other() {
+        let said = problems(
+            "[[clouds]]\nname = 'lab'\nconcurrency = 2\nlimits = { least = 3, rate = 20000, pause = '10ms' }\n\
+             [[clouds]]\nname = 'other'\nlimits = { least = 0 }\n[[clouds]]\nname = 'even'\nlimits = { least = 16 }\n",
+        );
+        let expected = [
+            "clouds[0].limits.least: must be at most `concurrency`, which is 2",
+            "clouds[0].limits.pause: must be at least 1s; with `failures = 0` there is none",
+            "clouds[0].limits.rate: must be at most 10000; 0 is no ceiling",
+            "clouds[1].limits.least: must be at least 1",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
     fn tasks_of_celery_lead_to_kinds_and_producers_are_users() {
         let said = problems(
             "[broker.celery]\ntasks = { 'a.b' = 'pull_quotes', c = 'pull' }\n[[broker.producers]]\nuser = ' '\nkinds = []\n",

@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use broker::{Broker, Celery, Producer};
-pub use clouds::{Cloud, Discover};
+pub use clouds::{Cloud, Discover, Limits as CloudLimits};
 pub use database::Database;
 pub use declared::{Entry, File as Declared, Forbid};
 pub use drift::{Drift, ExpectationRule, Mode};

@@ -96,6 +96,26 @@ pub enum Error {
         /// When it wants to be asked again.
         after: Option<Duration>,
     },
+    /// The service failed several times in a row and is given a rest, so nothing was sent.
+    #[error(
+        "{service} of {cloud} failed {failures} times in a row and is left alone, so {operation} was not sent; it is \
+         asked again in {after:?}; last: {last}"
+    )]
+    LeftAlone {
+        /// The cloud.
+        cloud: String,
+        /// The service.
+        service: Service,
+        /// The call.
+        operation: &'static str,
+        /// How often.
+        failures: u32,
+        /// When it is asked again. Whoever tries again by a schedule of its own keeps to that: a rest that is told with
+        /// each error would use up the attempts of an outage.
+        after: Duration,
+        /// How it failed last.
+        last: String,
+    },
     /// No answer in time.
     #[error("{service} at {host} did not answer {operation} within {limit:?}")]
     Timeout {
@@ -256,7 +276,7 @@ impl Error {
             Self::Conflict(_) => "conflict",
             Self::QuotaExceeded(_) => "quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
-            Self::Unavailable { .. } => "unavailable",
+            Self::Unavailable { .. } | Self::LeftAlone { .. } => "unavailable",
             Self::Timeout { .. } => "timeout",
             Self::Connect { .. } => "connect",
             Self::Protocol { .. } => "protocol",
@@ -303,6 +323,7 @@ impl Error {
             self,
             Self::Connect { unsent: true, .. }
                 | Self::RateLimited { .. }
+                | Self::LeftAlone { .. }
                 | Self::TooLate { .. }
                 | Self::WriteRefused { .. }
         )
@@ -328,6 +349,7 @@ impl Retryable for Error {
             self,
             Self::RateLimited { .. }
                 | Self::Unavailable { .. }
+                | Self::LeftAlone { .. }
                 | Self::Timeout { .. }
                 | Self::Connect { .. }
                 | Self::Incomplete { .. }

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::catalog::version_root;
 use super::error::Error;
+use super::gate::Gate;
 use super::login::TOKEN;
 use super::refusal::classify;
 use super::request::Request;
@@ -28,8 +29,8 @@ struct Version {
 
 /// The version for this token's requests; `None` where the service knows no microversions. That is asked again each
 /// time: a proxy says the same for a service that is away, and without a version Nova leaves out whose things are.
-pub(crate) async fn negotiated(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {
-    let found = async || discover(grant, base).await.map_err(Some)?.ok_or(None);
+pub(crate) async fn negotiated(grant: &Grant, base: &Url, gate: &Gate) -> Result<Option<String>, Error> {
+    let found = async || discover(grant, base, gate).await.map_err(Some)?.ok_or(None);
     match grant.microversion.get_or_try_init(found).await {
         Ok(version) => Ok(Some(version.clone())),
         Err(None) => Ok(None),
@@ -37,9 +38,11 @@ pub(crate) async fn negotiated(grant: &Grant, base: &Url) -> Result<Option<Strin
     }
 }
 
-async fn discover(grant: &Grant, base: &Url) -> Result<Option<String>, Error> {
+async fn discover(grant: &Grant, base: &Url, gate: &Gate) -> Result<Option<String>, Error> {
     let request = Request::get(Service::Compute, "version_show", &[]);
     let headers = HeaderMap::from_iter([(TOKEN, grant.token.clone())]);
+    // Whoever asks first has a place already, and the others wait for the answer on theirs.
+    gate.pace().await;
     let answer = grant.connection.wire.exchange(&request, version_root(base.clone()), headers).await?;
     if !answer.status.is_success() {
         let error = classify(&request, &answer);

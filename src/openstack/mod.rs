@@ -14,6 +14,7 @@ mod compute;
 mod count;
 mod defaults;
 mod error;
+mod gate;
 mod http;
 mod identity;
 mod image;
@@ -49,7 +50,6 @@ use std::time::Duration;
 use chrono::DateTime;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::retry::Backoff;
@@ -60,6 +60,7 @@ pub use compute::{AttachedVolume, NamedGroup, Server, ServerAddress, ServerFlavo
 pub use count::{Countable, Owned};
 pub use defaults::Defaults;
 pub use error::{Error, Refusal};
+pub use gate::Limits;
 pub use identity::{KeystoneDomain, Project, ProjectFilter, Role, User};
 pub use image::Image;
 pub use network::{
@@ -80,6 +81,7 @@ pub use write::{NetworkObject, NewImage, NewProject, NewRule, NewSubnet};
 pub use writer::{Warrant, Writer};
 
 use collection::Collection;
+use gate::Gates;
 use request::Request;
 use session::Session;
 
@@ -99,8 +101,10 @@ pub struct Options {
     pub attempts: u32,
     /// How long to wait between two attempts.
     pub backoff: Backoff,
-    /// How many requests a service gets at once.
+    /// How many requests a service gets at once, at most.
     pub concurrency: usize,
+    /// How few it gets when it refuses, how many a second, and when it is left alone.
+    pub limits: Limits,
     /// Objects per page.
     pub page_size: Option<usize>,
     /// The roles that see every project in every service. Services do not refuse a listing to other roles, they list
@@ -119,6 +123,7 @@ impl Default for Options {
             attempts: 3,
             backoff: Backoff { base: Duration::from_millis(500), max: Duration::from_secs(10) },
             concurrency: 16,
+            limits: Limits::default(),
             page_size: None,
             seeing_roles: vec!["admin".to_owned()],
             reload: None,
@@ -142,8 +147,8 @@ struct Inner {
     options: Arc<Options>,
     clock: Arc<dyn Clock>,
     session: Session,
-    /// A place per request that a service gets at once.
-    places: Arc<[Semaphore; Service::ALL.len()]>,
+    /// What each service bears; it is the same whatever project a token is for.
+    gates: Arc<Gates>,
     defaults: defaults::Remembered,
 }
 
@@ -161,9 +166,9 @@ impl Cloud {
     pub fn new(profile: Profile, options: Options, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let options = Arc::new(options);
         let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
-        let places = Arc::new(std::array::from_fn(|_| Semaphore::new(options.concurrency.max(1))));
+        let gates = Arc::new(Gates::new(&options, &clock));
         let defaults = defaults::Remembered::default();
-        Ok(Self { inner: Arc::new(Inner { options, clock, session, places, defaults }) })
+        Ok(Self { inner: Arc::new(Inner { options, clock, session, gates, defaults }) })
     }
 
     /// The same cloud with a token for another project, for what a service makes only where the token is for.
@@ -180,9 +185,9 @@ impl Cloud {
         let options = Arc::new(Options { reload: None, ..Options::clone(&self.inner.options) });
         let clock = Arc::clone(&self.inner.clock);
         let session = Session::new(profile, Arc::clone(&options), Arc::clone(&clock))?;
-        let places = Arc::clone(&self.inner.places);
+        let gates = Arc::clone(&self.inner.gates);
         let defaults = defaults::Remembered::default();
-        let scoped = Self { inner: Arc::new(Inner { options, clock, session, places, defaults }) };
+        let scoped = Self { inner: Arc::new(Inner { options, clock, session, gates, defaults }) };
         let identity = scoped.identity().await?;
         if identity.project_id() == Some(project) {
             return Ok(scoped);
@@ -201,7 +206,7 @@ impl Cloud {
         let grant = self.inner.session.grant().await?;
         let identity = &grant.identity;
         let base = identity.catalog.base(Service::Compute, &grant.connection.profile, identity.project_id())?;
-        let version = microversion::negotiated(&grant, &base).await?;
+        let version = microversion::negotiated(&grant, &base, self.inner.gates.of(Service::Compute)).await?;
         Ok(version.as_deref().and_then(microversion::parse))
     }
 

@@ -22,6 +22,9 @@ pub enum Service {
 }
 
 impl Service {
+    /// All but the simulator's own switches.
+    pub const OPENSTACK: [Self; 5] = [Self::Identity, Self::Compute, Self::Network, Self::Volume, Self::Image];
+
     /// The service of a path, with what is left of the path.
     pub fn of(path: &str) -> Option<(Self, &str)> {
         let trimmed = path.strip_prefix('/')?;

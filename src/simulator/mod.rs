@@ -16,7 +16,8 @@
 //! | --- | --- |
 //! | `PUT faults`, `GET faults`, `DELETE faults` | rules by which requests fail; the answer counts how often they did |
 //! | `PUT halt` `{"at": n, "when": w}`, `GET halt`, `DELETE halt` | the cloud stops at the n-th change asked for |
-//! | `PUT limits` `{"concurrent": n}` | beyond `n` requests at once: 429 and 503 in turn; 0 or null lifts it |
+//! | `PUT limits` `{"concurrent": n, "services": {…}}` | beyond `n` requests at once: 429 and 503 in turn; 0 or null lifts it |
+//! | `GET limits` | the limits, and per service what was `asked`, `refused`, and `most` at once since they were set |
 //! | `GET requests?since=`, `DELETE requests` | who asked what, with numbers to go on from |
 //! | `PUT counters` `{"tenant": …, "service": …, "resource": …}` | that counter is off by `used`, and has `reserved` promised; nothing puts it right |
 //! | `PUT status` `{"id": …, "status": …}` | a server (with `task_state`), volume or snapshot is in that state |
@@ -27,6 +28,9 @@
 //! `status` and `retry_after`, `reset`, `truncate`, `hang`, `hold`, `stir`, `revoke_tokens`, `latency` with
 //! `milliseconds`), and how often it strikes (`count`, `every`). What is on `hold` is answered when the rules are replaced;
 //! `stir` makes or removes an object of the project called `elsewhere`, where there is one.
+//!
+//! A service in `limits` has its own `concurrent`, the `status` and `retry_after` of what it refuses, and `workers`: a
+//! request holds one for as long as it takes, and more requests wait in line. `busy_seconds` is what they worked.
 //!
 //! A halt counts the requests that may change something, from when it is set. The n-th one gets no answer, and none
 //! that follows takes effect or gets one; questions are answered as always. `when` says what becomes of the n-th one:
@@ -76,8 +80,10 @@ pub struct Options {
     pub tenants: usize,
     /// The same seed gives the same cloud, ids included.
     pub seed: u64,
-    /// Added to every answer.
+    /// How long each request takes.
     pub latency: Duration,
+    /// How many requests each service works on at once, while others wait in line; any number without.
+    pub workers: Option<usize>,
     /// Rules in each of a tenant's security groups, besides the two of every group.
     pub rules_per_group: usize,
     /// The largest page of any listing.
@@ -91,6 +97,7 @@ impl Default for Options {
             tenants: 20,
             seed: 1,
             latency: Duration::ZERO,
+            workers: None,
             rules_per_group: 6,
             page_limit: 1000,
         }
@@ -113,7 +120,7 @@ impl Simulator {
         let stop = CancellationToken::new();
         let shared = Shared::new(
             World::seeded(&options),
-            Control::new(options.seed),
+            Control::new(options.seed, options.workers),
             options.latency,
             format!("http://{address}"),
             stop.clone(),

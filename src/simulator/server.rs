@@ -1,8 +1,7 @@
 //! From HTTP to the services and back: the request is logged, disturbed by faults, and answered.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -11,6 +10,7 @@ use axum::http::{HeaderValue, Method, Response, StatusCode};
 use futures::StreamExt;
 use futures::stream;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::call::{Call, Service, hex};
 use super::clock;
 use super::control::faults::Kind;
 use super::control::halt::{Stroke, When};
+use super::control::limits::Entry as Entered;
 use super::control::log::Entry;
 use super::control::{self, Control};
 use super::identity::model::Scope;
@@ -37,20 +38,12 @@ pub struct Shared {
     pub stop: CancellationToken,
     /// Used where a request names no host.
     pub address: String,
-    active: AtomicUsize,
 }
 
 impl Shared {
     /// The state of a cloud that is about to serve.
     pub fn new(world: World, control: Control, latency: Duration, address: String, stop: CancellationToken) -> Self {
-        Self {
-            world: RwLock::new(world),
-            control: Mutex::new(control),
-            latency,
-            stop,
-            address,
-            active: AtomicUsize::new(0),
-        }
+        Self { world: RwLock::new(world), control: Mutex::new(control), latency, stop, address }
     }
 
     /// The switches; a panic elsewhere does not make them unusable.
@@ -95,19 +88,43 @@ impl Shared {
     }
 }
 
-/// A request in flight, for the cap on concurrency.
-struct InFlight<'a>(&'a AtomicUsize);
+/// A request inside a service, for the limits.
+struct Inside<'a> {
+    shared: &'a Shared,
+    service: Service,
+    workers: Option<Arc<Semaphore>>,
+}
 
-impl<'a> InFlight<'a> {
-    fn enter(active: &'a AtomicUsize) -> (Self, usize) {
-        let now = active.fetch_add(1, Ordering::AcqRel) + 1;
-        (Self(active), now)
+impl<'a> Inside<'a> {
+    fn enter(shared: &'a Shared, service: Service) -> Result<Self, Reply> {
+        match shared.control().limits.enter(service) {
+            Entered::Welcome(workers) => Ok(Self { shared, service, workers }),
+            Entered::Refused(reply) => Err(reply),
+        }
+    }
+
+    /// Is worked on for `latency`, once there is a worker, and then answered.
+    async fn work(&self, call: &Call, latency: Duration) -> Reply {
+        // Nobody closes the line.
+        let _worker = match &self.workers {
+            Some(workers) => workers.acquire().await.ok(),
+            None => None,
+        };
+        let began = Instant::now();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let reply = self.shared.serve(call);
+        if self.workers.is_some() {
+            self.shared.control().limits.worked(self.service, began.elapsed());
+        }
+        reply
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.shared.control().limits.leave(self.service);
     }
 }
 
@@ -125,17 +142,23 @@ pub async fn handle(
         return respond(control::answer(&shared, &call), &call.id);
     }
     let project = shared.project(&call);
-    let (_in_flight, active) = InFlight::enter(&shared.active);
+    let inside = match Inside::enter(&shared, call.service) {
+        Ok(inside) => inside,
+        Err(reply) => {
+            shared.log(&call, project, reply.status.as_u16());
+            return respond(reply, &call.id);
+        }
+    };
     let stroke = shared.control().halt.strike(&call);
     if let Stroke::Hold { when, lifted } = stroke {
-        hold(&shared, call, project, when).await;
+        hold(&inside, call, project, when).await;
         tokio::select! {
             () = lifted.cancelled() => {}
             () = shared.stop.cancelled() => {}
         }
         return broken(&wire);
     }
-    let outcome = disturbed(&shared, &call, active).await;
+    let outcome = disturbed(&inside, &call).await;
     shared.log(&call, project, outcome.status());
     match outcome {
         Outcome::Reply(reply) => respond(reply, &call.id),
@@ -150,11 +173,12 @@ fn broken(wire: &Wire) -> Response<Body> {
 }
 
 /// Does with a request what the switch says; nobody hears of it.
-async fn hold(shared: &Shared, call: Call, project: Option<String>, when: When) {
+async fn hold(inside: &Inside<'_>, call: Call, project: Option<String>, when: When) {
+    let shared = inside.shared;
     match when {
         When::Before => shared.log(&call, project, 0),
         When::After => {
-            let outcome = disturbed(shared, &call, 0).await;
+            let outcome = disturbed(inside, &call).await;
             shared.log(&call, project, outcome.status());
         }
         When::Late => shared.control().halt.keep(call),
@@ -176,17 +200,14 @@ impl Outcome {
     }
 }
 
-/// Serves the request, unless a fault or the cap on concurrency does something else.
-async fn disturbed(shared: &Shared, call: &Call, active: usize) -> Outcome {
-    let (faults, refused, replaced) = {
+/// Serves the request, unless a fault does something else.
+async fn disturbed(inside: &Inside<'_>, call: &Call) -> Outcome {
+    let shared = inside.shared;
+    let (faults, replaced) = {
         let mut control = shared.control();
-        let refused = control.refuses(active);
         let faults = control.faults.strike(call.service, &call.method, &call.path, &call.raw_query);
-        (faults, refused, control.faults.replaced())
+        (faults, control.faults.replaced())
     };
-    if let Some(reply) = refused {
-        return Outcome::Reply(reply);
-    }
     let mut latency = shared.latency;
     let (mut truncate, mut hold) = (false, false);
     for fault in faults {
@@ -210,13 +231,10 @@ async fn disturbed(shared: &Shared, call: &Call, active: usize) -> Outcome {
             }
         }
     }
-    if !latency.is_zero() {
-        tokio::select! {
-            () = tokio::time::sleep(latency) => {}
-            () = shared.stop.cancelled() => return Outcome::Broken,
-        }
-    }
-    let reply = shared.serve(call);
+    let reply = tokio::select! {
+        reply = inside.work(call, latency) => reply,
+        () = shared.stop.cancelled() => return Outcome::Broken,
+    };
     if hold {
         tokio::select! {
             () = replaced.cancelled() => {}

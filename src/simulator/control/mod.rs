@@ -4,6 +4,7 @@ mod deeds;
 mod disorder;
 pub mod faults;
 pub mod halt;
+pub mod limits;
 pub mod log;
 pub mod meddle;
 mod passing;
@@ -25,6 +26,7 @@ use super::server::Shared;
 use super::world::World;
 use faults::{Fault, Faults};
 use halt::Halt;
+use limits::Limits;
 use log::Log;
 use meddle::Meddles;
 
@@ -34,16 +36,9 @@ pub struct Control {
     pub faults: Faults,
     pub halt: Halt,
     pub log: Log,
+    pub limits: Limits,
     pub meddles: Meddles,
     stirring: Random,
-    concurrent: Option<usize>,
-    refused: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Limits {
-    concurrent: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -53,35 +48,21 @@ struct Expire {
 }
 
 impl Control {
-    /// All switches off.
-    pub fn new(seed: u64) -> Self {
+    /// All switches off, but for the workers that each service has.
+    pub fn new(seed: u64, workers: Option<usize>) -> Self {
         Self {
             faults: Faults::default(),
             halt: Halt::default(),
             log: Log::default(),
+            limits: Limits::with_workers(workers),
             meddles: Meddles::new(Random::new(seed ^ 0x6D65_6464_6C65)),
             stirring: Random::new(seed ^ 0x7374_6972),
-            concurrent: None,
-            refused: 0,
         }
     }
 
     /// Lets the cloud change elsewhere, just before a request is served.
     pub fn stir(&mut self, world: &mut World, call: &Call) {
         stir::stir(world, &mut self.stirring, call);
-    }
-
-    /// Beyond the cap on concurrency a request is refused: in turn as too many, and as unavailable.
-    pub fn refuses(&mut self, active: usize) -> Option<Reply> {
-        if self.concurrent.is_none_or(|cap| active <= cap) {
-            return None;
-        }
-        self.refused += 1;
-        let status = match self.refused % 2 {
-            0 => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::TOO_MANY_REQUESTS,
-        };
-        Some(Reply::html(status, "Too many requests at once.").header("Retry-After", "1"))
     }
 }
 
@@ -123,10 +104,12 @@ fn route(shared: &Shared, call: &Call) -> Answer {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         ("PUT", ["limits"]) => {
-            let limits: Limits = parsed(&call.body)?;
-            shared.control().concurrent = limits.concurrent.filter(|cap| *cap > 0);
-            Ok(Reply::ok(&json!({"concurrent": limits.concurrent})))
+            let rule: limits::Rule = parsed(&call.body)?;
+            let mut control = shared.control();
+            control.limits.set(&rule).map_err(|problem| refused(&problem))?;
+            Ok(Reply::ok(&control.limits.view()))
         }
+        ("GET", ["limits"]) => Ok(Reply::ok(&shared.control().limits.view())),
         ("GET", ["requests"]) => {
             let since = call.query("since").and_then(|text| text.parse().ok()).unwrap_or(0);
             let control = shared.control();

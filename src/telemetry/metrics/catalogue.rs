@@ -145,6 +145,23 @@ pub const CATALOGUE: &[Family] = &[
         help: "Time from sending a request to the end of its answer.",
         stored: false,
     },
+    gauge(
+        "tenantd_openstack_concurrency_limit",
+        &["cloud", "service"],
+        "Requests at once that this process sends to a service at most, by what the service was found to bear.",
+    ),
+    gauge(
+        "tenantd_openstack_circuit_open",
+        &["cloud", "service"],
+        "1 while this process leaves a service alone that failed several times in a row.",
+    ),
+    Family {
+        name: "tenantd_openstack_gate_wait_seconds",
+        kind: Kind::Histogram { buckets: REQUEST_BUCKETS },
+        labels: &["cloud", "service"],
+        help: "Time that a request waited before it was sent: for a place, the rate, or because the service asked for it.",
+        stored: false,
+    },
     gauge("tenantd_broker_connected", &[], "1 while the connection to RabbitMQ stands."),
     gauge("tenantd_broker_messages_ready", &[], "Messages that wait in the jobs queue, as last asked."),
     gauge("tenantd_leader", &[], "1 in the replica that exposes the stored metrics and fires the schedules."),

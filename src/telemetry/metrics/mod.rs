@@ -64,6 +64,23 @@ pub fn openstack_request(cloud: &str, service: &'static str, operation: &'static
     .record(took);
 }
 
+/// How many requests at once a service gets from now on.
+pub fn openstack_places(cloud: &str, service: &'static str, places: usize) {
+    gauge!("tenantd_openstack_concurrency_limit", "cloud" => cloud.to_owned(), "service" => service)
+        .set(f64::from(u32::try_from(places).unwrap_or(u32::MAX)));
+}
+
+/// Whether a service is left alone.
+pub fn openstack_circuit(cloud: &str, service: &'static str, open: bool) {
+    gauge!("tenantd_openstack_circuit_open", "cloud" => cloud.to_owned(), "service" => service)
+        .set(f64::from(u8::from(open)));
+}
+
+/// A request waited so long before it was sent.
+pub fn openstack_waited(cloud: &str, service: &'static str, waited: Duration) {
+    histogram!("tenantd_openstack_gate_wait_seconds", "cloud" => cloud.to_owned(), "service" => service).record(waited);
+}
+
 /// When the credential of `cloud` stops working; never, as far as is known, when it does not say.
 pub fn credential_expiry(cloud: &str, at: Option<chrono::DateTime<chrono::Utc>>) {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit 52 bits")]

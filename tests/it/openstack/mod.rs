@@ -6,6 +6,7 @@ mod errors;
 mod fake;
 mod genuine;
 mod paging;
+mod politeness;
 mod sections;
 mod session;
 mod writes;

@@ -19,6 +19,7 @@ mod living;
 mod logins;
 mod parts;
 mod policies;
+mod politeness;
 mod properties;
 mod prune;
 mod pulls;

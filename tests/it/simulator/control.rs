@@ -1,9 +1,11 @@
 //! Faults, the request log, the cap on concurrency, and changes behind the portal's back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::Either;
 use serde_json::{Value, json};
+
+use tenantd::simulator::Options;
 
 use super::{Cloud, ids};
 
@@ -111,6 +113,47 @@ async fn a_crowd_is_refused() {
         Either::Left((answer, _)) => panic!("the hanging request was answered: {answer:?}"),
         Either::Right((statuses, _)) => assert_eq!(statuses, [429, 503]),
     }
+}
+
+#[tokio::test]
+async fn each_service_bears_its_own_crowd() {
+    let cloud = Cloud::start().await;
+    let token = cloud.token("admin").await;
+    fault(&cloud, json!([{"contains": "limit=1", "kind": "hang"}])).await;
+    let bounds = json!({"services": {"network": {"concurrent": 1, "status": 503, "retry_after": 0}}});
+    assert_eq!(cloud.send("PUT", "/simulator/limits", None, None, Some(bounds)).await.status, 200);
+    let path = format!("{GROUPS}?limit=1");
+    let occupying = std::pin::pin!(cloud.get(&token, &path));
+    let others = std::pin::pin!(async {
+        while cloud.get("", "/simulator/faults").await.body["faults"][0]["fired"] != 1 {}
+        let refused = cloud.get(&token, GROUPS).await;
+        assert_eq!((refused.status, refused.headers.get("retry-after")), (503, None));
+        assert_eq!(cloud.get(&token, "/compute/v2.1/servers").await.status, 200);
+        let services = cloud.get("", "/simulator/limits").await.body["services"].clone();
+        let counted = |service: &str| ["now", "most", "asked", "refused"].map(|count| services[service][count].clone());
+        assert_eq!(counted("network"), [1, 2, 2, 1]);
+        assert_eq!(counted("compute"), [0, 1, 1, 0]);
+    });
+    match futures::future::select(occupying, others).await {
+        Either::Left((answer, _)) => panic!("the hanging request was answered: {answer:?}"),
+        Either::Right(_) => {}
+    }
+    let nobody = json!({"services": {"networks": {"concurrent": 1}}});
+    assert_eq!(cloud.send("PUT", "/simulator/limits", None, None, Some(nobody)).await.status, 400);
+}
+
+#[tokio::test]
+async fn requests_wait_in_line_for_a_worker() {
+    let latency = Duration::from_millis(20);
+    let cloud = Cloud::with(Options { workers: Some(1), latency, ..Options::default() }).await;
+    let token = cloud.token("admin").await;
+    let began = Instant::now();
+    futures::future::join_all((0..5).map(|_| cloud.get(&token, GROUPS))).await;
+    // One worker cannot do it faster, and does nothing twice.
+    assert!(began.elapsed() >= 5 * latency);
+    let network = cloud.get("", "/simulator/limits").await.body["services"]["network"].clone();
+    assert_eq!((&network["asked"], &network["refused"]), (&json!(5), &json!(0)));
+    assert!(network["busy_seconds"].as_f64().unwrap() >= 5.0 * latency.as_secs_f64());
 }
 
 #[tokio::test]

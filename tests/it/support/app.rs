@@ -40,6 +40,10 @@ pub struct Setup {
     pub batch: Option<usize>,
     /// Objects per page; what the daemon asks for without it.
     pub page_size: Option<usize>,
+    /// How often a request is sent at most.
+    pub attempts: u32,
+    /// How many tenants are asked about at once.
+    pub concurrency: usize,
 }
 
 impl Default for Setup {
@@ -54,6 +58,8 @@ impl Default for Setup {
             write: Vec::new(),
             batch: None,
             page_size: None,
+            attempts: 1,
+            concurrency: 4,
         }
     }
 }
@@ -83,6 +89,7 @@ impl TestApp {
         for (name, login, seed) in setup.clouds {
             let mut cloud = SimulatedCloud::start(setup.tenants, seed, &setup.write).await;
             cloud.page_size = setup.page_size;
+            (cloud.attempts, cloud.concurrency) = (setup.attempts, setup.concurrency);
             let clock: Arc<dyn Clock> = Arc::new(clock.clone());
             let entry = cloud.entry(name, login, setup.discovery.clone(), clock).await;
             live.insert(name.to_owned(), entry);

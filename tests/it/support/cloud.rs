@@ -11,6 +11,7 @@ use tenantd::clock::Clock;
 use tenantd::jobs::context::{CloudEntry, Discovery};
 use tenantd::openstack::clouds_yaml::{self, Sources};
 use tenantd::openstack::{Cloud, Options};
+use tenantd::retry::Backoff;
 use tenantd::simulator::{self, Simulator};
 
 /// How the daemon logs in.
@@ -35,6 +36,10 @@ pub struct SimulatedCloud {
     pub page_size: Option<usize>,
     /// How long the daemon waits for an answer.
     pub patience: Duration,
+    /// How often the daemon sends a request at most, without waiting in between.
+    pub attempts: u32,
+    /// How many tenants the daemon asks about at once.
+    pub concurrency: usize,
 }
 
 impl SimulatedCloud {
@@ -48,10 +53,13 @@ impl SimulatedCloud {
             write: write.iter().map(|kind| (*kind).to_owned()).collect(),
             page_size: None,
             patience: Duration::from_secs(10),
+            attempts: 1,
+            concurrency: 4,
         }
     }
 
-    /// What the daemon keeps of a cloud of this name. A request is tried once: the clock does not move by itself.
+    /// What the daemon keeps of a cloud of this name. A request is tried once, if the test
+    /// does not want more: the clock does not move by itself.
     pub async fn entry(&self, name: &str, login: Login, discovery: Discovery, clock: Arc<dyn Clock>) -> CloudEntry {
         let (entry, yaml) = match login {
             Login::Entry(entry) => (entry, self.simulator.clouds_yaml()),
@@ -65,13 +73,14 @@ impl SimulatedCloud {
         let options = Options {
             name: name.to_owned(),
             write: self.write.clone(),
-            attempts: 1,
+            attempts: self.attempts,
+            backoff: Backoff { base: Duration::ZERO, max: Duration::ZERO },
             request_timeout: self.patience,
             page_size: self.page_size,
             ..Options::default()
         };
         let api = Cloud::new(profile, options, clock).unwrap();
-        CloudEntry { api, discovery, concurrency: 4 }
+        CloudEntry { api, discovery, concurrency: self.concurrency }
     }
 
     async fn expired_credential(&self) -> String {
