@@ -51,7 +51,9 @@ pub(super) async fn listed(api: &Cloud, which: Which<'_>) -> Result<(Listing<Who
         }
     };
     let mut subnets = Subnets::default();
-    listings.into_iter().for_each(|listing| subnets.add(listing));
+    for listing in listings {
+        subnets.add(listing);
+    }
     Ok((subnets.share_out(networks), routers, subnets))
 }
 

@@ -34,7 +34,8 @@ pub fn stir(world: &mut World, random: &mut Random, call: &Call) {
         },
         "subnets" => match victim(&held(&world.network.subnets, project), marker, random) {
             Some(subnet) => {
-                take_network(world, world.network.subnets.get(subnet).map(|it| it.network).unwrap_or_default())
+                let network = world.network.subnets.get(subnet).map(|it| it.network);
+                take_network(world, network.unwrap_or_default());
             }
             None => passing::network(world, project, random),
         },

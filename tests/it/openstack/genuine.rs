@@ -59,7 +59,7 @@ fn sorted(groups: impl IntoIterator<Item = SecurityGroup>) -> Vec<SecurityGroup>
 /// Asked for one project's objects, a service gives those of them that are the project's.
 fn same_ids<T>(own: Vec<T>, all: &[T], id: impl Fn(&T) -> (String, bool)) {
     let part = all.iter().map(&id).filter(|(_, is_own)| *is_own).map(|(id, _)| id);
-    assert_eq!(own.iter().map(|it| id(it).0).collect::<BTreeSet<_>>(), part.collect::<BTreeSet<_>>());
+    assert_eq!(own.into_iter().map(|it| id(&it).0).collect::<BTreeSet<_>>(), part.collect::<BTreeSet<_>>());
 }
 
 #[tokio::test]

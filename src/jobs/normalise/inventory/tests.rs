@@ -61,16 +61,16 @@ fn at_another_time(of: ResourceType, object: &Value, whim: u8) -> Value {
         ("binding:host_id", json!(format!("compute-{whim}"))),
         ("OS-EXT-SRV-ATTR:host", json!(format!("compute-{whim}"))),
         ("OS-EXT-SRV-ATTR:hypervisor_hostname", json!(format!("compute-{whim}"))),
-        ("OS-EXT-STS:task_state", json!((whim % 2 == 0).then_some("rebooting"))),
+        ("OS-EXT-STS:task_state", json!(whim.is_multiple_of(2).then_some("rebooting"))),
         ("OS-EXT-STS:power_state", json!(whim % 5)),
         ("os-vol-host-attr:host", json!(format!("storage-{whim}"))),
-        ("migration_status", json!((whim % 2 == 0).then_some("migrating"))),
+        ("migration_status", json!(whim.is_multiple_of(2).then_some("migrating"))),
         ("os-extended-snapshot-attributes:progress", json!(format!("{whim}%"))),
     ] {
         object[key] = value;
     }
     let whole = of != ResourceType::Networks;
-    for (_, value) in object.as_object_mut().into_iter().flatten().filter(|_| whole && whim % 2 == 0) {
+    for (_, value) in object.as_object_mut().into_iter().flatten().filter(|_| whole && whim.is_multiple_of(2)) {
         value.as_array_mut().into_iter().for_each(|list| list.reverse());
     }
     object
