@@ -22,10 +22,7 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// What a result tells.
     pub(crate) fn of<T>(result: &Result<T, Error>) -> Self {
-        let error = match result {
-            Ok(_) => return Self::Done,
-            Err(error) => error,
-        };
+        let Err(error) = result else { return Self::Done };
         match error {
             Error::RateLimited { after, .. } => Self::Refused(*after),
             // Who says when to come back is busy; a gateway without a service behind it does not know.
