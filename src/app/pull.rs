@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -68,19 +69,30 @@ pub async fn pull(context: &Context, options: &PullOptions) -> anyhow::Result<Ve
     };
     let mut pulled = Vec::new();
     for cloud in clouds {
-        let discovery = options.tenant.is_none().then(|| "pull_tenants".to_owned());
-        for kind in discovery.into_iter().chain(kinds.iter().cloned()) {
-            let now = context.clock().now();
-            let request = Request {
-                cloud: cloud.clone(),
-                subject: options.tenant.clone(),
-                priority: PRIORITY_PERSON,
-                params: params(&kind, options),
-                ..Request::new(new_id(now), kind.clone(), "cli", now)
-            };
-            let ended = runner.run(request, Origin::Delivery).await?;
-            pulled.push(Pulled { kind, cloud: cloud.clone(), ended });
+        if options.tenant.is_none() {
+            pulled.push(run(context, &runner, options, ("pull_tenants", cloud.as_deref())).await?);
         }
+        let kinds = kinds.iter().map(|kind| run(context, &runner, options, (kind, cloud.as_deref())));
+        pulled.extend(try_join_all(kinds).await?);
     }
     Ok(pulled)
+}
+
+async fn run(
+    context: &Context,
+    runner: &Runner,
+    options: &PullOptions,
+    (kind, cloud): (&str, Option<&str>),
+) -> anyhow::Result<Pulled> {
+    let now = context.clock().now();
+    let cloud = cloud.map(str::to_owned);
+    let request = Request {
+        cloud: cloud.clone(),
+        subject: options.tenant.clone(),
+        priority: PRIORITY_PERSON,
+        params: params(kind, options),
+        ..Request::new(new_id(now), kind, "cli", now)
+    };
+    let ended = runner.run(request, Origin::Delivery).await?;
+    Ok(Pulled { kind: kind.to_owned(), cloud, ended })
 }

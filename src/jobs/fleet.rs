@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 
 use super::context::CloudEntry;
+use super::coverage;
 use super::error::JobError;
 use super::gathered::Gathered;
 use super::heap::{of_nothing, of_section, shared_out};
@@ -86,6 +87,10 @@ impl Fleet<'_> {
             Err(error) => return self.unread(error, &missing).await,
             Ok(None) => {}
             Ok(Some(end)) => {
+                if let Some(doubt) = self.doubt(&missing).await? {
+                    self.gathered.fail(&missing, self.resource_type, doubt).await?;
+                    return Ok(true);
+                }
                 for tenant in missing {
                     self.add(tenant, Ok(of_nothing::<T>(&end))).await?;
                 }
@@ -143,6 +148,19 @@ impl Fleet<'_> {
         };
         let tenants = stream::iter(self.tenants).map(Ok);
         tenants.try_for_each_concurrent(self.cloud.concurrency.max(1), look).await
+    }
+
+    /// Why it is not believed that those have nothing, where a listing showed at most one of all tenants.
+    async fn doubt(&self, missing: &[&Tenant]) -> Result<Option<JobError>, JobError> {
+        if missing.len() + 1 < self.tenants.len() || missing.is_empty() {
+            return Ok(None);
+        }
+        match coverage::doubt(self.gathered.context(), self.cloud, self.resource_type, missing).await {
+            Ok(doubt) => Ok(doubt),
+            // What cannot be found out is no reason to believe it.
+            Err(JobError::Interrupted) => Err(JobError::Interrupted),
+            Err(error) => Ok(Some(error)),
+        }
     }
 
     /// What becomes of those of whom a listing said nothing; false where each is to be asked about.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use super::context::Context;
 use super::runner::parts::GROUP;
 use super::{Call, Effect, JobError, Report};
 use crate::model::{Observation, ResourceType, Tenant};
@@ -55,6 +56,11 @@ impl<'a> Gathered<'a> {
         Self { call, types, heap: Mutex::default() }
     }
 
+    /// The daemon's parts.
+    pub const fn context(&self) -> &'a Context {
+        &self.call.context
+    }
+
     /// Takes one look, and records what has come together when that is enough.
     ///
     /// # Errors
@@ -97,7 +103,10 @@ impl<'a> Gathered<'a> {
             }
         }
         let mut heap = self.lock();
-        heap.unlisted.insert(resource_type);
+        // What no repetition helps is left out, as far as anything was seen.
+        if matches!(error, JobError::Retry { .. }) {
+            heap.unlisted.insert(resource_type);
+        }
         heap.fail(error);
         Ok(())
     }

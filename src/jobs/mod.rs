@@ -15,6 +15,7 @@ mod commanded;
 pub mod compared;
 pub mod context;
 mod count;
+mod coverage;
 pub mod create_floating_ip;
 pub mod create_image;
 mod create_network;

@@ -84,6 +84,14 @@ pub struct Age {
 }
 
 impl Store {
+    /// How many tenants of a cloud, but for the one with the project `own`, were seen with any object of a resource type.
+    pub async fn holders(&self, cloud: &str, resource_type: ResourceType, own: &str) -> Result<i64, StoreError> {
+        Ok(
+            read!(self, pool => sqlx::query_scalar(sql::RESOURCE_HELD).bind(cloud).bind(resource_type.as_str()).bind(own)
+            .fetch_one(pool).await)?,
+        )
+    }
+
     /// The resource types of a tenant that were ever tried.
     pub async fn statuses(&self, tenant: Uuid) -> Result<Vec<Status>, StoreError> {
         let rows: Vec<Row> =

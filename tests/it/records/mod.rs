@@ -3,6 +3,7 @@
 
 mod absence;
 mod changing;
+mod coverage;
 mod create_tenant;
 mod creations;
 mod delete_tenant;

@@ -40,6 +40,8 @@ pub struct SimulatedCloud {
     pub attempts: u32,
     /// How many tenants the daemon asks about at once.
     pub concurrency: usize,
+    /// The roles that the daemon believes to see every project.
+    pub seeing_roles: Vec<String>,
 }
 
 impl SimulatedCloud {
@@ -53,6 +55,7 @@ impl SimulatedCloud {
             write: write.iter().map(|kind| (*kind).to_owned()).collect(),
             page_size: None,
             patience: Duration::from_secs(10),
+            seeing_roles: vec!["admin".to_owned()],
             attempts: 1,
             concurrency: 4,
         }
@@ -77,6 +80,7 @@ impl SimulatedCloud {
             backoff: Backoff { base: Duration::ZERO, max: Duration::ZERO },
             request_timeout: self.patience,
             page_size: self.page_size,
+            seeing_roles: self.seeing_roles.clone(),
             ..Options::default()
         };
         let api = Cloud::new(profile, options, clock).unwrap();

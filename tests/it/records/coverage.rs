@@ -1,0 +1,55 @@
+//! A listing that shows less than there is is not taken for the truth, whatever made it short.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::support::{Database, Login, Setup, TestApp, on_both_databases};
+
+on_both_databases!(
+    a_listing_that_a_policy_filters_removes_nothing,
+    what_everybody_gave_back_is_gone,
+    a_listing_that_breaks_off_keeps_what_it_showed,
+);
+
+async fn pulled(database: &Database, setup: Setup) -> TestApp {
+    let app = TestApp::with(database, setup).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    app.run_for_cloud("pull", "sim").await;
+    app.changes().await;
+    app
+}
+
+/// A role that is believed to see everything, and sees its own project only.
+async fn a_listing_that_a_policy_filters_removes_nothing(database: Database) {
+    let mut app = pulled(&database, Setup::default()).await;
+    app.cloud_mut().seeing_roles = vec!["member".to_owned()];
+    app.log_in("sim", Login::Entry("sim-member")).await;
+    for kind in ["pull_security_groups", "pull_floating_ips", "pull_networks"] {
+        app.run_for_cloud(kind, "sim").await;
+    }
+    let tables = ["expectations", "findings", "jobs", "resources", "snapshots", "suspicions"];
+    let changes = app.changes_in(&tables).await;
+    assert_snapshot!(changes.lines().filter(|line| !line.contains("last_seen_at")).collect::<Vec<_>>().join("\n"), @"");
+}
+
+async fn what_everybody_gave_back_is_gone(database: Database) {
+    let app = pulled(&database, Setup { tenants: 2, ..Setup::default() }).await;
+    for tenant in ["tenant-001", "tenant-001", "tenant-001", "tenant-002", "tenant-002", "tenant-002"] {
+        app.cloud().meddle("floating_ip_release", tenant).await;
+    }
+    app.run_for_cloud("pull_floating_ips", "sim").await;
+    let jobs = app.changes_in(&["jobs"]).await;
+    assert!(!jobs.contains("short_listing") && jobs.contains("pull_floating_ips"), "{jobs}");
+}
+
+async fn a_listing_that_breaks_off_keeps_what_it_showed(database: Database) {
+    let app = pulled(&database, Setup { page_size: Some(5), ..Setup::default() }).await;
+    let broken = json!([{"path_prefix": "/network/v2.0/security-groups", "kind": "status", "status": 503, "every": 2}]);
+    app.cloud().faults(broken).await;
+    for tenant in ["tenant-001", "tenant-002"] {
+        app.cloud().meddle("rule_add", tenant).await;
+    }
+    app.run_for_cloud("pull_security_groups", "sim").await;
+    let changes = app.changes_in(&["findings", "jobs", "resources", "snapshots", "suspicions"]).await;
+    assert_snapshot!(changes, @"");
+}
