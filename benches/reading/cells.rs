@@ -78,7 +78,11 @@ pub enum Pool {
 impl Pool {
     /// Connects to the database of `url`.
     pub async fn open(url: &str) -> Outcome<Self> {
-        if url.starts_with("sqlite:") { Ok(Self::Sqlite(SqlitePool::connect(url).await?)) } else { Ok(Self::Postgres(PgPool::connect(url).await?)) }
+        if url.starts_with("sqlite:") {
+            Ok(Self::Sqlite(SqlitePool::connect(url).await?))
+        } else {
+            Ok(Self::Postgres(PgPool::connect(url).await?))
+        }
     }
 
     /// Runs a statement.
@@ -108,7 +112,12 @@ impl Pool {
     }
 }
 
-async fn into_sqlite(pool: &SqlitePool, table: &str, columns: &str, rows: impl Iterator<Item = Vec<Cell>>) -> Outcome<()> {
+async fn into_sqlite(
+    pool: &SqlitePool,
+    table: &str,
+    columns: &str,
+    rows: impl Iterator<Item = Vec<Cell>>,
+) -> Outcome<()> {
     let mut transaction = pool.begin().await?;
     let mut rows = rows.peekable();
     while rows.peek().is_some() {
@@ -131,7 +140,12 @@ async fn into_sqlite(pool: &SqlitePool, table: &str, columns: &str, rows: impl I
     Ok(transaction.commit().await?)
 }
 
-async fn into_postgres(pool: &PgPool, table: &str, columns: &str, rows: impl Iterator<Item = Vec<Cell>>) -> Outcome<()> {
+async fn into_postgres(
+    pool: &PgPool,
+    table: &str,
+    columns: &str,
+    rows: impl Iterator<Item = Vec<Cell>>,
+) -> Outcome<()> {
     let mut copy = pool.copy_in_raw(&format!("COPY {table} ({columns}) FROM STDIN")).await?;
     let mut text = String::new();
     for row in rows {

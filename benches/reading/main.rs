@@ -66,9 +66,12 @@ async fn main() -> Outcome<()> {
         for url in [sqlite, database(&server, *tenants).await?] {
             tables.push(read_all(&url, *tenants, Some(tenants) == sizes.last()).await?);
         }
-        println!("\n| ms, {tenants} tenants | SQLite first | median | p99 | PostgreSQL first | median | p99 |\n|---|---|---|---|---|---|---|");
+        println!(
+            "\n| ms, {tenants} tenants | SQLite first | median | p99 | PostgreSQL first | median | p99 |\n|---|---|---|---|---|---|---|"
+        );
         for ((name, sqlite), (_, postgres)) in tables[0].iter().zip(&tables[1]) {
-            let cells = [sqlite.first, sqlite.median, sqlite.p99, postgres.first, postgres.median, postgres.p99].map(written);
+            let cells =
+                [sqlite.first, sqlite.median, sqlite.p99, postgres.first, postgres.median, postgres.p99].map(written);
             println!("| {name} | {} |", cells.join(" | "));
         }
     }

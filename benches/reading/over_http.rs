@@ -39,7 +39,8 @@ impl Server {
         let text = format!("[[clouds]]\nname = \"lab\"\nfile = \"{}\"\n", clouds.display());
         let config = tenantd::config::load::read(&folder.path().join("t.toml"), &text, &[])?;
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(now()));
-        let context = Context::new(store.clone(), Arc::clone(&clock), "bench".to_owned(), build::live(&config, &clock), None);
+        let context =
+            Context::new(store.clone(), Arc::clone(&clock), "bench".to_owned(), build::live(&config, &clock), None);
         let view = View {
             context,
             recorder: tenantd::telemetry::metrics::recorder()?.handle(),
@@ -62,7 +63,8 @@ impl Server {
 
     async fn get(&self, path: &str) -> Outcome<usize> {
         let request = self.client.get(format!("{}{path}", self.base));
-        let answer = request.header("Authorization", format!("Token {}", self.token)).send().await?.error_for_status()?;
+        let answer =
+            request.header("Authorization", format!("Token {}", self.token)).send().await?.error_for_status()?;
         Ok(answer.bytes().await?.len())
     }
 }
@@ -105,7 +107,12 @@ pub async fn scrapes(store: &Store, tenants: usize, only: &str) -> Outcome<Vec<(
         ask(&server, name, "/metrics", only, &mut times).await?;
         if name.contains(only) {
             let (bytes, grown) = (server.get("/metrics").await?, memory("VmRSS")?.saturating_sub(before));
-            println!("{}: {name} of {tenants} tenants: {} MiB of text; memory grew by {} MiB", store.engine(), bytes >> 20, grown >> 10);
+            println!(
+                "{}: {name} of {tenants} tenants: {} MiB of text; memory grew by {} MiB",
+                store.engine(),
+                bytes >> 20,
+                grown >> 10
+            );
         }
     }
     Ok(times)

@@ -28,9 +28,11 @@ pub async fn all(store: &Store, tenants: usize, only: &str) -> Outcome<Vec<(Stri
     let snapshot = store.snapshots(listed).await?.remove(0).id;
     let drifting = store.findings(findings::Filter::default()).await?.remove(0).finding;
     let job = store.jobs(jobs::Filter { limit: 1, ..jobs::Filter::default() }).await?.remove(0).request.id;
-    let letter = store.dead_letters(&dead_letters::Filter { limit: 1, ..dead_letters::Filter::default() }).await?.remove(0).id;
+    let letter =
+        store.dead_letters(&dead_letters::Filter { limit: 1, ..dead_letters::Filter::default() }).await?.remove(0).id;
     let name = store.tenant(one).await?.ok_or("no tenant")?.name;
-    let day = Span { from: now - Duration::days(1), to: now, cloud: None, domain: None, tenant: None, resource_type: None };
+    let day =
+        Span { from: now - Duration::days(1), to: now, cloud: None, domain: None, tenant: None, resource_type: None };
     let first = Window { limit: 10, offset: 0 };
     let every = findings::Filter { ended: true, ..findings::Filter::default() };
     let any_job = jobs::Filter { limit: 50, ..jobs::Filter::default() };

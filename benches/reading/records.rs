@@ -42,7 +42,9 @@ impl Dice {
     /// A moment within the days.
     fn moment(&mut self) -> DateTime<Utc> {
         let seconds = self.draw(usize::try_from(DAYS).unwrap_or(1) * 86_400);
-        now() - Duration::seconds(i64::try_from(seconds).unwrap_or(0)) - Duration::microseconds(i64::try_from(self.draw(1_000_000)).unwrap_or(0))
+        now()
+            - Duration::seconds(i64::try_from(seconds).unwrap_or(0))
+            - Duration::microseconds(i64::try_from(self.draw(1_000_000)).unwrap_or(0))
     }
 }
 
@@ -157,8 +159,17 @@ pub async fn fill(pool: &Pool, tenants: usize) -> Outcome<()> {
     let resource = |it: &&Shot| {
         let failed = it.number.is_multiple_of(500);
         row![
-            tenant(it.tenant), word(it.place), id_at(it.since, 2, it.number), now(), now(), now(), now(), i64::from(failed),
-            failed.then_some("forbidden"), failed.then_some("the role may not read it"), format!("{:064x}", it.number)
+            tenant(it.tenant),
+            word(it.place),
+            id_at(it.since, 2, it.number),
+            now(),
+            now(),
+            now(),
+            now(),
+            i64::from(failed),
+            failed.then_some("forbidden"),
+            failed.then_some("the role may not read it"),
+            format!("{:064x}", it.number)
         ]
     };
     pool.fill("resources", columns, last.iter().map(resource)).await?;
@@ -166,7 +177,8 @@ pub async fn fill(pool: &Pool, tenants: usize) -> Outcome<()> {
         let body = bodies[(it.tenant * 7 + it.number) % VARIANTS][it.place].as_str();
         row![tenant(it.tenant), word(it.place), body, "accepted", "first look", it.since]
     };
-    pool.fill("expectations", "tenant, resource_type, body, source, author, set_at", last.iter().map(expectation)).await?;
+    pool.fill("expectations", "tenant, resource_type, body, source, author, set_at", last.iter().map(expectation))
+        .await?;
     fill_findings(pool, tenants).await?;
     fill_jobs(pool, tenants).await?;
     fill_others(pool, tenants).await?;
@@ -181,17 +193,36 @@ async fn fill_tenants(pool: &Pool, tenants: usize) -> Outcome<()> {
     let columns = "uuid, cloud, backend_id, name, domain, description, enabled, state, error_message, created_at, vanished_at, domain_name, tags";
     let one = |it: usize| {
         row![
-            tenant(it), cloud(it), project(it), format!("tenant-{it:05}"), "default", format!("the project of customer {}", it / 3),
-            !it.is_multiple_of(97), if it.is_multiple_of(211) { "ERRED" } else { "OK" }, "", now() - Duration::days(DAYS),
-            it.is_multiple_of(103).then(now), "customers", r#"["managed"]"#
+            tenant(it),
+            cloud(it),
+            project(it),
+            format!("tenant-{it:05}"),
+            "default",
+            format!("the project of customer {}", it / 3),
+            !it.is_multiple_of(97),
+            if it.is_multiple_of(211) { "ERRED" } else { "OK" },
+            "",
+            now() - Duration::days(DAYS),
+            it.is_multiple_of(103).then(now),
+            "customers",
+            r#"["managed"]"#
         ]
     };
     pool.fill("tenants", columns, (0..tenants).map(one)).await?;
     let columns = "tenant, service_settings, service_settings_name, customer, customer_name, customer_native_name, customer_abbreviation, project, project_name, marketplace, imported_at";
     let one = |it: usize| {
         row![
-            tenant(it), id_at(now(), 10, it % 10), cloud(it), id_at(now(), 11, it / 3), format!("Customer {}", it / 3),
-            "", "", id_at(now(), 12, it), format!("Project {it}"), "{}", now()
+            tenant(it),
+            id_at(now(), 10, it % 10),
+            cloud(it),
+            id_at(now(), 11, it / 3),
+            format!("Customer {}", it / 3),
+            "",
+            "",
+            id_at(now(), 12, it),
+            format!("Project {it}"),
+            "{}",
+            now()
         ]
     };
     pool.fill("portal", columns, (0..tenants).filter(|it| it % 10 != 5).map(one)).await
@@ -217,27 +248,53 @@ async fn fill_findings(pool: &Pool, tenants: usize) -> Outcome<()> {
     let one = |(number, of, at, stands): &(usize, usize, DateTime<Utc>, bool)| {
         let known = *stands && number.is_multiple_of(5);
         let object = format!("vcpu-{number}");
-        let state = if known { "acknowledged" } else if *stands { "open" } else { "resolved" };
+        let state = if known {
+            "acknowledged"
+        } else if *stands {
+            "open"
+        } else {
+            "resolved"
+        };
         let ended = (!stands).then(|| (*at + Duration::hours(3)).min(now()));
         row![
-            id_at(*at, 3, *number), tenant(*of), word(number % 4), object.as_str(), object.as_str(), "limit", "limit", "20", "40",
-            if number.is_multiple_of(7) { "critical" } else { "warning" }, state, "accepted", *at, ended.unwrap_or_else(now), ended,
-            known.then_some("ticket"), known.then_some("olga"), known.then_some(*at), known.then(|| now() + Duration::days(9))
+            id_at(*at, 3, *number),
+            tenant(*of),
+            word(number % 4),
+            object.as_str(),
+            object.as_str(),
+            "limit",
+            "limit",
+            "20",
+            "40",
+            if number.is_multiple_of(7) { "critical" } else { "warning" },
+            state,
+            "accepted",
+            *at,
+            ended.unwrap_or_else(now),
+            ended,
+            known.then_some("ticket"),
+            known.then_some("olga"),
+            known.then_some(*at),
+            known.then(|| now() + Duration::days(9))
         ]
     };
     pool.fill("findings", columns, findings.iter().map(one)).await?;
     let steps = |(number, _, at, stands): &(usize, usize, DateTime<Utc>, bool)| {
         let (finding, at) = (id_at(*at, 3, *number), *at);
         let steps = [("opened", at), ("changed", at + Duration::hours(1)), ("resolved", at + Duration::hours(3))];
-        let steps: Vec<Vec<Cell>> =
-            steps.into_iter().take(if *stands { 2 } else { 3 }).map(|(step, at)| row![finding, step, at, "20", "40", at]).collect();
+        let steps: Vec<Vec<Cell>> = steps
+            .into_iter()
+            .take(if *stands { 2 } else { 3 })
+            .map(|(step, at)| row![finding, step, at, "20", "40", at])
+            .collect();
         steps
     };
     pool.fill("life", "finding, step, at, before, after, observed_at", findings.iter().flat_map(steps)).await
 }
 
 async fn fill_jobs(pool: &Pool, tenants: usize) -> Outcome<()> {
-    const KINDS: [&str; 6] = ["pull_quotas", "pull_security_groups", "pull_floating_ips", "pull_server_groups", "pull", "set_quotas"];
+    const KINDS: [&str; 6] =
+        ["pull_quotas", "pull_security_groups", "pull_floating_ips", "pull_server_groups", "pull", "set_quotas"];
     let mut dice = Dice::new(7);
     let mut times: Vec<DateTime<Utc>> = (0..tenants * JOBS).map(|_| dice.moment()).collect();
     times.sort();
@@ -258,10 +315,25 @@ async fn fill_jobs(pool: &Pool, tenants: usize) -> Outcome<()> {
         };
         let (over, runs) = (outcome.is_some(), state == "running");
         row![
-            id_at(*at, 4, it), kind(it), cloud(of), tenant(of), tenant(of).to_string(), "{}", state, outcome, 1,
-            if it.is_multiple_of(3) { "schedule:quotas" } else { "amqp:portal" }, format!("{it:064x}"), *at, *at,
-            (over || runs).then_some(*at), over.then(|| *at + Duration::seconds(1)), failed.then_some("forbidden"),
-            failed.then_some("the role may not"), runs.then_some("one"), runs.then(|| now() + Duration::seconds(30)),
+            id_at(*at, 4, it),
+            kind(it),
+            cloud(of),
+            tenant(of),
+            tenant(of).to_string(),
+            "{}",
+            state,
+            outcome,
+            1,
+            if it.is_multiple_of(3) { "schedule:quotas" } else { "amqp:portal" },
+            format!("{it:064x}"),
+            *at,
+            *at,
+            (over || runs).then_some(*at),
+            over.then(|| *at + Duration::seconds(1)),
+            failed.then_some("forbidden"),
+            failed.then_some("the role may not"),
+            runs.then_some("one"),
+            runs.then(|| now() + Duration::seconds(30)),
             format!("{}/{}", cloud(of), of)
         ]
     };
@@ -270,7 +342,15 @@ async fn fill_jobs(pool: &Pool, tenants: usize) -> Outcome<()> {
     let steps = writes.flat_map(|(it, at)| {
         ["compute", "network", "volume"].map(|name| {
             let open = it.is_multiple_of(10_007);
-            row![id_at(*at, 4, it), name, tenant(it * 7_919 % tenants), *at, *at + Duration::minutes(1), "[]", (!open).then_some(*at)]
+            row![
+                id_at(*at, 4, it),
+                name,
+                tenant(it * 7_919 % tenants),
+                *at,
+                *at + Duration::minutes(1),
+                "[]",
+                (!open).then_some(*at)
+            ]
         })
     });
     pool.fill("steps", "job, name, tenant, intended_at, until, existing, done_at", steps).await
@@ -285,8 +365,18 @@ async fn fill_others(pool: &Pool, tenants: usize) -> Outcome<()> {
         let reason = if it.is_multiple_of(1_000) { "unreadable" } else { "unknown_tenant" };
         let requeued = (it % 4 == 1).then(|| id_at(*at, 6, it));
         row![
-            id_at(*at, 5, it), id_at(*at, 4, it), "pull_quotas", project(it % tenants), reason, "no such project", 1, *at,
-            "application/json", Cell::Bytes(json!({"kind": "pull_quotas", "tenant": project(it % tenants)}).to_string()), requeued, format!("{it:064x}")
+            id_at(*at, 5, it),
+            id_at(*at, 4, it),
+            "pull_quotas",
+            project(it % tenants),
+            reason,
+            "no such project",
+            1,
+            *at,
+            "application/json",
+            Cell::Bytes(json!({"kind": "pull_quotas", "tenant": project(it % tenants)}).to_string()),
+            requeued,
+            format!("{it:064x}")
         ]
     };
     pool.fill("dead_letters", columns, times.iter().enumerate().map(letter)).await?;
@@ -296,17 +386,32 @@ async fn fill_others(pool: &Pool, tenants: usize) -> Outcome<()> {
         row![id_at(now(), 7, it), of, "networks", format!("{it:032x}"), name, "", "OK", "", "{}", now(), now()]
     };
     pool.fill("objects", columns, (0..tenants * 2).map(object)).await?;
-    let columns = "tenant, resource_type, object, object_name, field, change, expected, observed, count, since, counted_at";
+    let columns =
+        "tenant, resource_type, object, object_name, field, change, expected, observed, count, since, counted_at";
     let suspicion = |it: usize| row![tenant(it), "quotas", "ram", "ram", "usage", "usage", "1", "2", 1, now(), now()];
     pool.fill("suspicions", columns, (0..tenants / 10).map(suspicion)).await?;
     let columns = "id, tenant, resource_type, changes, author, announced_at, settles_at";
-    let announcement = |it: usize| row![id_at(now(), 8, it), tenant(it), "quotas", "{}", "portal", now(), now() + Duration::minutes(9)];
+    let announcement = |it: usize| {
+        row![id_at(now(), 8, it), tenant(it), "quotas", "{}", "portal", now(), now() + Duration::minutes(9)]
+    };
     pool.fill("announcements", columns, (0..tenants / 20).map(announcement)).await?;
     let columns = "id, exchange, routing_key, content_type, headers, body, created_at";
-    let message = |it: usize| row![id_at(now(), 9, it), "tenantd.events", "job.pull.succeeded", "application/json", "{}", Cell::Bytes("{}".to_owned()), now()];
+    let message = |it: usize| {
+        row![
+            id_at(now(), 9, it),
+            "tenantd.events",
+            "job.pull.succeeded",
+            "application/json",
+            "{}",
+            Cell::Bytes("{}".to_owned()),
+            now()
+        ]
+    };
     pool.fill("outbox", columns, (0..100).map(message)).await?;
     let columns = "id, name, role, verifier, author, created_at, revoked_at";
-    let token = |it: usize| row![id_at(now(), 13, it), format!("token-{it}"), "viewer", "00", "olga", now(), it.is_multiple_of(2).then(now)];
+    let token = |it: usize| {
+        row![id_at(now(), 13, it), format!("token-{it}"), "viewer", "00", "olga", now(), it.is_multiple_of(2).then(now)]
+    };
     pool.fill("tokens", columns, (0..200).map(token)).await?;
     let unlinked = |it: usize| row![cloud(it), format!("{it:032x}"), format!("old-{it}"), "olga", now()];
     pool.fill("unlinked", "cloud, backend_id, name, author, unlinked_at", (0..tenants / 20).map(unlinked)).await?;

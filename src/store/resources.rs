@@ -1,8 +1,6 @@
 //! What is known of each resource type of each tenant, and what the last attempt said.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, either, read, sql, word, write};
@@ -65,10 +63,10 @@ struct AgeRow {
     resource_type: String,
     last_success_at: Option<DateTime<Utc>>,
     error_reason: Option<String>,
-    body: Option<Json<Value>>,
+    snapshot: Option<Uuid>,
 }
 
-/// What a scrape needs of one resource type of one tenant.
+/// How old what is known of one resource type of one tenant is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Age {
     /// tenantd's id of the tenant.
@@ -79,8 +77,8 @@ pub struct Age {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Why the last attempt failed.
     pub error_reason: Option<String>,
-    /// What was seen.
-    pub body: Option<Value>,
+    /// The snapshot that is current.
+    pub snapshot: Option<Uuid>,
 }
 
 impl Store {
@@ -103,7 +101,7 @@ impl Store {
         rows.into_iter().map(status).collect()
     }
 
-    /// The state of everything, for the scrape.
+    /// How old everything is, by tenant.
     pub async fn ages(&self) -> Result<Vec<Age>, StoreError> {
         let rows: Vec<AgeRow> = read!(self, pool => sqlx::query_as(sql::RESOURCE_AGES).fetch_all(pool).await)?;
         let age = |row: AgeRow| {
@@ -112,7 +110,7 @@ impl Store {
                 resource_type: word!("resources", "resource_type", row.resource_type)?,
                 last_success_at: row.last_success_at,
                 error_reason: row.error_reason,
-                body: row.body.map(|body| body.0),
+                snapshot: row.snapshot,
             })
         };
         rows.into_iter().map(age).collect()
