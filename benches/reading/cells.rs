@@ -6,7 +6,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use crate::Outcome;
+use super::Outcome;
 
 /// One value.
 #[derive(Debug, Clone)]
@@ -63,10 +63,11 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
 }
 
 /// A row of cells.
-#[macro_export]
 macro_rules! row {
-    ($($value:expr),+ $(,)?) => { vec![$($crate::cells::Cell::from($value)),+] };
+    ($($value:expr),+ $(,)?) => { vec![$(Cell::from($value)),+] };
 }
+
+pub(super) use row;
 
 /// Where rows go.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use serde_json::json;
 use tenantd::model::ResourceType;
 use uuid::Uuid;
 
-use crate::cells::{Cell, Pool};
-use crate::{Outcome, row};
+use super::Outcome;
+use super::cells::{Cell, Pool, row};
 
 /// Days that the records reach back.
 pub const DAYS: i64 = 90;

@@ -118,7 +118,7 @@ struct Address {
 
 impl Gist {
     /// Reads a stored body; one that cannot be read has nothing to show.
-    fn of(resource_type: ResourceType, body: &str, words: &mut Words) -> Self {
+    pub fn of(resource_type: ResourceType, body: &str, words: &mut Words) -> Self {
         match resource_type {
             ResourceType::Quotas => Self::of_quotas(&serde_json::from_str(body).unwrap_or_default(), words),
             ResourceType::FloatingIps => {

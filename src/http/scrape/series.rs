@@ -238,3 +238,100 @@ impl Value {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::gist::{Gist, Words};
+    use super::*;
+
+    /// A tenant whose fullest quota is so full, in percent.
+    fn row(table: &mut Table, words: &mut Words, name: &str, percent: u64, drifts: bool) {
+        let body = format!(
+            r#"{{"ram": {{"limit": 100, "usage": {percent}}}, "vcpu": {{"limit": "unlimited", "usage": 3}}, "volumes": {{"limit": 9, "usage": 1}}}}"#
+        );
+        let quotas = Gist::of(ResourceType::Quotas, &body, words);
+        let addresses = Gist::of(ResourceType::FloatingIps, r#"[{"status": "A\"B"}, {"status": "A\"B"}]"#, words);
+        let labels = table.labels.len();
+        table.labels += &format!("cloud=\"lab\",tenant=\"{name}\"");
+        let names = table.labels.len();
+        table.labels += &format!(",tenant_name=\"{name}\"");
+        table.rows.push(Row {
+            labels: labels..names,
+            names: names..table.labels.len(),
+            ages: [DateTime::from_timestamp_micros(1_700_000_000_500_000), None, None, None],
+            gists: [Some(Arc::new(quotas)), None, Some(Arc::new(addresses)), None],
+            drifts,
+            ..Row::default()
+        });
+    }
+
+    fn table(tenants: &[(&str, u64, bool)]) -> Table {
+        let (mut table, mut words) = (Table { clouds: vec!["lab".to_owned()], ..Table::default() }, Words::default());
+        tenants.iter().for_each(|(name, percent, drifts)| row(&mut table, &mut words, name, *percent, *drifts));
+        table.words = Arc::new(words);
+        table
+    }
+
+    #[test]
+    fn a_tenant_is_told_of_family_by_family() {
+        let mut table = table(&[("a", 60, false)]);
+        assert_eq!(table.cut(100), 0);
+        let text: String = Pieces::new(table).collect();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# HELP")).collect();
+        let expected = r#"# TYPE tenantd_tenant_info gauge
+tenantd_tenant_info{cloud="lab",tenant="a",tenant_name="a"} 1
+# TYPE tenantd_quota_limit gauge
+tenantd_quota_limit{cloud="lab",tenant="a",resource="volumes"} 9
+# TYPE tenantd_quota_usage gauge
+tenantd_quota_usage{cloud="lab",tenant="a",resource="vcpu"} 3
+tenantd_quota_usage{cloud="lab",tenant="a",resource="volumes"} 1
+# TYPE tenantd_quota_limit_bytes gauge
+tenantd_quota_limit_bytes{cloud="lab",tenant="a",resource="ram"} 104857600
+# TYPE tenantd_quota_usage_bytes gauge
+tenantd_quota_usage_bytes{cloud="lab",tenant="a",resource="ram"} 62914560
+# TYPE tenantd_quota_unlimited gauge
+tenantd_quota_unlimited{cloud="lab",tenant="a",resource="vcpu"} 1
+# TYPE tenantd_resources gauge
+tenantd_resources{cloud="lab",tenant="a",resource_type="floating_ips",status="A\"B"} 2
+# TYPE tenantd_snapshot_last_success_timestamp_seconds gauge
+tenantd_snapshot_last_success_timestamp_seconds{cloud="lab",tenant="a",resource_type="quotas"} 1700000000.500000"#;
+        assert_eq!(lines.join("\n"), expected);
+    }
+
+    #[test]
+    fn drift_comes_first_then_who_uses_most_and_alerts_lack_nothing() {
+        // Each has two series that alerts need and seven others; of who uses half of a quota, two of them are needed.
+        let tenants = [("few", 10, false), ("drift", 0, true), ("most", 45, false), ("half", 70, false)];
+        let shown = |room: usize| {
+            let mut table = table(&tenants);
+            let dropped = table.cut(room);
+            let text: String = Pieces::new(table).collect();
+            let whole = |name: &&str| text.contains(&format!("tenantd_resources{{cloud=\"lab\",tenant=\"{name}\""));
+            let whole: Vec<&str> = ["drift", "half", "most", "few"].into_iter().filter(whole).collect();
+            let near = text.contains("tenantd_quota_usage_bytes{cloud=\"lab\",tenant=\"half\",resource=\"ram\"}");
+            assert!(near, "{text}");
+            let series = text.lines().filter(|line| !line.starts_with('#')).count();
+            (whole.join(" "), series, dropped)
+        };
+        assert_eq!(shown(0), ("drift".to_owned(), 17, 19));
+        assert_eq!(shown(22), ("drift half".to_owned(), 22, 14));
+        assert_eq!(shown(28), ("drift half".to_owned(), 22, 14));
+        assert_eq!(shown(29), ("drift half most".to_owned(), 29, 7));
+        assert_eq!(shown(36), ("drift half most few".to_owned(), 36, 0));
+    }
+
+    #[test]
+    fn pieces_are_cut_between_lines() {
+        let names: Vec<String> = (0..2_000).map(|number| format!("{number:032}")).collect();
+        let tenants: Vec<(&str, u64, bool)> = names.iter().map(|name| (name.as_str(), 1, false)).collect();
+        let mut table = table(&tenants);
+        table.cut(usize::MAX);
+        let pieces: Vec<String> = Pieces::new(table).collect();
+        assert!(
+            pieces.len() > 10 && pieces.iter().all(|piece| piece.ends_with('\n') && piece.len() < PIECE + PIECE / 8)
+        );
+        let text = pieces.concat();
+        assert_eq!(text.matches("# TYPE ").count(), 8, "each family is named once");
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 2_000 * 9);
+    }
+}

@@ -16,6 +16,7 @@ mod killed;
 mod layers;
 mod living;
 mod logins;
+mod plans;
 mod policies;
 mod properties;
 mod prune;
