@@ -125,6 +125,7 @@ statements! {
     SNAPSHOT_PAIRS = "snapshot_pairs",
     SNAPSHOT_SEEN = "snapshot_seen",
     SNAPSHOTS_SEEN_POSTGRES = "snapshots_seen.postgres",
+    SNAPSHOTS_SEEN_SQLITE = "snapshots_seen.sqlite",
     STEP_DONE = "step_done",
     STEP_INTEND = "step_intend",
     STEP_LIST = "step_list",
