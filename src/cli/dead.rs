@@ -14,6 +14,7 @@ use crate::intake::envelope::{self, Properties, Terms};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
 use crate::store::dead_letters::{DeadLetter, Filter, NAMES};
+use crate::store::pages::Kept;
 
 /// Dead letters.
 #[derive(Debug, Subcommand)]
@@ -128,9 +129,7 @@ fn list(records: &Records, letters: &[DeadLetter], now: DateTime<Utc>) -> anyhow
 
 async fn find(records: &Records, id: &Id) -> anyhow::Result<DeadLetter> {
     let store = records.store();
-    let all = Filter { requeued: true, limit: MOST, ..Filter::default() };
-    let known = async { Ok(store.dead_letters(&all).await?.iter().map(|it| it.id).collect()) };
-    let letter = match id.whole(known).await? {
+    let letter = match id.whole(store, Kept::DeadLetters).await? {
         Some(whole) => store.dead_letter(whole).await?,
         None => None,
     };

@@ -17,6 +17,7 @@ use super::{DONE, DRIFT, FAILED, explain, policy, usage, values};
 use crate::drift::EXISTENCE;
 use crate::model::{Change, Finding, FindingState, ResourceType};
 use crate::store::findings::{Filter, Listed};
+use crate::store::pages::Kept;
 
 /// Drift.
 #[derive(Debug, Subcommand)]
@@ -131,9 +132,7 @@ impl Command {
 
 async fn find(records: &Records, id: &Id) -> anyhow::Result<Listed> {
     let store = records.store();
-    let every = Filter { ended: true, ..Filter::default() };
-    let known = async { Ok(store.findings(every).await?.iter().map(|it| it.finding.id).collect()) };
-    let finding = match id.whole(known).await? {
+    let finding = match id.whole(store, Kept::Findings).await? {
         Some(whole) => store.finding(whole).await?,
         None => None,
     };

@@ -17,6 +17,7 @@ use crate::jobs::cancel::{Cancelled, cancel};
 use crate::model::Tenant;
 use crate::model::job::{Job, JobState, Part};
 use crate::store::jobs::Filter;
+use crate::store::pages::Kept;
 use crate::store::parts::Progress;
 
 /// Jobs.
@@ -62,9 +63,6 @@ pub struct List {
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
 }
-
-/// Jobs that are looked through for the ending of an id.
-const MOST: i64 = 10_000;
 
 pub(super) const COLUMNS: Columns = Columns {
     keys: &[
@@ -140,9 +138,7 @@ impl Command {
 }
 
 async fn whole(records: &Records, id: &Id) -> anyhow::Result<Option<Uuid>> {
-    let filter = Filter { limit: MOST, ..Filter::default() };
-    let known = async { Ok(records.store().jobs(filter).await?.iter().map(|job| job.request.id).collect()) };
-    id.whole(known).await
+    id.whole(records.store(), Kept::Jobs).await
 }
 
 fn unknown(id: &Id) -> anyhow::Error {

@@ -14,6 +14,7 @@ use crate::config;
 use crate::drift::Difference;
 use crate::drift::policy::Policy;
 use crate::model::{Body, ResourceType, Tenant};
+use crate::store::resources::Age;
 
 /// Policies.
 #[derive(Debug, Subcommand)]
@@ -75,15 +76,17 @@ impl Test {
         });
         let mut rows = Vec::new();
         let mut found: BTreeMap<&str, usize> = policies.iter().map(|(written, _)| (written.name.as_str(), 0)).collect();
-        for age in records.store().ages().await? {
-            let Some(tenant) = tenants.get(&age.tenant) else { continue };
-            let Some(body) = age.body.and_then(|body| Body::from_json(age.resource_type, &body).ok()) else { continue };
+        let mut ages = records.store().ages().await?;
+        ages.retain(|age| tenants.contains_key(&age.tenant));
+        let test = |age: &Age, body: Body| {
+            let tenant = &tenants[&age.tenant];
             for (written, policy) in policies.iter().filter(|(_, policy)| policy.concerns(tenant)) {
                 let violations = policy.violations(&body, None);
                 *found.entry(&written.name).or_default() += violations.len();
                 rows.extend(violations.iter().map(|it| row((written, policy), (tenant, age.resource_type), it)));
             }
-        }
+        };
+        records.store().contents(&ages, test).await?;
         output::list(records.output, COLUMNS, &rows)?;
         for (written, policy) in &policies {
             output::note(&summary(written, policy, found[written.name.as_str()]));

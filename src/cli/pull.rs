@@ -1,6 +1,6 @@
 //! `pull`: reads clouds now, and says what was seen, what was not, and what differs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use crate::app::pull::{PullOptions, Pulled, pull};
 use crate::jobs::context::Context;
 use crate::jobs::runner::Ended;
 use crate::model::job::Outcome;
-use crate::model::{Body, FindingState, ResourceType, Tenant};
+use crate::model::{FindingState, ResourceType, Tenant};
 use crate::store::findings::{Filter, Listed};
 use crate::store::resources::Age;
 
@@ -127,6 +127,8 @@ struct Look {
     tenant: Tenant,
     resource_type: ResourceType,
     age: Option<Age>,
+    /// What was seen last, in short.
+    seen: Option<String>,
     /// Whether this pull read it.
     read: bool,
 }
@@ -138,14 +140,22 @@ async fn looks(context: &Context, options: &PullOptions, began: DateTime<Utc>) -
         None => store.tenants(options.cloud.as_deref()).await?,
     };
     let types = if options.types.is_empty() { ResourceType::ALL.to_vec() } else { options.types.clone() };
-    let ages = store.ages().await?.into_iter().map(|age| ((age.tenant, age.resource_type), age));
+    let tenants: Vec<Tenant> = tenants.into_iter().filter(|it| it.enabled && it.vanished_at.is_none()).collect();
+    let wanted: BTreeSet<Uuid> = tenants.iter().map(|tenant| tenant.uuid).collect();
+    let mut ages = store.ages().await?;
+    ages.retain(|age| wanted.contains(&age.tenant) && types.contains(&age.resource_type));
+    let mut seen: BTreeMap<(Uuid, ResourceType), String> = BTreeMap::new();
+    let summarise = |age: &Age, body| drop(seen.insert((age.tenant, age.resource_type), values::summary(&body)));
+    store.contents(&ages, summarise).await?;
+    let ages = ages.into_iter().map(|age| ((age.tenant, age.resource_type), age));
     let mut ages: BTreeMap<(Uuid, ResourceType), Age> = ages.collect();
     let mut looks = Vec::new();
-    for tenant in tenants.into_iter().filter(|it| it.enabled && it.vanished_at.is_none()) {
+    for tenant in tenants {
         for resource_type in &types {
-            let age = ages.remove(&(tenant.uuid, *resource_type));
+            let (age, seen) =
+                (ages.remove(&(tenant.uuid, *resource_type)), seen.remove(&(tenant.uuid, *resource_type)));
             let read = age.as_ref().and_then(|it| it.last_success_at).is_some_and(|at| at >= began);
-            looks.push(Look { tenant: tenant.clone(), resource_type: *resource_type, age, read });
+            looks.push(Look { tenant: tenant.clone(), resource_type: *resource_type, age, seen, read });
         }
     }
     Ok(looks)
@@ -183,10 +193,8 @@ fn print(context: &Context, format: Format, looks: &[Look], findings: &[Listed])
 }
 
 fn row(look: &Look, open: usize, now: DateTime<Utc>) -> Row {
-    let Look { tenant, resource_type, age, read } = look;
+    let Look { tenant, resource_type, age, seen, read } = look;
     let last_success_at = age.as_ref().and_then(|it| it.last_success_at);
-    let body = age.as_ref().and_then(|it| it.body.as_ref());
-    let seen = body.and_then(|it| Body::from_json(*resource_type, it).ok()).map(|body| values::summary(&body));
     let reason = age.as_ref().and_then(|it| it.error_reason.clone());
     let said = match (read, &reason) {
         (true, _) => "now".to_owned(),
@@ -204,7 +212,7 @@ fn row(look: &Look, open: usize, now: DateTime<Utc>) -> Row {
             tenant.name.clone(),
             resource_type.to_string(),
             said,
-            seen.unwrap_or_else(|| "-".to_owned()),
+            seen.clone().unwrap_or_else(|| "-".to_owned()),
             if open == 0 { "-".to_owned() } else { open.to_string() },
         ],
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::future::Future;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crate::jobs::resolve;
 use crate::model::Tenant;
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
+use crate::store::pages::Kept;
 use crate::store::{Store, StoreError};
 
 /// What commands share.
@@ -179,20 +179,15 @@ impl fmt::Display for Id {
 }
 
 impl Id {
-    /// The whole id; `known` are asked only when the ending was given.
-    pub async fn whole<F>(&self, known: F) -> anyhow::Result<Option<Uuid>>
-    where
-        F: Future<Output = Result<Vec<Uuid>, StoreError>>,
-    {
+    /// The whole id; the records are looked through only when the ending was given.
+    pub async fn whole(&self, store: &Store, kept: Kept) -> anyhow::Result<Option<Uuid>> {
         let digits = match self {
             Self::Whole(id) => return Ok(Some(*id)),
             Self::Ending(digits) => digits,
         };
-        let known = known.await?;
-        let mut fitting = known.into_iter().filter(|id| id.simple().to_string().ends_with(digits.as_str()));
-        match (fitting.next(), fitting.next()) {
-            (Some(_), Some(_)) => Err(usage(format!("more than one id ends in {digits}; give more of it"))),
-            (first, _) => Ok(first),
+        match store.ids_ending(kept, digits).await?.as_slice() {
+            [_, _, ..] => Err(usage(format!("more than one id ends in {digits}; give more of it"))),
+            ids => Ok(ids.first().copied()),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::output::{self, Columns, Row};
 use super::records::{Id, Records};
 use super::{DONE, diff, values};
 use crate::model::ResourceType;
+use crate::store::pages::Kept;
 use crate::store::snapshots::{Filter, Snapshot};
 
 /// Snapshots.
@@ -66,15 +67,10 @@ impl Command {
     }
 }
 
-/// Snapshots that are looked through for the ending of an id.
-const MOST: i64 = 10_000;
-
 /// The snapshot that an argument names.
 pub(super) async fn find(records: &Records, id: &Id) -> anyhow::Result<Snapshot> {
     let store = records.store();
-    let newest = Filter { limit: MOST, ..Filter::default() };
-    let known = async { Ok(store.snapshots(newest).await?.iter().map(|it| it.id).collect()) };
-    let snapshot = match id.whole(known).await? {
+    let snapshot = match id.whole(store, Kept::Snapshots).await? {
         Some(whole) => store.snapshot(whole).await?,
         None => None,
     };

@@ -27,7 +27,8 @@ pub struct Telemetry {
     pub log_format: LogFormat,
     /// An OTLP/HTTP endpoint such as `http://127.0.0.1:4318`; without it there are no traces.
     pub otlp_endpoint: Option<String>,
-    /// Series that a scrape has at most; what a shipped alert could need is never cut.
+    /// Series that a scrape has at most. What a shipped alert could need, all of a tenant with drift, and the sums of each
+    /// cloud are never cut; of the others, the tenants that use most of a quota come first.
     pub max_series: usize,
 }
 

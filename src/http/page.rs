@@ -14,11 +14,15 @@ use crate::drift::{self, EXISTENCE};
 use crate::intake::amqp::BrokerState;
 use crate::model::job::Job;
 use crate::model::{Change, Finding, FindingState};
-use crate::store::StoreError;
-use crate::store::findings::{Filter, Listed};
-use crate::store::jobs;
+use crate::store::directory::Window;
+use crate::store::findings::Listed;
+use crate::store::pages::Findings;
+use crate::store::{Store, StoreError, jobs};
 
-const SHOWN: usize = 100;
+/// Findings that stand and are shown.
+const SHOWN: i64 = 100;
+/// Findings that ended and are shown.
+const ENDED: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -30,9 +34,11 @@ struct Page {
     leads: bool,
     clouds: Vec<CloudRow>,
     drift: Vec<DriftRow>,
-    drift_count: usize,
+    drift_count: i64,
     /// Of which somebody knows.
-    known_count: usize,
+    known_count: i64,
+    /// Whether not all of it is shown.
+    more_drift: bool,
     ended: Vec<DriftRow>,
     jobs: Vec<JobRow>,
     schedules: Vec<ScheduleRow>,
@@ -41,9 +47,9 @@ struct Page {
 
 struct CloudRow {
     name: String,
-    tenants: usize,
-    vanished: usize,
-    drift: usize,
+    tenants: i64,
+    vanished: i64,
+    drift: i64,
 }
 
 struct DriftRow {
@@ -90,18 +96,23 @@ pub(super) async fn show(State(view): State<Arc<View>>) -> Response {
 async fn page(view: &View) -> Result<Page, StoreError> {
     let store = view.context.store();
     let now = view.context.clock().now();
-    let (tenants, mut open) = tokio::try_join!(store.tenants(None), store.findings(Filter::default()))?;
-    // What nobody has spoken for comes first.
-    open.sort_by_key(|it| !is_open(it));
-    let week = Filter { ended: true, since: Some(now - chrono::Duration::days(7)), ..Filter::default() };
-    let (recent, jobs) =
-        tokio::try_join!(store.findings(week), store.jobs(jobs::Filter { limit: 20, ..Default::default() }))?;
+    let (populations, standing, counts) =
+        tokio::try_join!(store.populations(), standing(store), store.finding_counts())?;
+    let (ended, jobs) = tokio::try_join!(
+        store.ended_findings(now - chrono::Duration::days(7), ENDED),
+        store.jobs(jobs::Filter { limit: 20, ..Default::default() })
+    )?;
     let states = store.schedules().await?;
+    let count = |cloud: Option<&str>, state: FindingState| {
+        let counts = counts.iter().filter(|it| it.state == state && cloud.is_none_or(|cloud| it.cloud == cloud));
+        counts.map(|it| it.count).sum::<i64>()
+    };
+    let known_count = count(None, FindingState::Acknowledged);
     let live = view.context.live();
     let clouds = live.clouds.keys().cloned().map(|name| CloudRow {
-        tenants: tenants.iter().filter(|it| it.cloud == name && it.vanished_at.is_none()).count(),
-        vanished: tenants.iter().filter(|it| it.cloud == name && it.vanished_at.is_some()).count(),
-        drift: open.iter().filter(|it| it.cloud == name && is_open(it)).count(),
+        tenants: populations.iter().find(|it| it.cloud == name).map_or(0, |it| it.present),
+        vanished: populations.iter().find(|it| it.cloud == name).map_or(0, |it| it.vanished),
+        drift: count(Some(&name), FindingState::Open),
         name,
     });
     let configured = view.schedules.borrow().clone();
@@ -126,19 +137,26 @@ async fn page(view: &View) -> Result<Page, StoreError> {
         engine: store.engine(),
         leads: *view.leads.borrow(),
         clouds: clouds.collect(),
-        drift_count: open.len(),
-        known_count: open.iter().filter(|it| !is_open(it)).count(),
-        drift: open.iter().take(SHOWN).map(|listed| drift_row(listed, listed.finding.opened_at, now)).collect(),
-        ended: ended(&recent, now),
+        drift_count: count(None, FindingState::Open) + known_count,
+        known_count,
+        more_drift: count(None, FindingState::Open) + known_count > SHOWN,
+        drift: standing.iter().map(|listed| drift_row(listed, listed.finding.opened_at, now)).collect(),
+        ended: ended.iter().map(|it| drift_row(it, it.finding.resolved_at.unwrap_or(now), now)).collect(),
         jobs: jobs.iter().map(|job| job_row(job, now)).collect(),
         schedules: schedules.collect(),
         now: now.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
     })
 }
 
-/// Whether nobody has spoken for it.
-fn is_open(listed: &Listed) -> bool {
-    listed.finding.state == FindingState::Open
+/// The newest of what stands; what nobody has spoken for comes first.
+async fn standing(store: &Store) -> Result<Vec<Listed>, StoreError> {
+    let mut standing = Vec::new();
+    for state in [FindingState::Open, FindingState::Acknowledged] {
+        let window = Window { limit: SHOWN - i64::try_from(standing.len()).unwrap_or(SHOWN), offset: 0 };
+        standing
+            .extend(store.finding_page(&Findings { states: vec![state], ..Findings::default() }, window).await?.items);
+    }
+    Ok(standing)
 }
 
 /// `acknowledged by olga until 2026-01-08 12:00 UTC: ticket 7`.
@@ -149,12 +167,6 @@ fn known(listed: &Listed) -> String {
     };
     let until = known.until.map_or_else(|| "it resolves".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
     format!("acknowledged by {} until {until}: {}", known.by, known.reason)
-}
-
-fn ended(recent: &[Listed], now: DateTime<Utc>) -> Vec<DriftRow> {
-    let mut ended: Vec<_> = recent.iter().filter_map(|listed| Some((listed.finding.resolved_at?, listed))).collect();
-    ended.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    ended.into_iter().take(20).map(|(at, listed)| drift_row(listed, at, now)).collect()
 }
 
 fn drift_row(listed: &Listed, since: DateTime<Utc>, now: DateTime<Utc>) -> DriftRow {

@@ -1,5 +1,10 @@
 //! `/metrics`: what this instance counted, and, from the leader, what the records say.
 
+mod gist;
+mod series;
+mod table;
+mod totals;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,8 +19,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::View;
 use super::addresses::{Addresses, Counted};
@@ -23,13 +27,12 @@ use super::api::Peer;
 use crate::config::Schedule;
 use crate::intake::schedule::ticks;
 use crate::jobs;
-use crate::model::quota::{Limit, Quotas, Unit};
-use crate::model::{Body, FindingState, ResourceType, Severity, Tenant};
+use crate::model::{FindingState, ResourceType, Severity};
 use crate::store::StoreError;
-use crate::store::directory::Owner;
-use crate::store::resources::Age;
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics;
+use gist::Memory;
+use series::{PIECE, Pieces, Table};
 
 /// How long a scrape waits for the database; Prometheus gives up after ten seconds by default.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -39,8 +42,6 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const UNDER_WAY: usize = 16;
 /// Those to one address: more than a Prometheus has, and too few to keep everybody else waiting.
 const OF_ADDRESS: usize = 4;
-/// Bytes of an answer that go out at once.
-const PIECE: usize = 64 << 10;
 
 /// What the route needs.
 #[derive(Debug)]
@@ -48,12 +49,14 @@ struct Scrapes {
     view: Arc<View>,
     places: Arc<Semaphore>,
     addresses: Arc<Addresses>,
+    /// What earlier scrapes read.
+    memory: Mutex<Memory>,
 }
 
 /// The route.
 pub(super) fn router(view: &Arc<View>) -> Router {
     let (places, addresses) = (Arc::new(Semaphore::new(UNDER_WAY)), Arc::new(Addresses::default()));
-    let scrapes = Scrapes { view: Arc::clone(view), places, addresses };
+    let scrapes = Scrapes { view: Arc::clone(view), places, addresses, memory: Mutex::default() };
     Router::new().route("/metrics", get(show)).with_state(Arc::new(scrapes))
 }
 
@@ -65,14 +68,14 @@ async fn show(State(scrapes): State<Arc<Scrapes>>, ConnectInfo(peer): ConnectInf
     let clock = scrapes.view.context.clock();
     let page = async {
         let place = Arc::clone(&scrapes.places).acquire_owned().await.map_err(|closed| closed.to_string())?;
-        Ok((page(&scrapes.view).await?, place))
+        Ok((page(&scrapes).await?, place))
     };
     let page: Result<_, String> = tokio::select! {
         page = page => page,
         () = clock.sleep(LIMIT) => Err(format!("no answer within {LIMIT:?}")),
     };
     match page {
-        Ok((text, place)) => ([(CONTENT_TYPE, FORMAT)], in_pieces(text, (place, counted))).into_response(),
+        Ok((page, place)) => ([(CONTENT_TYPE, FORMAT)], in_pieces(page, (place, counted))).into_response(),
         // Half an answer would end every alert on drift; a scrape that failed ends none.
         Err(error) => {
             tracing::warn!(error, "the stored metrics cannot be read");
@@ -81,47 +84,56 @@ async fn show(State(scrapes): State<Arc<Scrapes>>, ConnectInfo(peer): ConnectInf
     }
 }
 
-async fn page(view: &View) -> Result<String, String> {
-    let stored =
-        if *view.leads.borrow() { stored(view).await.map_err(|error| error.to_string())? } else { String::new() };
+async fn page(scrapes: &Scrapes) -> Result<Page, String> {
+    let view = &scrapes.view;
+    let (mut text, mut table) = (String::new(), Table::default());
+    if *view.leads.borrow() {
+        (text, table) = stored(scrapes).await.map_err(|error| error.to_string())?;
+    } else {
+        // Another replica tells of the records; this one need not remember them.
+        *scrapes.memory.lock().await = Memory::default();
+    }
     view.recorder.run_upkeep();
-    Ok(view.recorder.render() + &stored)
+    Ok(Page { head: view.recorder.render() + &text, tenants: Pieces::new(table) })
+}
+
+/// An answer: what is short, and what is written as it is taken.
+struct Page {
+    head: String,
+    tenants: Pieces,
 }
 
 /// A body that keeps its place until the last of it is taken.
-fn in_pieces(text: String, place: (OwnedSemaphorePermit, Counted)) -> axum::body::Body {
-    let pieces = stream::unfold((Bytes::from(text), place), async |(mut left, place)| {
-        let piece = left.split_to(left.len().min(PIECE));
-        (!piece.is_empty()).then_some((Ok::<_, Infallible>(piece), (left, place)))
+fn in_pieces(page: Page, place: (OwnedSemaphorePermit, Counted)) -> axum::body::Body {
+    let head = Bytes::from(page.head);
+    let pieces = stream::unfold((head, page.tenants, place), async |(mut head, mut tenants, place)| {
+        let piece = match head.is_empty() {
+            false => head.split_to(head.len().min(PIECE)),
+            true => Bytes::from(tenants.next()?),
+        };
+        Some((Ok::<_, Infallible>(piece), (head, tenants, place)))
     });
     axum::body::Body::from_stream(pieces)
 }
 
-async fn stored(view: &View) -> Result<String, StoreError> {
-    let store = view.context.store();
-    let (tenants, ages, counts) = tokio::try_join!(store.tenants(None), store.ages(), store.finding_counts())?;
-    let (waiting, schedules, owners) = tokio::try_join!(store.waiting(), store.schedules(), store.owners())?;
+/// What the records say: of clouds, jobs and schedules as text, of each tenant as what its text is made from. All of it
+/// is read before the first byte goes out.
+async fn stored(scrapes: &Scrapes) -> Result<(String, Table), StoreError> {
+    let (view, store) = (&scrapes.view, scrapes.view.context.store());
+    let (projects, ages, counts) = tokio::try_join!(store.projects(), store.ages(), store.finding_counts())?;
+    let (waiting, schedules) = tokio::try_join!(store.waiting(), store.schedules())?;
     let (outbox, dead) = tokio::try_join!(store.outgoing_count(), store.dead_letter_count())?;
     let clouds: Vec<String> = view.context.live().names().into_iter().map(str::to_owned).collect();
     let mut exposition = Exposition::default();
-    let is_here = |tenant: &&Tenant| tenant.vanished_at.is_none() && tenant.project().is_some();
-    let here: BTreeMap<Uuid, &Tenant> = tenants.iter().filter(is_here).map(|tenant| (tenant.uuid, tenant)).collect();
-    for tenant in here.values() {
-        info(&mut exposition, tenant, owners.get(&tenant.uuid));
-    }
-    let mut lost: BTreeMap<(String, ResourceType, String), u32> = BTreeMap::new();
-    for age in ages {
-        // A disabled project is not read any more; its age would only grow.
-        let Some(tenant) = here.get(&age.tenant).filter(|tenant| tenant.enabled) else { continue };
-        if let Some(reason) = &age.error_reason {
-            *lost.entry((tenant.cloud.clone(), age.resource_type, reason.clone())).or_default() += 1;
-        }
-        of_resource_type(&mut exposition, tenant, &age);
-    }
+    let mut memory = scrapes.memory.lock().await;
+    memory.refresh(store, &ages).await?;
+    let (mut table, lost) = table::of(&projects, &ages, &counts, &memory);
+    drop(memory);
     for ((cloud, resource_type, reason), count) in lost {
-        let labels = [("cloud", cloud.as_str()), ("resource_type", resource_type.as_str()), ("reason", &reason)];
+        let labels = [("cloud", cloud), ("resource_type", resource_type.as_str()), ("reason", reason)];
         exposition.add("tenantd_coverage_lost", &labels, f64::from(count));
     }
+    totals::add(&mut exposition, &table, &clouds);
     drift(&mut exposition, &clouds, &counts);
     promises(&mut exposition, &clouds, &view.schedules.borrow(), view.context.clock().now());
     let mut oldest: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
@@ -142,67 +154,8 @@ async fn stored(view: &View) -> Result<String, StoreError> {
     }
     exposition.add("tenantd_outbox_pending", &[], number(outbox));
     exposition.add("tenantd_dead_letters", &[], number(dead));
-    let (text, dropped) = exposition.render(view.max_series);
-    metrics::series_dropped(dropped);
-    Ok(text)
-}
-
-/// The names of a tenant, with those of the portal where one was asked.
-fn info(exposition: &mut Exposition, tenant: &Tenant, owner: Option<&Owner>) {
-    let mut labels = vec![
-        ("cloud", tenant.cloud.as_str()),
-        ("tenant", &tenant.backend_id),
-        ("tenant_name", &tenant.name),
-        ("domain", &tenant.domain),
-    ];
-    if let Some(owner) = owner {
-        labels.extend([("customer_name", owner.customer_name.as_str()), ("project_name", &owner.project_name)]);
-    }
-    exposition.add("tenantd_tenant_info", &labels, 1.0);
-}
-
-fn of_resource_type(exposition: &mut Exposition, tenant: &Tenant, age: &Age) {
-    let resource_type = age.resource_type.as_str();
-    let labels = [("cloud", tenant.cloud.as_str()), ("tenant", &tenant.backend_id), ("resource_type", resource_type)];
-    if let Some(at) = age.last_success_at {
-        exposition.add("tenantd_snapshot_last_success_timestamp_seconds", &labels, seconds(at));
-    }
-    let body = age.body.as_ref().and_then(|body| Body::from_json(age.resource_type, body).ok());
-    let Some(body) = body else { return };
-    if let Body::Quotas(quotas) = &body {
-        return of_quotas(exposition, tenant, quotas);
-    }
-    let mut by_status: BTreeMap<&str, u32> = BTreeMap::new();
-    for status in body.statuses() {
-        *by_status.entry(status).or_default() += 1;
-    }
-    for (status, count) in by_status {
-        let labels = [labels[0], labels[1], labels[2], ("status", status)];
-        exposition.add_optional("tenantd_resources", &labels, f64::from(count));
-    }
-}
-
-fn of_quotas(exposition: &mut Exposition, tenant: &Tenant, quotas: &Quotas) {
-    for (name, quota) in quotas {
-        let labels = [("cloud", tenant.cloud.as_str()), ("tenant", &tenant.backend_id), ("resource", name)];
-        let (limit_family, usage_family, factor) = match Unit::of(name).bytes() {
-            None => ("tenantd_quota_limit", "tenantd_quota_usage", 1),
-            Some(bytes) => ("tenantd_quota_limit_bytes", "tenantd_quota_usage_bytes", bytes),
-        };
-        // Only what is at least half used can come near an alert.
-        let near = matches!((quota.limit, quota.usage), (Some(Limit::Of(limit)), Some(usage)) if usage >= limit / 2);
-        let mut add = |family, value| {
-            if near { exposition.add(family, &labels, value) } else { exposition.add_optional(family, &labels, value) }
-        };
-        match quota.limit {
-            Some(Limit::Of(limit)) => add(limit_family, amount(limit, factor)),
-            Some(Limit::Unlimited) => add("tenantd_quota_unlimited", 1.0),
-            None => {}
-        }
-        if let Some(usage) = quota.usage {
-            add(usage_family, amount(usage, factor));
-        }
-    }
+    metrics::series_dropped(table.cut(view.max_series.saturating_sub(exposition.len())));
+    Ok((exposition.render(), table))
 }
 
 fn drift(exposition: &mut Exposition, clouds: &[String], counts: &[crate::store::findings::Count]) {
@@ -259,11 +212,6 @@ fn promises(exposition: &mut Exposition, clouds: &[String], schedules: &[Schedul
         let labels = [("cloud", cloud), ("resource_type", resource_type.as_str())];
         exposition.add("tenantd_snapshot_max_age_seconds", &labels, age.as_secs_f64());
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "Prometheus has doubles; what is lost beyond 2^53 is nobody's")]
-fn amount(value: u64, factor: u64) -> f64 {
-    value as f64 * factor as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of rows")]

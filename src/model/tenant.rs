@@ -139,6 +139,11 @@ impl Tenant {
 
     /// The project's id, once there is a project.
     pub fn project(&self) -> Option<&str> {
-        (!self.backend_id.starts_with(UNMADE)).then_some(self.backend_id.as_str())
+        Self::is_made(&self.backend_id).then_some(self.backend_id.as_str())
+    }
+
+    /// Whether this is a project's id, and nothing that stands for one.
+    pub fn is_made(backend_id: &str) -> bool {
+        !backend_id.starts_with(UNMADE)
     }
 }

@@ -222,6 +222,13 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// At most so many findings that ended since then, those that ended last first.
+    pub async fn ended_findings(&self, since: DateTime<Utc>, limit: i64) -> Result<Vec<Listed>, StoreError> {
+        let rows: Vec<Row> =
+            read!(self, pool => sqlx::query_as(sql::FINDING_ENDED).bind(since).bind(limit).fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// Findings whose acknowledgement has ended, those that ended first.
     pub async fn expired_findings(&self, now: DateTime<Utc>, limit: i64) -> Result<Vec<Expired>, StoreError> {
         let rows: Vec<ExpiredRow> =

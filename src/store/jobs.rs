@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::directory::Window;
 use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::model::job::{Job, JobState, Outcome, Part, Reply, Request};
 
@@ -139,9 +140,15 @@ impl Store {
 
     /// Jobs, the newest first.
     pub async fn jobs(&self, filter: Filter<'_>) -> Result<Vec<Job>, StoreError> {
-        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::JOB_LIST)
+        self.some_jobs(filter, Window { limit: filter.limit, offset: 0 }).await
+    }
+
+    /// Those of them that are in a window.
+    pub(super) async fn some_jobs(&self, filter: Filter<'_>, window: Window) -> Result<Vec<Job>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::JOB_PAGE)
             .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
-            .bind(filter.since).bind(filter.limit).bind(filter.part_of).fetch_all(pool).await)?;
+            .bind(filter.since).bind(window.limit).bind(window.offset).bind(filter.part_of)
+            .fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -230,7 +237,9 @@ impl Tx {
 
     /// The jobs that wait for one tenant.
     pub async fn waiting_of_tenant(&mut self, tenant: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        Ok(write!(self, connection => sqlx::query_scalar(sql::JOB_WAITING_OF_TENANT).bind(tenant)
-            .bind(tenant.to_string()).fetch_all(connection).await)?)
+        let mut ids: Vec<Uuid> = write!(self, connection => sqlx::query_scalar(sql::JOB_WAITING_OF_TENANT).bind(tenant)
+            .bind(tenant.to_string()).fetch_all(connection).await)?;
+        ids.sort_unstable();
+        Ok(ids)
     }
 }

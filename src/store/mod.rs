@@ -103,8 +103,7 @@ enum Inner {
 
 /// What changes records finds them by their keys. Where a table has no statistics yet (a new installation, or one that
 /// grew a thousandfold within a minute) the planner would rather read all of it, and keep that plan while it grows.
-const BEGIN_POSTGRES: &str =
-    "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+const BEGIN_POSTGRES: &str = "BEGIN; SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 /// How long work in the database may take: beyond it the network is taken to have swallowed the answer.
 const PATIENCE: Duration = Duration::from_secs(30);

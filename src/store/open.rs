@@ -11,6 +11,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::{Condition, Pools, Store, StoreError, file};
 
+/// A list is planned for the filters that were asked for. One plan for all of them would read as much as the worst.
+const PLAN_EACH: &str = "SET plan_cache_mode = force_custom_plan";
+
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -50,6 +53,9 @@ impl Store {
             let options = options.application_name("tenantd");
             let place = format!("database {} on {}", options.get_database().unwrap_or_default(), options.get_host());
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+            let pool = pool.after_connect(|connection, _| {
+                Box::pin(async move { sqlx::query(PLAN_EACH).execute(connection).await.map(drop) })
+            });
             let pools = Pools::Postgres(pool.connect_with(options).await?);
             return Ok(Self::of(pools, None, &place, Arc::default()));
         }

@@ -4,27 +4,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::directory::{Part, Window};
-use super::{Store, StoreError, findings, jobs, read, snapshots, sql};
+use super::{Pools, Store, StoreError, findings, jobs, read, snapshots, sql};
 use crate::model::job::{Job, JobState};
 use crate::model::{FindingState, ResourceType, Severity};
-
-/// A row with the length of the whole.
-#[derive(sqlx::FromRow)]
-struct Counted<Row> {
-    #[sqlx(flatten)]
-    row: Row,
-    total: i64,
-}
-
-/// Reads rows into what they stand for.
-fn part<Row, T>(rows: Vec<Counted<Row>>) -> Result<Part<T>, StoreError>
-where
-    T: TryFrom<Row, Error = StoreError>,
-{
-    let total = rows.first().map_or(0, |row| row.total);
-    let items = rows.into_iter().map(|it| it.row.try_into()).collect::<Result<_, _>>()?;
-    Ok(Part { items, total })
-}
 
 /// Which findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,13 +25,29 @@ pub struct Findings<'a> {
     pub since: Option<DateTime<Utc>>,
 }
 
+/// What has ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Dead letters.
+    DeadLetters,
+    /// Findings.
+    Findings,
+    /// Jobs.
+    Jobs,
+    /// Snapshots.
+    Snapshots,
+}
+
 impl Store {
     /// Jobs, the newest first; the window counts, not the filter's limit.
     pub async fn job_page(&self, filter: jobs::Filter<'_>, window: Window) -> Result<Part<Job>, StoreError> {
-        let rows: Vec<Counted<jobs::Row>> = read!(self, pool => sqlx::query_as(sql::JOB_PAGE)
-            .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
-            .bind(filter.since).bind(window.limit).bind(window.offset).bind(filter.part_of).fetch_all(pool).await)?;
-        part(rows)
+        let count = async {
+            Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_COUNT)
+                .bind(filter.state.map(JobState::as_str)).bind(filter.kind).bind(filter.cloud).bind(filter.tenant)
+                .bind(filter.since).bind(filter.part_of).fetch_one(pool).await)?)
+        };
+        let (items, total) = tokio::try_join!(self.some_jobs(filter, window), count)?;
+        Ok(Part { items, total })
     }
 
     /// Findings, the newest first.
@@ -60,11 +58,21 @@ impl Store {
     ) -> Result<Part<findings::Listed>, StoreError> {
         let states: Vec<&str> = wanted.states.iter().map(|state| state.as_str()).collect();
         let states = (!states.is_empty()).then(|| format!(",{},", states.join(",")));
-        let rows: Vec<Counted<findings::Row>> = read!(self, pool => sqlx::query_as(sql::FINDING_PAGE)
-            .bind(wanted.cloud).bind(wanted.tenant).bind(wanted.resource_type.map(ResourceType::as_str))
-            .bind(wanted.severity.map(Severity::as_str)).bind(states).bind(wanted.since)
-            .bind(window.limit).bind(window.offset).fetch_all(pool).await)?;
-        part(rows)
+        let (resource_type, severity) =
+            (wanted.resource_type.map(ResourceType::as_str), wanted.severity.map(Severity::as_str));
+        let count = async {
+            Ok::<i64, StoreError>(read!(self, pool => sqlx::query_scalar(sql::FINDING_COUNT)
+                .bind(wanted.cloud).bind(wanted.tenant).bind(resource_type).bind(severity).bind(&states)
+                .bind(wanted.since).fetch_one(pool).await)?)
+        };
+        let page = async {
+            Ok(read!(self, pool => sqlx::query_as(sql::FINDING_PAGE)
+                .bind(wanted.cloud).bind(wanted.tenant).bind(resource_type).bind(severity).bind(&states)
+                .bind(wanted.since).bind(window.limit).bind(window.offset).fetch_all(pool).await)?)
+        };
+        let (rows, total): (Vec<findings::Row>, i64) = tokio::try_join!(page, count)?;
+        let items = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        Ok(Part { items, total })
     }
 
     /// Snapshots, the newest first; the window counts, not the filter's limit.
@@ -73,9 +81,26 @@ impl Store {
         filter: snapshots::Filter<'_>,
         window: Window,
     ) -> Result<Part<snapshots::Snapshot>, StoreError> {
-        let rows: Vec<Counted<snapshots::Row>> = read!(self, pool => sqlx::query_as(sql::SNAPSHOT_PAGE)
-            .bind(filter.cloud).bind(filter.tenant).bind(filter.resource_type.map(ResourceType::as_str))
-            .bind(window.limit).bind(window.offset).fetch_all(pool).await)?;
-        part(rows)
+        let count = async {
+            Ok(read!(self, pool => sqlx::query_scalar(sql::SNAPSHOT_COUNT)
+                .bind(filter.cloud).bind(filter.tenant).bind(filter.resource_type.map(ResourceType::as_str))
+                .fetch_one(pool).await)?)
+        };
+        let (items, total) = tokio::try_join!(self.some_snapshots(filter, window), count)?;
+        Ok(Part { items, total })
+    }
+
+    /// Up to two ids that end in these hexadecimal digits.
+    pub async fn ids_ending(&self, kept: Kept, digits: &str) -> Result<Vec<Uuid>, StoreError> {
+        let (sqlite, postgres) = match kept {
+            Kept::DeadLetters => (sql::DEAD_ENDING_SQLITE, sql::DEAD_ENDING_POSTGRES),
+            Kept::Findings => (sql::FINDING_ENDING_SQLITE, sql::FINDING_ENDING_POSTGRES),
+            Kept::Jobs => (sql::JOB_ENDING_SQLITE, sql::JOB_ENDING_POSTGRES),
+            Kept::Snapshots => (sql::SNAPSHOT_ENDING_SQLITE, sql::SNAPSHOT_ENDING_POSTGRES),
+        };
+        Ok(match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(sqlite).bind(digits).fetch_all(read).await?,
+            Pools::Postgres(pool) => sqlx::query_scalar(postgres).bind(digits).fetch_all(pool).await?,
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! What is known of each resource type of each tenant, and what the last attempt said.
 
-use chrono::{DateTime, Utc};
-use serde_json::Value;
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -65,10 +64,10 @@ struct AgeRow {
     resource_type: String,
     last_success_at: Option<DateTime<Utc>>,
     error_reason: Option<String>,
-    body: Option<Json<Value>>,
+    snapshot: Option<Uuid>,
 }
 
-/// What a scrape needs of one resource type of one tenant.
+/// How old what is known of one resource type of one tenant is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Age {
     /// tenantd's id of the tenant.
@@ -79,8 +78,8 @@ pub struct Age {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Why the last attempt failed.
     pub error_reason: Option<String>,
-    /// What was seen.
-    pub body: Option<Value>,
+    /// The snapshot that is current.
+    pub snapshot: Option<Uuid>,
 }
 
 impl Store {
@@ -111,7 +110,7 @@ impl Store {
         rows.into_iter().map(status).collect()
     }
 
-    /// The state of everything, for the scrape.
+    /// How old everything is, by tenant.
     pub async fn ages(&self) -> Result<Vec<Age>, StoreError> {
         let rows: Vec<AgeRow> = read!(self, pool => sqlx::query_as(sql::RESOURCE_AGES).fetch_all(pool).await)?;
         let age = |row: AgeRow| {
@@ -120,7 +119,7 @@ impl Store {
                 resource_type: word!("resources", "resource_type", row.resource_type)?,
                 last_success_at: row.last_success_at,
                 error_reason: row.error_reason,
-                body: row.body.map(|body| body.0),
+                snapshot: row.snapshot,
             })
         };
         rows.into_iter().map(age).collect()
@@ -176,12 +175,8 @@ impl Tx {
     /// Locks rows until the end of the transaction and tells what is known; `keys` are sorted and each is there once.
     pub async fn known_resources(&mut self, keys: &[(Uuid, ResourceType)]) -> Result<Vec<Known>, StoreError> {
         let rows: Vec<KnownRow> = either!(self, transaction => {
-            let mut rows = Vec::new();
-            for (tenant, resource_type) in keys {
-                let query = sqlx::query_as(sql::RESOURCE_KNOWN_SQLITE).bind(tenant).bind(resource_type.as_str());
-                rows.extend(query.fetch_optional(&mut **transaction).await?);
-            }
-            rows
+            let keys: Vec<_> = keys.iter().map(|(tenant, it)| (digits(*tenant), it.as_str())).collect();
+            sqlx::query_as(sql::RESOURCE_KNOWN_SQLITE).bind(Json(keys)).fetch_all(&mut **transaction).await?
         }, {
             let query = sqlx::query_as(sql::RESOURCE_KNOWN_POSTGRES).bind(tenants_of(keys)).bind(types_of(keys));
             query.fetch_all(&mut **transaction).await?
@@ -203,11 +198,16 @@ impl Tx {
     /// Notes looks that brought nothing new.
     pub async fn seen_again(&mut self, seen: &[SeenAgain], now: DateTime<Utc>) -> Result<(), StoreError> {
         either!(self, transaction => {
-            for it in seen {
-                let query = sqlx::query(sql::RESOURCE_SEEN_SQLITE).bind(it.tenant).bind(it.resource_type.as_str());
-                query.bind(it.asked_at).bind(now).bind(it.answered_at).execute(&mut **transaction).await?;
-                sqlx::query(sql::SNAPSHOT_SEEN).bind(it.snapshot).bind(now).execute(&mut **transaction).await?;
-            }
+            let look = |it: &SeenAgain| {
+                let times = (stored(it.asked_at), stored(it.answered_at));
+                (digits(it.tenant), it.resource_type.as_str(), times.0, times.1)
+            };
+            let looks: Vec<_> = seen.iter().map(look).collect();
+            let query = sqlx::query(sql::RESOURCE_SEEN_SQLITE).bind(Json(looks)).bind(now);
+            query.execute(&mut **transaction).await?;
+            let snapshots: Vec<_> = seen.iter().map(|it| digits(it.snapshot)).collect();
+            let query = sqlx::query(sql::SNAPSHOTS_SEEN_SQLITE).bind(Json(snapshots)).bind(now);
+            query.execute(&mut **transaction).await?;
         }, {
             let keys: Vec<(Uuid, ResourceType)> = seen.iter().map(|it| (it.tenant, it.resource_type)).collect();
             let query = sqlx::query(sql::RESOURCE_SEEN_POSTGRES).bind(tenants_of(&keys)).bind(types_of(&keys));
@@ -272,6 +272,16 @@ impl Tx {
             .execute(connection).await.map(drop))?;
         Ok(())
     }
+}
+
+/// An id for a list in JSON.
+fn digits(id: Uuid) -> String {
+    id.simple().to_string()
+}
+
+/// A time in a list in JSON, as SQLite's columns have it.
+fn stored(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 fn tenants_of(keys: &[(Uuid, ResourceType)]) -> Vec<Uuid> {

@@ -1,15 +1,20 @@
 //! Stored observations.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Tx, read, sql, word, write};
+use super::directory::Window;
+use super::resources::Age;
+use super::{Pools, Store, StoreError, Tx, read, sql, word, write};
 use crate::model::{Body, ResourceType};
 
 #[derive(sqlx::FromRow)]
-pub(super) struct Row {
+struct Row {
     id: Uuid,
     cloud: String,
     tenant: Uuid,
@@ -78,6 +83,9 @@ pub(super) fn body(table: &'static str, resource_type: ResourceType, json: &Valu
     })
 }
 
+/// Bodies that are in memory at once.
+const AT_ONCE: usize = 500;
+
 /// Which snapshots to list.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {
@@ -111,11 +119,47 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// Hands over the bodies of snapshots as they are stored, in no order.
+    pub async fn bodies(&self, ids: &[Uuid], mut each: impl FnMut(Uuid, &RawValue)) -> Result<(), StoreError> {
+        type Body = (Uuid, Json<Box<RawValue>>);
+        let bodies: Vec<Body> = match &self.pools {
+            Pools::Sqlite { read, .. } => {
+                let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+                sqlx::query_as(sql::SNAPSHOT_BODIES_SQLITE).bind(Json(ids)).fetch_all(read).await?
+            }
+            Pools::Postgres(pool) => sqlx::query_as(sql::SNAPSHOT_BODIES_POSTGRES).bind(ids).fetch_all(pool).await?,
+        };
+        bodies.iter().for_each(|(id, body)| each(*id, &body.0));
+        Ok(())
+    }
+
+    /// Hands over what was seen last, one after the other, as far as it can be read. Only a part of it is in memory.
+    pub async fn contents(&self, ages: &[Age], mut each: impl FnMut(&Age, Body)) -> Result<(), StoreError> {
+        for part in ages.chunks(AT_ONCE) {
+            let ids: Vec<Uuid> = part.iter().filter_map(|age| age.snapshot).collect();
+            let mut texts: BTreeMap<Uuid, Box<RawValue>> = BTreeMap::new();
+            self.bodies(&ids, |id, body| drop(texts.insert(id, body.to_owned()))).await?;
+            for age in part {
+                let text = age.snapshot.and_then(|id| texts.get(&id));
+                let json: Option<Value> = text.and_then(|text| serde_json::from_str(text.get()).ok());
+                if let Some(body) = json.and_then(|json| Body::from_json(age.resource_type, &json).ok()) {
+                    each(age, body);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Snapshots, the newest first.
     pub async fn snapshots(&self, filter: Filter<'_>) -> Result<Vec<Snapshot>, StoreError> {
-        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::SNAPSHOT_LIST)
+        self.some_snapshots(filter, Window { limit: filter.limit, offset: 0 }).await
+    }
+
+    /// Those of them that are in a window.
+    pub(super) async fn some_snapshots(&self, filter: Filter<'_>, window: Window) -> Result<Vec<Snapshot>, StoreError> {
+        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::SNAPSHOT_PAGE)
             .bind(filter.cloud).bind(filter.tenant).bind(filter.resource_type.map(ResourceType::as_str))
-            .bind(filter.limit).fetch_all(pool).await)?;
+            .bind(window.limit).bind(window.offset).fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 }

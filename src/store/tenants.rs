@@ -112,6 +112,38 @@ pub struct Unlinked {
     pub unlinked_at: DateTime<Utc>,
 }
 
+/// A tenant by its names.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Project {
+    /// tenantd's id of the tenant.
+    pub uuid: Uuid,
+    /// The cloud's name.
+    pub cloud: String,
+    /// The project's id, or what stands for it while there is none.
+    pub backend_id: String,
+    /// The project's name.
+    pub name: String,
+    /// Its domain's id.
+    pub domain: String,
+    /// Whether it is enabled.
+    pub enabled: bool,
+    /// Whose it is, where a portal was asked.
+    pub customer_name: Option<String>,
+    /// The portal's project that it belongs to, where one was asked.
+    pub project_name: Option<String>,
+}
+
+/// How many tenants a cloud has.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Population {
+    /// The cloud's name.
+    pub cloud: String,
+    /// Those that are there.
+    pub present: i64,
+    /// Those whose projects are gone.
+    pub vanished: i64,
+}
+
 /// How much is recorded of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Holdings {
@@ -135,6 +167,16 @@ impl Store {
         let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_RANGE).bind(cloud).bind(range.0)
             .bind(range.1).fetch_all(pool).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The tenants that are there, by their ids, with their names alone.
+    pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_as(sql::TENANT_PROJECTS).fetch_all(pool).await)?)
+    }
+
+    /// How many tenants each cloud has, in no order.
+    pub async fn populations(&self) -> Result<Vec<Population>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_as(sql::TENANT_COUNTS).fetch_all(pool).await)?)
     }
 
     /// The tenant with tenantd's id `uuid`.

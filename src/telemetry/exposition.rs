@@ -1,4 +1,4 @@
-//! Writes families of stored state in Prometheus' text format, under a cap on series.
+//! Writes families of stored state in Prometheus' text format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,65 +8,66 @@ use super::metrics::catalogue::CATALOGUE;
 /// Series by family, to be written in the catalogue's order.
 #[derive(Debug, Default)]
 pub struct Exposition {
-    families: BTreeMap<&'static str, Vec<Series>>,
-}
-
-#[derive(Debug)]
-struct Series {
-    labels: String,
-    value: f64,
-    essential: bool,
+    families: BTreeMap<&'static str, Vec<(String, f64)>>,
 }
 
 impl Exposition {
-    /// Adds a series; one that no shipped alert could need may be cut when there are too many.
+    /// Adds a series.
     pub fn add(&mut self, family: &'static str, labels: &[(&str, &str)], value: f64) {
-        self.push(family, labels, value, true);
-    }
-
-    /// Adds a series that may be cut.
-    pub fn add_optional(&mut self, family: &'static str, labels: &[(&str, &str)], value: f64) {
-        self.push(family, labels, value, false);
-    }
-
-    fn push(&mut self, family: &'static str, labels: &[(&str, &str)], value: f64, essential: bool) {
         let mut text = String::new();
-        for (name, value) in labels {
-            let separator = if text.is_empty() { "" } else { "," };
-            let _ = write!(text, "{separator}{name}=\"");
-            escape(&mut text, value);
-            text.push('"');
+        for label in labels {
+            push_label(&mut text, *label);
         }
-        self.families.entry(family).or_default().push(Series { labels: text, value, essential });
+        self.families.entry(family).or_default().push((text, value));
     }
 
-    /// The text, with at most `cap` series unless more are essential, and how many were cut.
-    pub fn render(self, cap: usize) -> (String, usize) {
-        let essential = self.families.values().flatten().filter(|series| series.essential).count();
-        let mut room = cap.saturating_sub(essential);
-        let (mut text, mut dropped) = (String::new(), 0);
+    /// How many series there are.
+    pub fn len(&self) -> usize {
+        self.families.values().map(Vec::len).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.families.is_empty()
+    }
+
+    /// The text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
         for family in CATALOGUE.iter().filter(|family| family.stored) {
             let Some(series) = self.families.get(family.name) else { continue };
-            let _ = writeln!(text, "# HELP {} {}\n# TYPE {} gauge", family.name, family.help, family.name);
-            for one in series {
-                if !one.essential {
-                    if room == 0 {
-                        dropped += 1;
-                        continue;
-                    }
-                    room -= 1;
-                }
-                let _ = match one.labels.as_str() {
-                    "" => writeln!(text, "{} {}", family.name, one.value),
-                    labels => writeln!(text, "{}{{{labels}}} {}", family.name, one.value),
+            head(&mut text, family.name);
+            for (labels, value) in series {
+                let _ = match labels.as_str() {
+                    "" => writeln!(text, "{} {value}", family.name),
+                    labels => writeln!(text, "{}{{{labels}}} {value}", family.name),
                 };
             }
         }
-        (text, dropped)
+        text
     }
 }
 
-fn escape(text: &mut String, value: &str) {
+/// What stands before the series of a family of stored state.
+pub fn head(text: &mut String, name: &str) {
+    let help = CATALOGUE.iter().find(|family| family.name == name).map_or("", |family| family.help);
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+/// Writes a label behind those that are there.
+pub fn push_label(text: &mut String, (name, value): (&str, &str)) {
+    text.push_str(if text.is_empty() { "" } else { "," });
+    text.push_str(name);
+    text.push_str("=\"");
+    escape(text, value);
+    text.push('"');
+}
+
+/// Writes a label's value.
+pub fn escape(text: &mut String, value: &str) {
+    if !value.contains(['\\', '"', '\n']) {
+        return text.push_str(value);
+    }
     for character in value.chars() {
         match character {
             '\\' => text.push_str("\\\\"),
@@ -82,13 +83,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_names_cannot_break_the_text_and_the_cap_spares_what_alerts_need() {
+    fn odd_names_cannot_break_the_text() {
         let mut exposition = Exposition::default();
-        exposition.add("tenantd_tenant_info", &[("tenant_name", "a\"b\\c\nd")], 1.0);
-        exposition.add_optional("tenantd_resources", &[("cloud", "lab")], 2.0);
-        exposition.add_optional("tenantd_resources", &[("cloud", "other")], 3.0);
-        let (text, dropped) = exposition.render(2);
-        assert!(text.contains(r#"tenantd_tenant_info{tenant_name="a\"b\\c\nd"} 1"#), "{text}");
-        assert_eq!((text.matches("tenantd_resources{").count(), dropped), (1, 1));
+        exposition.add("tenantd_cloud_tenants", &[("cloud", "a\"b\\c\nd")], 1.0);
+        exposition.add("tenantd_dead_letters", &[], 2.0);
+        let text = exposition.render();
+        assert!(text.contains(r#"tenantd_cloud_tenants{cloud="a\"b\\c\nd"} 1"#), "{text}");
+        assert!(text.ends_with("\n# TYPE tenantd_dead_letters gauge\ntenantd_dead_letters 2\n"), "{text}");
     }
 }

@@ -1,12 +1,30 @@
+-- Each part has an index of its own: those of a tenant, what stands, and what ended.
+WITH fitting AS (
+    SELECT f.id FROM findings f
+    WHERE f.tenant = $2 AND (CAST($5 AS BIGINT) = 1 OR f.state IN ('open', 'acknowledged'))
+      AND (CAST($1 AS TEXT) IS NULL OR f.tenant IN (SELECT uuid FROM tenants WHERE cloud = $1))
+      AND (CAST($3 AS TEXT) IS NULL OR f.resource_type = $3)
+      AND (CAST($4 AS TEXT) IS NULL OR f.field = $4)
+      AND (f.opened_at >= $6 OR $6 IS NULL)
+    UNION ALL
+    SELECT f.id FROM findings f
+    WHERE f.state IN ('open', 'acknowledged') AND $2 IS NULL
+      AND (CAST($1 AS TEXT) IS NULL OR f.tenant IN (SELECT uuid FROM tenants WHERE cloud = $1))
+      AND (CAST($3 AS TEXT) IS NULL OR f.resource_type = $3)
+      AND (CAST($4 AS TEXT) IS NULL OR f.field = $4)
+      AND (f.opened_at >= $6 OR $6 IS NULL)
+    UNION ALL
+    SELECT f.id FROM findings f
+    WHERE f.state IN ('resolved', 'accepted') AND $2 IS NULL AND CAST($5 AS BIGINT) = 1
+      AND (CAST($1 AS TEXT) IS NULL OR f.tenant IN (SELECT uuid FROM tenants WHERE cloud = $1))
+      AND (CAST($3 AS TEXT) IS NULL OR f.resource_type = $3)
+      AND (CAST($4 AS TEXT) IS NULL OR f.field = $4)
+      AND (f.opened_at >= $6 OR $6 IS NULL)
+)
 SELECT f.id, f.tenant, f.resource_type, f.object, f.object_name, f.field, f.change, f.expected, f.observed, f.severity, f.state, f.source, f.opened_at, f.flapping, f.last_seen_at, f.resolved_at, f.ack_reason, f.ack_by, f.ack_at, f.ack_until, t.cloud, t.backend_id, t.name AS tenant_name, COALESCE(w.customer_name, '') AS customer_name, COALESCE(w.project_name, '') AS project_name
-FROM findings f
+FROM fitting p
+JOIN findings f ON f.id = p.id
 JOIN tenants t ON t.uuid = f.tenant
 LEFT JOIN portal w ON w.tenant = t.uuid
-WHERE (CAST($1 AS TEXT) IS NULL OR t.cloud = $1)
-  AND (f.tenant = $2 OR $2 IS NULL)
-  AND (CAST($3 AS TEXT) IS NULL OR f.resource_type = $3)
-  AND (CAST($4 AS TEXT) IS NULL OR f.field = $4)
-  AND (CAST($5 AS BIGINT) = 1 OR f.state IN ('open', 'acknowledged'))
-  AND (f.opened_at >= $6 OR $6 IS NULL)
-  AND (CAST($7 AS TEXT) IS NULL OR $7 IN (t.domain, t.domain_name))
+WHERE CAST($7 AS TEXT) IS NULL OR $7 IN (t.domain, t.domain_name)
 ORDER BY f.opened_at DESC, f.id DESC

@@ -87,6 +87,37 @@ pub const CATALOGUE: &[Family] = &[
         &["cloud", "tenant", "resource_type", "status"],
         "Objects seen by the last complete pull, by their status in the cloud.",
     ),
+    stored("tenantd_cloud_tenants", &["cloud"], "Tenants of a cloud whose projects are there."),
+    stored(
+        "tenantd_cloud_quota_limit",
+        &["cloud", "resource"],
+        "Limits of a counted quota, summed over the tenants of the cloud that have one.",
+    ),
+    stored(
+        "tenantd_cloud_quota_usage",
+        &["cloud", "resource"],
+        "Usage of a counted quota, summed over all tenants of the cloud.",
+    ),
+    stored(
+        "tenantd_cloud_quota_limit_bytes",
+        &["cloud", "resource"],
+        "Limits of a quota of size, summed over the tenants of the cloud that have one.",
+    ),
+    stored(
+        "tenantd_cloud_quota_usage_bytes",
+        &["cloud", "resource"],
+        "Usage of a quota of size, summed over all tenants of the cloud.",
+    ),
+    stored(
+        "tenantd_cloud_quota_unlimited",
+        &["cloud", "resource"],
+        "Tenants of the cloud for which the quota has no limit; absent at zero.",
+    ),
+    stored(
+        "tenantd_cloud_resources",
+        &["cloud", "resource_type", "status"],
+        "Objects of all tenants of the cloud, by their status in it.",
+    ),
     stored(
         "tenantd_snapshot_last_success_timestamp_seconds",
         &["cloud", "tenant", "resource_type"],

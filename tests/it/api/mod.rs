@@ -9,6 +9,7 @@ mod living;
 mod objects;
 mod others;
 mod places;
+mod scrape;
 mod tenants;
 mod tokens;
 
@@ -89,13 +90,24 @@ impl Rig {
         Self::with(TestApp::with(database, Setup { tenants, ..Setup::default() }).await, true).await
     }
 
+    /// With so many series at most.
+    async fn capped(app: TestApp, max_series: usize) -> Self {
+        let view = View { max_series, ..view(&app, true) };
+        Self::around(app, view).await
+    }
+
     /// `loopback`: whether the server believes that only this machine can reach it.
     async fn with(app: TestApp, loopback: bool) -> Self {
+        let view = view(&app, loopback);
+        Self::around(app, view).await
+    }
+
+    async fn around(app: TestApp, view: View) -> Self {
         let settings = Http { listen: "127.0.0.1:0".parse().unwrap(), ..Http::default() };
         let listener = http::bind(&settings).await.unwrap();
         let base = listener.place().unwrap();
         let stop = CancellationToken::new();
-        Lifecycle::default().spawn_service(http::serve(listener, Arc::new(view(&app, loopback)), stop.clone()));
+        Lifecycle::default().spawn_service(http::serve(listener, Arc::new(view), stop.clone()));
         let http = reqwest::Client::builder().build().unwrap();
         Self { app, base, http, _stop: stop.drop_guard() }
     }

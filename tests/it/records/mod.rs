@@ -19,6 +19,7 @@ mod layers;
 mod living;
 mod logins;
 mod parts;
+mod plans;
 mod policies;
 mod politeness;
 mod properties;

@@ -43,7 +43,8 @@ async fn seen(app: &TestApp) -> Vec<(String, String, String)> {
     let tenants = app.context.store().tenants(None).await.unwrap();
     for age in app.context.store().ages().await.unwrap() {
         let tenant = tenants.iter().find(|it| it.uuid == age.tenant).unwrap();
-        let body = age.body.map(|body| body.to_string()).unwrap_or_default();
+        let snapshot = app.context.store().snapshot(age.snapshot.expect("it was seen")).await.unwrap();
+        let body = snapshot.map(|it| it.body.to_json().to_string()).unwrap_or_default();
         seen.push((tenant.name.clone(), age.resource_type.to_string(), body));
     }
     seen.sort();

@@ -10,6 +10,7 @@ pub mod app;
 pub mod changes;
 pub mod cloud;
 pub mod database;
+pub mod made;
 pub mod proxy;
 pub mod rows;
 

@@ -1,0 +1,2 @@
+-- Whose ids end so; more than two are as good as two.
+SELECT id FROM findings WHERE REPLACE(CAST(id AS TEXT), '-', '') LIKE '%' || $1 LIMIT 2

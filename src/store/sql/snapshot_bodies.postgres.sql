@@ -1,0 +1,1 @@
+SELECT id, body FROM snapshots WHERE id = ANY ($1)
