@@ -1,5 +1,7 @@
 //! Rows put into either database as fast as it takes them: PostgreSQL copies text, SQLite gets many rows a statement.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgPool, PgPoolCopyExt};
 use sqlx::sqlite::SqlitePool;
@@ -90,8 +92,8 @@ impl Pool {
     pub async fn execute(&self, statement: &str) -> Outcome<()> {
         let statement = AssertSqlSafe(statement.to_owned());
         match self {
-            Self::Sqlite(pool) => drop(sqlx::query(statement).execute(pool).await?),
-            Self::Postgres(pool) => drop(sqlx::query(statement).execute(pool).await?),
+            Self::Sqlite(pool) => sqlx::query(statement).execute(pool).await.map(|_| ())?,
+            Self::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -157,7 +159,9 @@ async fn into_postgres(
                 Cell::Text(value) => text.push_str(&value.replace('\\', "\\\\")),
                 Cell::Bytes(value) => {
                     text.push_str("\\\\x");
-                    value.bytes().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+                    for byte in value.bytes() {
+                        let _ = write!(text, "{byte:02x}");
+                    }
                 }
                 Cell::Time(at) => text.push_str(&at.to_rfc3339()),
                 Cell::Number(number) => text.push_str(&number.to_string()),

@@ -1,6 +1,7 @@
 //! What is read over HTTP, through the daemon's own routes on loopback, with a cloud that does not answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenantd::app::build;
 use tenantd::clock::{Clock, VirtualClock};
@@ -16,6 +17,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::records::{now, project, tenant};
 use crate::{Outcome, Times, measure, memory};
+
+/// What takes longer is not worth waiting for.
+const LIMIT: Duration = Duration::from_secs(60);
 
 struct Server {
     base: String,
@@ -58,7 +62,7 @@ impl Server {
         let base = listener.place()?;
         let stop = CancellationToken::new();
         Lifecycle::default().spawn_service(http::serve(listener, Arc::new(view), stop.clone()));
-        Ok(Self { base, client: reqwest::Client::new(), token, _stop: stop.drop_guard() })
+        Ok(Self { base, client: reqwest::Client::builder().timeout(LIMIT).build()?, token, _stop: stop.drop_guard() })
     }
 
     async fn get(&self, path: &str) -> Outcome<usize> {

@@ -107,10 +107,7 @@ struct Page {
 fn in_pieces(page: Page, place: (OwnedSemaphorePermit, Counted)) -> axum::body::Body {
     let head = Bytes::from(page.head);
     let pieces = stream::unfold((head, page.tenants, place), async |(mut head, mut tenants, place)| {
-        let piece = match head.is_empty() {
-            false => head.split_to(head.len().min(PIECE)),
-            true => Bytes::from(tenants.next()?),
-        };
+        let piece = if head.is_empty() { Bytes::from(tenants.next()?) } else { head.split_to(head.len().min(PIECE)) };
         Some((Ok::<_, Infallible>(piece), (head, tenants, place)))
     });
     axum::body::Body::from_stream(pieces)

@@ -118,6 +118,10 @@ impl Fleet<'_> {
             Ok(listed) => listed,
             Err(error) => return self.unread(error, &self.everyone()).await,
         };
+        // What is shared with the login's project is listed to everyone, so that tells nothing.
+        if let Some(doubt) = self.doubted(&self.everyone()).await? {
+            return self.doubt_all(doubt).await;
+        }
         let both = shared_out(networks, self.tenants).into_iter().zip(shared_out(routers, self.tenants));
         for ((tenant, networks), (_, routers)) in both {
             self.add(tenant, Ok(subnets.joined(networks, routers))).await?;
@@ -155,12 +159,21 @@ impl Fleet<'_> {
         if missing.len() + 1 < self.tenants.len() || missing.is_empty() {
             return Ok(None);
         }
+        self.doubted(missing).await
+    }
+
+    async fn doubted(&self, missing: &[&Tenant]) -> Result<Option<JobError>, JobError> {
         match coverage::doubt(self.gathered.context(), self.cloud, self.resource_type, missing).await {
             Ok(doubt) => Ok(doubt),
             // What cannot be found out is no reason to believe it.
             Err(JobError::Interrupted) => Err(JobError::Interrupted),
             Err(error) => Ok(Some(error)),
         }
+    }
+
+    async fn doubt_all(&self, doubt: JobError) -> Result<bool, JobError> {
+        self.gathered.fail(&self.everyone(), self.resource_type, doubt).await?;
+        Ok(true)
     }
 
     /// What becomes of those of whom a listing said nothing; false where each is to be asked about.

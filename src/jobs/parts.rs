@@ -60,7 +60,9 @@ fn parts(of: Uuid, tenants: &[Uuid], batch: usize, types: &[ResourceType]) -> Ve
         }
     }
     let count = parts.len();
-    parts.iter_mut().for_each(|part| part.count = count);
+    for part in &mut parts {
+        part.count = count;
+    }
     parts
 }
 

@@ -129,7 +129,9 @@ impl Store {
             }
             Pools::Postgres(pool) => sqlx::query_as(sql::SNAPSHOT_BODIES_POSTGRES).bind(ids).fetch_all(pool).await?,
         };
-        bodies.iter().for_each(|(id, body)| each(*id, &body.0));
+        for (id, body) in &bodies {
+            each(*id, &body.0);
+        }
         Ok(())
     }
 

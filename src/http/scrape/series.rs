@@ -168,7 +168,9 @@ impl Table {
             text.push_str(name);
             text.push('{');
             text.push_str(labels);
-            more.iter().for_each(|part| text.push_str(part));
+            for part in more {
+                text.push_str(part);
+            }
             text.push_str("} ");
             value.write(text);
             text.push('\n');
@@ -253,9 +255,9 @@ mod tests {
         let body = r#"[{"status": "A\"B"}, {"status": "A\"B"}]"#;
         let addresses = Arc::new(Gist::of(ResourceType::FloatingIps, body, words));
         let labels = table.labels.len();
-        table.labels += &format!("cloud=\"lab\",tenant=\"{name}\"");
+        let _ = write!(table.labels, "cloud=\"lab\",tenant=\"{name}\"");
         let names = table.labels.len();
-        table.labels += &format!(",tenant_name=\"{name}\"");
+        let _ = write!(table.labels, ",tenant_name=\"{name}\"");
         table.rows.push(Row {
             labels: labels..names,
             names: names..table.labels.len(),
@@ -275,7 +277,9 @@ mod tests {
 
     fn table(tenants: &[(&str, u64, bool)]) -> Table {
         let (mut table, mut words) = (Table { clouds: vec!["lab".to_owned()], ..Table::default() }, Words::default());
-        tenants.iter().for_each(|(name, percent, drifts)| row(&mut table, &mut words, name, *percent, *drifts));
+        for (name, percent, drifts) in tenants {
+            row(&mut table, &mut words, name, *percent, *drifts);
+        }
         table.words = Arc::new(words);
         table
     }

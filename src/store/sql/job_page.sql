@@ -2,6 +2,17 @@
 WITH fitting AS (
     SELECT id, enqueued_at FROM (
         SELECT id, enqueued_at FROM jobs
+        WHERE part_of = $8 AND (tenant = $4 OR $4 IS NULL)
+          AND (CAST($1 AS TEXT) IS NULL OR state = $1)
+          AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
+          AND (CAST($3 AS TEXT) IS NULL OR cloud = $3)
+          AND (enqueued_at >= $5 OR $5 IS NULL)
+        ORDER BY enqueued_at DESC, id DESC
+        LIMIT CAST($6 AS BIGINT) + CAST($7 AS BIGINT)
+    ) parts
+    UNION ALL
+    SELECT id, enqueued_at FROM (
+        SELECT id, enqueued_at FROM jobs
         WHERE state IN ('succeeded', 'failed', 'cancelled') AND tenant = $4
           AND (CAST($1 AS TEXT) IS NULL OR state = $1)
           AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
@@ -47,17 +58,6 @@ WITH fitting AS (
         ORDER BY enqueued_at DESC, id DESC
         LIMIT CAST($6 AS BIGINT) + CAST($7 AS BIGINT)
     ) running
-    UNION ALL
-    SELECT id, enqueued_at FROM (
-        SELECT id, enqueued_at FROM jobs
-        WHERE part_of = $8 AND (tenant = $4 OR $4 IS NULL)
-          AND (CAST($1 AS TEXT) IS NULL OR state = $1)
-          AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
-          AND (CAST($3 AS TEXT) IS NULL OR cloud = $3)
-          AND (enqueued_at >= $5 OR $5 IS NULL)
-        ORDER BY enqueued_at DESC, id DESC
-        LIMIT CAST($6 AS BIGINT) + CAST($7 AS BIGINT)
-    ) parts
     ORDER BY enqueued_at DESC, id DESC
     LIMIT $6 OFFSET $7
 )

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tenantd::model::ResourceType;
 
 use super::Rig;
 use crate::support::{Database, TestApp, on_both_databases};
@@ -76,7 +77,7 @@ async fn sums_are_exact_whoever_is_shown(database: Database) {
     }
     assert_eq!(series(&capped, "tenantd_resources{").await, [].into());
     assert_eq!(series(&capped, "tenantd_tenant_info{").await.len(), tenants);
-    assert_eq!(series(&capped, "tenantd_snapshot_last_success").await.len(), tenants * 4);
+    assert_eq!(series(&capped, "tenantd_snapshot_last_success").await.len(), tenants * ResourceType::ALL.len());
 }
 
 async fn what_changes_is_read_again(database: Database) {

@@ -21,16 +21,21 @@ async fn snapshots_are_found_by_index_only() {
         database.store().await.close().await;
         assert_snapshot!(plan(&database, "snapshot_pairs").await, @"
         MATERIALIZE spans
-        SCAN r
+        CO-ROUTINE moved
+        COMPOUND QUERY
+        LEFT-MOST SUBQUERY
+        SEARCH s USING COVERING INDEX snapshots_by_tenant (tenant=?)
+        UNION USING TEMP B-TREE
+        SEARCH s USING COVERING INDEX snapshots_listed (first_seen_at>? AND first_seen_at<?)
+        SCAN m
         SEARCH t USING INDEX sqlite_autoindex_tenants_1 (uuid=?)
-        SEARCH c USING INDEX sqlite_autoindex_snapshots_1 (id=?)
-        CORRELATED SCALAR SUBQUERY 1
+        CORRELATED SCALAR SUBQUERY 3
         SEARCH s USING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at<?)
         USE TEMP B-TREE FOR LAST TERM OF ORDER BY
-        CORRELATED SCALAR SUBQUERY 2
+        CORRELATED SCALAR SUBQUERY 4
         SEARCH s USING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at>?)
         USE TEMP B-TREE FOR LAST TERM OF ORDER BY
-        CORRELATED SCALAR SUBQUERY 3
+        CORRELATED SCALAR SUBQUERY 5
         SEARCH s USING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at<?)
         USE TEMP B-TREE FOR LAST TERM OF ORDER BY
         SCAN p
