@@ -1,8 +1,7 @@
 """The daemon that pulls, with a database of its own: what a pull took, by its jobs' rows and the kernel's books."""
 
-import os
+import asyncio
 import sqlite3
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -48,17 +47,17 @@ log = "warn"
     async def start(self):
         binary = self.cloud.options.binary
         self.service.spawn([binary, "--config", self.config, "run"])
-        await wait_for("the daemon", lambda: "ok" in self.get("/health/ready", "ok?"))
+        await wait_for("the daemon", self.is_ready)
         made = await run([binary, "--config", self.config, "tokens", "create", "--role", "staff", "bench"])
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Token {made.strip()}"
         await self.pull(["pull_tenants"])
 
-    def get(self, path, otherwise):
+    def is_ready(self):
         try:
-            return requests.get(f"{self.url}{path}", timeout=5).ok and "ok"
+            return requests.get(f"{self.url}/health/ready", timeout=5).ok
         except requests.RequestException:
-            return otherwise
+            return False
 
     async def end(self):
         await self.service.end(15)
@@ -79,7 +78,7 @@ log = "warn"
         for kind in kinds:
             self.session.post(f"{self.url}/api/schedules/{kind}/run/", timeout=60).raise_for_status()
         over = ("SELECT COUNT(*) FROM jobs WHERE enqueued_at > ? AND part_of IS NULL AND outcome IS NOT NULL"
-                " AND cloud = 'sim' AND kind IN (%s)" % ",".join("?" * len(kinds)))
+                " AND kind IN (%s)" % ",".join("?" * len(kinds)))
         await wait_for("the pulls", lambda: self.rows(over, last, *kinds)[0][0] >= len(kinds), 900, pause=0.25)
         done = self.rows("SELECT MIN(started_at), MAX(finished_at) FROM jobs WHERE enqueued_at > ?", last)[0]
         odd = self.rows("SELECT kind, outcome, error FROM jobs WHERE enqueued_at > ? AND outcome NOT IN"
@@ -101,7 +100,6 @@ log = "warn"
 
 
 async def run(command):
-    import asyncio
     process = await asyncio.create_subprocess_exec(*map(str, command), stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     if process.returncode:

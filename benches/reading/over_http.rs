@@ -19,7 +19,7 @@ use crate::records::{now, project, tenant};
 use crate::{Outcome, Times, measure, memory};
 
 /// What takes longer is not worth waiting for.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 struct Server {
     base: String,

@@ -12,6 +12,8 @@ use crate::store::{StoreError, in_time};
 const BATCH: usize = 32;
 /// A look in vain that takes longer is not repeated at once.
 const COSTLY: Duration = Duration::from_millis(20);
+/// How much longer than that look its rest is.
+const REST: u32 = 5;
 /// The longest wait between two looks; other processes put jobs there too.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -42,7 +44,7 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
         if began.elapsed() > COSTLY {
             // Much waits and nothing of it can be taken: looking at all of it at each ring would cost the others time.
             tokio::select! {
-                () = context.clock().sleep(LOOK) => {}
+                () = context.clock().sleep((began.elapsed() * REST).min(LOOK)) => {}
                 () = lifecycle.stop.cancelled() => {}
             }
             continue;
@@ -63,15 +65,9 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
     }
     let now = context.clock().now();
     let hold = Hold { owner: context.owner(), until: now + TERM };
-    let count = i64::try_from(places.len()).unwrap_or(1);
-    let mut jobs = in_time(context.store().claim_jobs(hold, now, count, &runner.full_clouds())).await?;
-    // What is left goes to parts of larger jobs: nobody waits for a single one of them.
-    let (room, enough) = runner.room_for_parts();
-    let room = room.min(places.len() - jobs.len().min(places.len()));
-    if room > 0 {
-        let room = i64::try_from(room).unwrap_or(1);
-        jobs.extend(in_time(context.store().claim_parts(hold, now, room, &enough)).await?);
-    }
+    let (full, (room, enough)) = (runner.full_clouds(), runner.room_for_parts());
+    let claimed = context.store().claim_jobs(hold, now, (places.len(), &full), (room, &enough));
+    let jobs = in_time(claimed).await?;
     let taken = jobs.len();
     for job in jobs {
         let Some(place) = places.pop() else { break };

@@ -45,51 +45,24 @@ struct Claimed {
 }
 
 impl Store {
-    /// Takes up to `count` jobs whose time has come: by priority, then each lane in turn, none of the clouds `except`.
+    /// Takes up to `count` jobs whose time has come: by priority, then each lane in turn, none of the clouds `except`. What
+    /// is left of `count` goes to parts of larger jobs, as many as there is room for.
     pub async fn claim_jobs(
         &self,
         hold: Hold<'_>,
         now: DateTime<Utc>,
-        count: i64,
-        except: &[String],
-    ) -> Result<Vec<Job>, StoreError> {
-        self.claim((sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES), hold, now, (count, except)).await
-    }
-
-    /// The same of jobs that are parts of larger ones.
-    pub async fn claim_parts(
-        &self,
-        hold: Hold<'_>,
-        now: DateTime<Utc>,
-        count: i64,
-        except: &[String],
-    ) -> Result<Vec<Job>, StoreError> {
-        self.claim((sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES), hold, now, (count, except)).await
-    }
-
-    async fn claim(
-        &self,
-        (sqlite, postgres): (&'static str, &'static str),
-        hold: Hold<'_>,
-        now: DateTime<Utc>,
-        (count, except): (i64, &[String]),
+        (count, except): (usize, &[String]),
+        (room, enough): (usize, &[String]),
     ) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin().await?;
-        let claimed: Vec<Claimed> = either!(tx, transaction => {
-            let query = sqlx::query_as(sqlite).bind(now).bind(hold.owner).bind(hold.until);
-            query.bind(count).bind(Json(except)).fetch_all(&mut **transaction).await?
-        }, {
-            let query = sqlx::query_as(postgres).bind(now).bind(hold.owner).bind(hold.until);
-            query.bind(count).bind(except).fetch_all(&mut **transaction).await?
-        })?;
+        let mut jobs = tx.claim((sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES), hold, now, (count, except)).await?;
+        let room = room.min(count.saturating_sub(jobs.len()));
+        if room > 0 {
+            let parts = (sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES);
+            jobs.extend(tx.claim(parts, hold, now, (room, enough)).await?);
+        }
         tx.commit().await?;
-        let with_turn = |claimed: Claimed| Ok((claimed.turn, Job::try_from(claimed.row)?));
-        let mut jobs: Vec<(i64, Job)> = claimed.into_iter().map(with_turn).collect::<Result<_, StoreError>>()?;
-        // Neither database promises an order of what an update returns.
-        jobs.sort_by_key(|(turn, Job { request, .. })| {
-            (Reverse(request.priority), *turn, request.not_before, request.id)
-        });
-        Ok(jobs.into_iter().map(|(_, job)| job).collect())
+        Ok(jobs)
     }
 
     /// Lets jobs wait again whose holders are gone; how many.
@@ -129,6 +102,30 @@ impl Store {
 }
 
 impl Tx {
+    async fn claim(
+        &mut self,
+        (sqlite, postgres): (&'static str, &'static str),
+        hold: Hold<'_>,
+        now: DateTime<Utc>,
+        (count, except): (usize, &[String]),
+    ) -> Result<Vec<Job>, StoreError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let claimed: Vec<Claimed> = either!(self, transaction => {
+            let query = sqlx::query_as(sqlite).bind(now).bind(hold.owner).bind(hold.until);
+            query.bind(count).bind(Json(except)).fetch_all(&mut **transaction).await?
+        }, {
+            let query = sqlx::query_as(postgres).bind(now).bind(hold.owner).bind(hold.until);
+            query.bind(count).bind(except).fetch_all(&mut **transaction).await?
+        })?;
+        let with_turn = |claimed: Claimed| Ok((claimed.turn, Job::try_from(claimed.row)?));
+        let mut jobs: Vec<(i64, Job)> = claimed.into_iter().map(with_turn).collect::<Result<_, StoreError>>()?;
+        // Neither database promises an order of what an update returns.
+        jobs.sort_by_key(|(turn, Job { request, .. })| {
+            (Reverse(request.priority), *turn, request.not_before, request.id)
+        });
+        Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+
     /// Takes hold of deliveries that no one has seen before; which.
     pub async fn start_jobs(
         &mut self,

@@ -43,7 +43,7 @@ async fn seen(app: &TestApp) -> Vec<(String, String, String)> {
     let tenants = app.context.store().tenants(None).await.unwrap();
     for age in app.context.store().ages().await.unwrap() {
         let tenant = tenants.iter().find(|it| it.uuid == age.tenant).unwrap();
-        let snapshot = app.context.store().snapshot(age.snapshot.expect("it was seen")).await.unwrap();
+        let snapshot = app.context.store().snapshot(age.snapshot.unwrap()).await.unwrap();
         let body = snapshot.map(|it| it.body.to_json().to_string()).unwrap_or_default();
         seen.push((tenant.name.clone(), age.resource_type.to_string(), body));
     }
@@ -99,8 +99,8 @@ async fn replicas_share_the_parts(database: Database) {
     let mut ended = Vec::new();
     for (context, runner) in [(&app.context, &app.runner), (&context, &runner)].into_iter().cycle().take(3) {
         let hold = Hold { owner: context.owner(), until };
-        let mut parts = context.store().claim_parts(hold, now, 1, &[]).await.unwrap();
-        let part = parts.pop().expect("a part for each");
+        let mut parts = context.store().claim_jobs(hold, now, (1, &[]), (1, &[])).await.unwrap();
+        let part = parts.pop().unwrap();
         ended.push(runner.run(part.request, Origin::Table).await.unwrap());
     }
     assert_eq!(ended, vec![done(Outcome::Succeeded); 3]);
@@ -113,7 +113,7 @@ async fn a_part_that_was_left_is_done_again_and_no_other(database: Database) {
     app.run_for_cloud("pull_quotas", "sim").await;
     let now = app.context.clock().now();
     let gone = Hold { owner: "gone", until: now + chrono::Duration::seconds(20) };
-    let left = app.context.store().claim_parts(gone, now, 1, &[]).await.unwrap();
+    let left = app.context.store().claim_jobs(gone, now, (1, &[]), (1, &[])).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(app.run_waiting().await, vec![done(Outcome::Succeeded); 2]);
     app.advance(60);

@@ -208,9 +208,7 @@ impl TestApp {
     pub async fn claim(&self) -> Vec<Job> {
         let now = self.context.clock().now();
         let hold = Hold { owner: self.context.owner(), until: now + chrono::Duration::hours(1) };
-        let mut jobs = self.context.store().claim_jobs(hold, now, 100, &[]).await.unwrap();
-        jobs.extend(self.context.store().claim_parts(hold, now, 100, &[]).await.unwrap());
-        jobs
+        self.context.store().claim_jobs(hold, now, (100, &[]), (100, &[])).await.unwrap()
     }
 
     /// Moves the clock.
