@@ -21,9 +21,9 @@ def measured(cloud, client, threads, tenants):
 
 
 def sdk_pull(connection, project):
-    connection.compute.get(f"/os-quota-sets/{project}/detail").json()
-    list(connection.network.get(f"/quotas/{project}/details.json").json())
-    connection.block_storage.get(f"/os-quota-sets/{project}?usage=True").json()
+    connection.compute.get_quota_set(project, usage=True)
+    connection.network.get_quota(project, details=True)
+    connection.block_storage.get_quota_set(project, usage=True)
     return (list(connection.network.security_groups(project_id=project))
             + list(connection.network.ips(project_id=project)))
 

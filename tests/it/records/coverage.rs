@@ -1,7 +1,11 @@
 //! A listing that shows less than there is is not taken for the truth, whatever made it short.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use serde_json::json;
+use tenantd::jobs::context::Retries;
+use tenantd::retry::Backoff;
 
 use crate::support::{Database, Login, Setup, TestApp, on_both_databases};
 
@@ -53,7 +57,8 @@ async fn what_everybody_gave_back_is_gone(database: Database) {
 
 async fn a_listing_that_breaks_off_keeps_what_it_showed(database: Database) {
     database.expect_leftovers();
-    let app = pulled(&database, Setup { page_size: Some(5), ..Setup::default() }).await;
+    let retries = Retries { attempts: 3, backoff: Backoff { base: Duration::ZERO, max: Duration::ZERO } };
+    let app = pulled(&database, Setup { page_size: Some(5), retries, ..Setup::default() }).await;
     let broken = json!([{"path_prefix": "/network/v2.0/security-groups", "kind": "status", "status": 503, "every": 2}]);
     app.cloud().faults(broken).await;
     for tenant in ["tenant-001", "tenant-002"] {
@@ -62,7 +67,7 @@ async fn a_listing_that_breaks_off_keeps_what_it_showed(database: Database) {
     app.run_for_cloud("pull_security_groups", "sim").await;
     let changes = app.changes_in(&["findings", "jobs", "resources", "snapshots", "suspicions"]).await;
     assert_snapshot!(changes, @"
-    + jobs attempt=1 cloud=sim error=unavailable: network answered 503 to security_group_list: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull_security_groups not_before=T+6 params={} reason=unavailable source=test state=queued
+    + jobs attempt=1 cloud=sim error=unavailable: network answered 503 to security_group_list: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>) kind=pull_security_groups not_before=T+3 params={} reason=unavailable source=test state=queued
     ~ resources admin/security_groups: last_attempt_at T+2 → T+3, last_success_at T+2 → T+3, observed_at T+2 → T+3
     ~ resources tenant-001/security_groups: error null → unavailable: network answered 503 to security_group_list: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>), error_reason null → unavailable, failures 0 → 1, last_attempt_at T+2 → T+3
     ~ resources tenant-002/security_groups: error null → unavailable: network answered 503 to security_group_list: 503 Service Unavailable The server is currently unavailable. Please try again at a later time. (<id>), error_reason null → unavailable, failures 0 → 1, last_attempt_at T+2 → T+3
