@@ -162,7 +162,7 @@ class Dashboard(unittest.TestCase):
             taken |= cells
             ids.add(panel["id"])
         rows = [panel["title"].split(":")[0] for panel in self.board["panels"] if panel["type"] == "row"]
-        self.assertEqual(rows, ["Fleet", "One tenant", "Drift", "Jobs", "OpenStack requests"])
+        self.assertEqual(rows, ["Fleet", "One tenant", "Drift", "Jobs", "OpenStack requests", "All tenants of a cloud together"])
 
     def test_tenant_is_chosen_by_name(self):
         variable = next(one for one in self.board["templating"]["list"] if one["name"] == "tenant")
