@@ -36,8 +36,6 @@ use usual::Call;
 
 pub(crate) use outcome::Outcome;
 
-/// No service holds everyone for longer; who was refused is told how long it asked for.
-const LONGEST_HOLD: Duration = Duration::from_secs(30);
 /// A service that has failed is left alone for so long at first, and never for less.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -54,11 +52,13 @@ pub struct Limits {
     pub failures: u32,
     /// For how long at most.
     pub pause: Duration,
+    /// For how long at most its `Retry-After` holds everyone; who was refused is told how long it asked for.
+    pub hold: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { least: 1, start: 4, rate: 0, failures: 5, pause: Duration::from_secs(30) }
+        Self { least: 1, start: 4, rate: 0, failures: 5, pause: Duration::from_secs(30), hold: Duration::from_secs(30) }
     }
 }
 

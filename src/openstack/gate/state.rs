@@ -9,7 +9,7 @@ use super::limit::{Limit, Place};
 use super::outcome::Outcome;
 use super::rate::Rate;
 use super::usual::{Call, Usual};
-use super::{LONGEST_HOLD, Limits, until};
+use super::{Limits, until};
 
 /// What is known of a service.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct State {
     usual: Usual,
     /// Nobody leaves before: the service asked for it.
     held_until: Option<DateTime<Utc>>,
+    longest_hold: Duration,
     /// Requests that left and have not come back.
     under_way: usize,
     /// Requests that wait to leave.
@@ -63,6 +64,7 @@ impl State {
             rate: Rate::new(limits.rate),
             usual: Usual::default(),
             held_until: None,
+            longest_hold: limits.hold,
             under_way: 0,
             waiting: 0,
             owed: 0,
@@ -107,7 +109,7 @@ impl State {
 
     /// How long whatever is sent must wait; when it need not, it counts as sent.
     pub fn pause(&mut self, now: DateTime<Utc>) -> Option<Duration> {
-        let held = self.held_until.and_then(|end| until(end, now, LONGEST_HOLD));
+        let held = self.held_until.and_then(|end| until(end, now, self.longest_hold));
         held.or_else(|| self.rate.leave(now).err())
     }
 
@@ -123,7 +125,7 @@ impl State {
                 if self.usual.slow(call, took) && demand >= self.limit.now() {
                     changed.cut = self.limit.slowed(ticket.place).then_some("its answers take longer than usual");
                 } else {
-                    self.limit.answered(demand);
+                    self.limit.answered(ticket.place, demand);
                 }
             }
             Outcome::Alive => changed.circuit = self.circuit.answered(),
@@ -131,7 +133,7 @@ impl State {
                 changed.circuit = self.circuit.answered();
                 changed.cut = self.limit.refused(ticket.place).then_some("it refused a request");
                 if let Some(after) = after.filter(|after| !after.is_zero()) {
-                    let end = now + chrono::Duration::from_std(after.min(LONGEST_HOLD)).unwrap_or_default();
+                    let end = now + chrono::Duration::from_std(after.min(self.longest_hold)).unwrap_or_default();
                     self.held_until = self.held_until.max(Some(end));
                 }
             }

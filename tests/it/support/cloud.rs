@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tenantd::clock::Clock;
 use tenantd::jobs::context::{CloudEntry, Discovery};
 use tenantd::openstack::clouds_yaml::{self, Sources};
-use tenantd::openstack::{Cloud, Options};
+use tenantd::openstack::{Cloud, Limits, Options};
 use tenantd::retry::Backoff;
 use tenantd::simulator::{self, Simulator};
 
@@ -70,8 +70,11 @@ impl SimulatedCloud {
         std::fs::write(&file, yaml).unwrap();
         let sources = Sources { files: vec![file], ..Sources::default() };
         let profile = clouds_yaml::load(entry, None, &sources).unwrap();
+        // Nor does a rest that a service asks for come to an end by itself.
+        let hold = if self.attempts == 1 { Duration::ZERO } else { Limits::default().hold };
         let options = Options {
             name: name.to_owned(),
+            limits: Limits { hold, ..Limits::default() },
             write: self.write.clone(),
             attempts: self.attempts,
             backoff: Backoff { base: Duration::ZERO, max: Duration::ZERO },
