@@ -1,14 +1,14 @@
 //! How many requests at once a service bears, found out by asking.
 //!
-//! It begins gently and doubles with each round of answers, as long as there is demand. A refusal halves it and is
-//! remembered as a ceiling: up to just below it the limit grows by one a round, and the ceiling itself is tried again
+//! It begins gently and grows by half with each round of answers, as long as there is demand: of a service that bears
+//! less than was tried, no more than a third is refused. A refusal halves it and is remembered as a ceiling: up to just below it the limit grows by one a round, and the ceiling itself is tried again
 //! only after many rounds without trouble; each time that this is refused too it waits twice as long. What breaks or
 //! slows down tells of no ceiling, it only makes the limit smaller for a while.
 //!
 //! Requests that left before a cut are no reason for another one: a crowd that is refused is one refusal.
 
 /// Rounds at the ceiling before it is tried again, at first and at most.
-const PATIENCE: usize = 64;
+const PATIENCE: usize = 96;
 const MOST_PATIENCE: usize = 1_024;
 /// By how much fewer rounds it takes after the ceiling has turned out to be none.
 const EASIER: usize = 4;
@@ -26,8 +26,10 @@ pub(crate) struct Bounds {
 pub(crate) struct Limit {
     bounds: Bounds,
     now: usize,
-    /// Below it the limit doubles with each round.
-    doubling_below: usize,
+    /// Below it the limit grows by half with each round.
+    fast_below: usize,
+    /// Requests at once that were answered.
+    proved: usize,
     /// The fewest requests at once of which one was refused.
     ceiling: Option<usize>,
     /// Rounds at the ceiling before it is tried.
@@ -53,7 +55,7 @@ impl Limit {
         let most = bounds.most.max(least);
         let bounds = Bounds { least, most, start: bounds.start.clamp(least, most) };
         let now = bounds.start;
-        Self { bounds, now, doubling_below: most, ceiling: None, patience: PATIENCE, answers: 0, cuts: 0 }
+        Self { bounds, now, fast_below: most, proved: now, ceiling: None, patience: PATIENCE, answers: 0, cuts: 0 }
     }
 
     /// Requests at once.
@@ -67,7 +69,8 @@ impl Limit {
     }
 
     /// One was answered while `demand` were under way or waited. Only who has demand learns whether more is borne.
-    pub(crate) fn answered(&mut self, demand: usize) {
+    pub(crate) fn answered(&mut self, place: Place, demand: usize) {
+        self.proved = self.proved.max(place.number);
         if demand < self.now {
             return;
         }
@@ -87,9 +90,16 @@ impl Limit {
             Some(ceiling) if self.now + 1 >= ceiling => self.patience,
             _ => 1,
         };
-        let enough = if self.now < self.doubling_below { 1 } else { rounds.saturating_mul(self.now) };
-        if self.now < self.bounds.most && self.answers >= enough {
-            self.now += 1;
+        let farthest = self.bounds.most.min(self.proved + (self.proved / 2).max(1));
+        let enough = rounds.saturating_mul(self.now);
+        let wider = if self.now < self.fast_below {
+            self.now + self.answers
+        } else {
+            self.now + usize::from(self.answers >= enough)
+        };
+        let wider = wider.min(farthest);
+        if wider > self.now {
+            self.now = wider;
             self.answers = 0;
         }
     }
@@ -123,7 +133,8 @@ impl Limit {
         let target = target.max(self.bounds.least);
         let smaller = target < self.now;
         self.now = target;
-        self.doubling_below = target;
+        self.fast_below = target;
+        self.proved = target;
         self.answers = 0;
         self.cuts += 1;
         smaller
@@ -154,18 +165,18 @@ mod tests {
                     continue;
                 }
                 left -= 1;
-                limit.answered(at_once.max(left));
+                limit.answered(place, at_once.max(left));
             }
         }
         (refused, rounds)
     }
 
     #[test]
-    fn it_doubles_up_to_its_bound_while_there_is_demand() {
+    fn it_grows_fast_up_to_its_bound_while_there_is_demand() {
         let mut busy = limit(1, 64, 4);
         let (refused, rounds) = ask(&mut busy, 1_000, 1_000);
         assert_eq!((busy.now(), refused), (64, 0));
-        assert!(rounds <= 1_000_usize.div_ceil(64) + 4, "a fleet of a thousand loses four rounds: {rounds}");
+        assert!(rounds <= 1_000_usize.div_ceil(64) + 6, "a fleet of a thousand loses six rounds: {rounds}");
         let mut small = limit(1, 16, 4);
         let (_, rounds) = ask(&mut small, 1_000, 1_000);
         assert!(rounds <= 1_000_usize.div_ceil(16) + 2, "{rounds}");
@@ -176,7 +187,7 @@ mod tests {
         for bears in [1, 2, 3, 4, 5, 7, 12, 15] {
             let mut limit = limit(1, 16, 4);
             let (refused, _) = ask(&mut limit, 300, bears);
-            assert!(refused <= 8, "{bears}: {refused} of 300 in the beginning");
+            assert!(refused <= 6, "{bears}: {refused} of 300 in the beginning");
             let (refused, rounds) = ask(&mut limit, 3_000, bears);
             assert!(refused * 100 <= 3_000, "{bears}: {refused} of 3000");
             let ideal = 3_000_usize.div_ceil(bears);
@@ -223,7 +234,7 @@ mod tests {
     #[test]
     fn without_demand_nothing_is_learnt() {
         let mut limit = limit(1, 64, 4);
-        (0..1_000).for_each(|_| limit.answered(3));
+        (0..1_000).for_each(|_| limit.answered(limit.place(3), 3));
         assert_eq!(limit.now(), 4);
     }
 
@@ -235,7 +246,7 @@ mod tests {
             for (what, number) in steps {
                 let place = limit.place(number + 1);
                 match what {
-                    0 => limit.answered(number),
+                    0 => limit.answered(place, number),
                     1 => _ = limit.refused(place),
                     2 => _ = limit.broke(place),
                     3 => _ = limit.slowed(old),

@@ -125,7 +125,7 @@ impl State {
                 if self.usual.slow(call, took) && demand >= self.limit.now() {
                     changed.cut = self.limit.slowed(ticket.place).then_some("its answers take longer than usual");
                 } else {
-                    self.limit.answered(demand);
+                    self.limit.answered(ticket.place, demand);
                 }
             }
             Outcome::Alive => changed.circuit = self.circuit.answered(),
