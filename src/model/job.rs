@@ -187,9 +187,11 @@ impl Request {
         }
     }
 
-    /// Whose turn it takes among the jobs that wait: one lane for each tenant of each cloud.
+    /// Whose turn it takes among the jobs that wait: one lane for each tenant of each cloud, and for the parts of each job.
     pub fn lane(&self) -> String {
-        format!("{}/{}", self.cloud.as_deref().unwrap_or_default(), self.subject.as_deref().unwrap_or_default())
+        let lane =
+            format!("{}/{}", self.cloud.as_deref().unwrap_or_default(), self.subject.as_deref().unwrap_or_default());
+        self.part.as_ref().map_or_else(|| lane.clone(), |part| format!("{lane}/{}", part.of))
     }
 
     /// What may be kept of parameters that hold a secret, once nobody needs it any more; none where they hold none.

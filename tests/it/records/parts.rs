@@ -14,6 +14,7 @@ on_both_databases!(
     what_is_shared_out_comes_to_the_same,
     the_whole_waits_for_its_parts_and_tells_what_became_of_them,
     replicas_share_the_parts,
+    parts_of_different_jobs_take_turns,
     a_part_that_was_left_is_done_again_and_no_other,
     parts_that_fail_leave_no_dead_letters_of_their_own,
     the_end_of_the_whole_is_the_end_of_its_parts,
@@ -106,6 +107,23 @@ async fn replicas_share_the_parts(database: Database) {
     assert_eq!(ended, vec![done(Outcome::Succeeded); 3]);
     assert_eq!(app.run_waiting().await, [done(Outcome::Succeeded)], "the whole");
     context.store().close().await;
+}
+
+async fn parts_of_different_jobs_take_turns(database: Database) {
+    database.expect_leftovers();
+    let app = shared(&database).await;
+    app.run_for_cloud("pull_quotas", "sim").await;
+    app.run_for_cloud("pull_floating_ips", "sim").await;
+    let now = app.context.clock().now();
+    let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
+    let parts = app.context.store().claim_jobs(hold, now, (2, &[]), (2, &[])).await.unwrap();
+    let mut kinds: Vec<&str> = parts.iter().map(|it| it.request.kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(
+        kinds,
+        ["pull_floating_ips", "pull_quotas"],
+        "the first of the three parts, and the only one of the other"
+    );
 }
 
 async fn a_part_that_was_left_is_done_again_and_no_other(database: Database) {
