@@ -354,6 +354,8 @@ impl Retryable for Error {
                 | Self::Connect { .. }
                 | Self::Incomplete { .. }
                 | Self::TooLate { .. }
+                // Revoked once more just after it was made, or its keys have not reached every node yet.
+                | Self::TokenRefused(_)
         )
     }
 

@@ -54,7 +54,9 @@ impl Cloud {
                 continue;
             }
             let repeatable = request.method == Method::GET || request.method == Method::HEAD || error.took_no_effect();
-            if attempt >= self.inner.options.attempts || !error.is_retryable() || !repeatable {
+            // Whoever does not accept a token that is new is not asked again at once.
+            let passes = error.is_retryable() && !matches!(error, Error::TokenRefused(_));
+            if attempt >= self.inner.options.attempts || !passes || !repeatable {
                 return Err(error);
             }
             let Some(wait) = delay(&self.inner.options.backoff, attempt, &error) else { return Err(error) };

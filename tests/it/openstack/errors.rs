@@ -52,7 +52,8 @@ async fn recorded_refusals_are_named_by_what_to_do() {
     for (name, reason, words) in table {
         let fake = Fake::start("admin", move |_| recorded(name)).await;
         let error = fake.cloud(Fake::options()).network_quota("p7").await.unwrap_err();
-        assert_eq!((error.reason(), error.is_retryable()), (reason, false), "{name}: {error}");
+        // A token that is new may be accepted later: its keys have not reached every node, or all were revoked just then.
+        assert_eq!((error.reason(), error.is_retryable()), (reason, reason == "unauthorised"), "{name}: {error}");
         let text = error.to_string();
         assert!(text.contains(words), "{name}: {text}");
         assert!(text.contains("network") && text.contains("quota_show of project p7"), "{name}: {text}");

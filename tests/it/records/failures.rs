@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 use tenantd::jobs::context::Retries;
 use tenantd::jobs::runner::Ended;
+use tenantd::model::job::Outcome;
 use tenantd::retry::Backoff;
 
 use crate::support::app::none;
@@ -17,6 +18,7 @@ on_both_databases!(
     attempts_are_bounded,
     an_answer_cut_short_proves_nothing,
     a_revoked_token_is_renewed,
+    tokens_that_are_revoked_twice_cost_an_attempt,
     an_interrupted_job_is_put_back_uncounted,
 );
 
@@ -117,6 +119,17 @@ async fn a_revoked_token_is_renewed(database: Database) {
     let ended = app.run("pull", "tenant-001", none()).await;
     assert!(matches!(ended, Ended::Done { left_out: None, .. }), "{ended:?}");
     assert_eq!(app.cloud().struck().await, [1]);
+}
+
+async fn tokens_that_are_revoked_twice_cost_an_attempt(database: Database) {
+    let app = impatient(&database).await;
+    app.run("pull_floating_ips", "tenant-001", none()).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "revoke_tokens", "count": 2}])).await;
+    let ended = app.run("pull_floating_ips", "tenant-001", none()).await;
+    assert!(matches!(&ended, Ended::Parked { error: Some(error) } if error.contains("a fresh token")), "{ended:?}");
+    let ended = app.run_waiting().await;
+    assert_eq!(ended, [Ended::Done { outcome: Outcome::Unchanged, left_out: None }]);
+    assert_eq!(app.cloud().struck().await, [2]);
 }
 
 async fn an_interrupted_job_is_put_back_uncounted(database: Database) {
