@@ -12,6 +12,7 @@ use crate::drift::rules::{Confirm, Mode, Rules, VanishGuard};
 use crate::intake::topology::Topology;
 use crate::jobs::context::{CloudEntry, Context, Discovery, Exchanges, Live, Retries};
 use crate::jobs::{self, Retention};
+use crate::model::ResourceType;
 use crate::openstack::clouds_yaml::{self, Sources};
 use crate::openstack::{Cloud, Limits, Options};
 use crate::retry::Backoff;
@@ -25,7 +26,20 @@ pub fn load_config(path: &Path) -> Result<Config, LoadError> {
     let config = config::load(path, &jobs::kind_names())?;
     let mut problems = policies::problems(&config.drift.policies);
     problems.extend(declared::problems(&config.drift.declarations));
+    problems.extend(objectives(&config.schedules));
     if problems.is_empty() { Ok(config) } else { Err(LoadError::Problems { path: path.to_owned(), problems }) }
+}
+
+/// What is not pulled does not become old.
+fn objectives(schedules: &[config::Schedule]) -> Vec<config::Problem> {
+    let aged = schedules.iter().enumerate().filter(|(_, schedule)| schedule.max_age.is_some());
+    let pulls = |job: &str| ResourceType::ALL.into_iter().any(|it| jobs::pulls(job, it));
+    let idle = aged.filter(|(_, schedule)| !pulls(&schedule.job));
+    let problem = |(index, schedule): (usize, &config::Schedule)| config::Problem {
+        path: format!("schedules[{index}].max_age"),
+        message: format!("`{}` pulls nothing of a tenant that could become old; use `cron`", schedule.job),
+    };
+    idle.map(problem).collect()
 }
 
 /// Opens the database; with `migrate` it is brought to this version, else another version is refused.

@@ -8,6 +8,7 @@ use super::output::{self, Columns, Row};
 use super::records::Records;
 use super::{DONE, usage};
 use crate::config::Schedule;
+use crate::intake::objective::standing;
 use crate::intake::schedule::{now_request, ticks};
 
 /// Schedules.
@@ -27,6 +28,7 @@ const COLUMNS: Columns = Columns {
         "name",
         "cron",
         "timezone",
+        "max_age_seconds",
         "job",
         "cloud",
         "tenants",
@@ -34,8 +36,9 @@ const COLUMNS: Columns = Columns {
         "last_tick",
         "last_success_at",
         "last_job",
+        "overdue",
     ],
-    headings: &["NAME", "CRON", "TIMEZONE", "JOB", "FOR", "NEXT", "LAST", "LAST SUCCESS"],
+    headings: &["NAME", "WHEN", "JOB", "FOR", "NEXT", "LAST", "LAST SUCCESS"],
     none: "no schedules; add [[schedules]] to the configuration",
 };
 
@@ -54,35 +57,42 @@ pub(super) fn next_tick(schedule: &Schedule, now: chrono::DateTime<Utc>) -> Opti
 }
 
 async fn list(records: &Records) -> anyhow::Result<u8> {
-    let (states, now) = (records.store().schedules().await?, records.now());
-    let row = |schedule: &Schedule| {
+    let (store, now) = (records.store(), records.now());
+    let states = store.schedules().await?;
+    let clouds: Vec<&str> = records.config.clouds.iter().map(|cloud| cloud.name.as_str()).collect();
+    let mut rows = Vec::new();
+    for schedule in &records.config.timetable() {
+        let standing = standing(store, &clouds, schedule, now).await?;
         let state = states.iter().find(|state| state.name == schedule.name);
-        let (next, last) = (next_tick(schedule, now), state.map(|it| it.last_tick));
+        let next = standing.map_or_else(|| next_tick(schedule, now), |it| it.next);
+        let last = state.map(|it| it.last_tick);
         let success = state.and_then(|it| it.last_success_at);
         let concerns = match (schedule.tenant(), &schedule.cloud) {
             (Some(tenant), _) => tenant.to_owned(),
             (None, Some(cloud)) => format!("all of {cloud}"),
             (None, None) => "all".to_owned(),
         };
-        Row {
+        let overdue = standing.map(|it| it.overdue);
+        let late = overdue.filter(|it| *it > 0).map(|it| format!(", {it} overdue")).unwrap_or_default();
+        rows.push(Row {
             json: json!({
                 "name": schedule.name, "cron": schedule.cron, "timezone": schedule.timezone, "job": schedule.job,
+                "max_age_seconds": schedule.max_age.map(|it| it.0.as_secs()), "overdue": overdue,
                 "cloud": schedule.cloud, "tenants": schedule.tenants, "next_tick": next, "last_tick": last,
                 "last_success_at": success, "last_job": state.and_then(|it| it.last_job),
             }),
             cells: vec![
                 schedule.name.clone(),
-                schedule.cron.clone(),
-                schedule.timezone.clone(),
+                schedule.when(),
                 schedule.job.clone(),
                 concerns,
-                output::when(next, now),
+                output::when(next, now) + &late,
                 output::when(last, now),
                 output::when(success, now),
             ],
-        }
-    };
-    output::list(records.output, COLUMNS, &records.config.timetable().iter().map(row).collect::<Vec<_>>())?;
+        });
+    }
+    output::list(records.output, COLUMNS, &rows)?;
     Ok(DONE)
 }
 

@@ -13,6 +13,7 @@ use super::{drift, tenants, values};
 use crate::app::build;
 use crate::config::Schedule;
 use crate::drift::declared::Declaration;
+use crate::intake::objective::next_of;
 use crate::jobs;
 use crate::model::job::{Job, JobState};
 use crate::model::{Expectation, Origin, ResourceType, Tenant};
@@ -46,11 +47,12 @@ pub(super) async fn run(records: &Records, tenant: &Tenant) -> anyhow::Result<()
     let expectations = store.expectations(tenant.uuid).await?;
     let filter = JobFilter { state: Some(JobState::Queued), limit: MOST_JOBS, ..JobFilter::default() };
     let queued = store.jobs(filter).await?;
+    let timetable = timetable(records, tenant).await?;
     let rules = build::rules(&records.config.drift);
     let answers = ResourceType::ALL.into_iter().map(|resource_type| Answer {
         resource_type,
         status: statuses.iter().find(|it| it.resource_type == resource_type),
-        next: next(records, tenant, resource_type, &queued),
+        next: next(tenant, resource_type, (&queued, &timetable)),
         findings: findings.iter().filter(|it| it.finding.resource_type == resource_type).collect(),
         expectation: expectations.iter().find(|it| it.body.resource_type() == resource_type),
         declared: rules.declared.of(tenant),
@@ -76,29 +78,49 @@ fn standing(tenant: &Tenant, now: DateTime<Utc>) -> impl Iterator<Item = String>
     [gone, disabled, erred].into_iter().flatten()
 }
 
-/// The earliest of what waits in the jobs table and of what the schedules will bring.
-fn next(records: &Records, tenant: &Tenant, resource_type: ResourceType, queued: &[Job]) -> Option<Next> {
-    let reads = |name: &str| jobs::pulls(name, resource_type);
+/// Whether a job or a schedule is for this tenant.
+fn concerns(tenant: &Tenant, subject: Option<&str>, cloud: Option<&str>) -> bool {
     let named = |text: &str| {
         text == tenant.backend_id
             || text == tenant.label()
             || text.parse().is_ok_and(|uuid: uuid::Uuid| uuid == tenant.uuid)
     };
-    let concerns = |subject: Option<&str>, cloud: Option<&str>| {
-        cloud.is_none_or(|cloud| cloud == tenant.cloud) && subject.is_none_or(named)
-    };
+    cloud.is_none_or(|cloud| cloud == tenant.cloud) && subject.is_none_or(named)
+}
+
+/// The schedules that are for this tenant, and when each brings the next look.
+async fn timetable(records: &Records, tenant: &Tenant) -> anyhow::Result<Vec<(Schedule, DateTime<Utc>)>> {
+    let (mut timetable, now) = (Vec::new(), records.now());
+    for schedule in records.config.timetable() {
+        if !concerns(tenant, schedule.tenant(), schedule.cloud.as_deref()) {
+            continue;
+        }
+        let at = match schedule.max_age {
+            None => next_tick(&schedule, now),
+            Some(_) => next_of(records.store(), &schedule, tenant, now).await?,
+        };
+        timetable.extend(at.map(|at| (schedule, at)));
+    }
+    Ok(timetable)
+}
+
+/// The earliest of what waits in the jobs table and of what the schedules will bring.
+fn next(
+    tenant: &Tenant,
+    resource_type: ResourceType,
+    (queued, timetable): (&[Job], &[(Schedule, DateTime<Utc>)]),
+) -> Option<Next> {
+    let reads = |name: &str| jobs::pulls(name, resource_type);
     let waiting = queued.iter().filter(|job| {
         let request = &job.request;
-        reads(&request.kind) && concerns(request.subject.as_deref(), request.cloud.as_deref())
+        reads(&request.kind) && concerns(tenant, request.subject.as_deref(), request.cloud.as_deref())
     });
     let waiting = waiting.map(|job| {
         let again = if job.request.attempt > 0 { ", again" } else { "" };
         Next { at: job.request.not_before, by: format!("job {}{again}", job.request.id) }
     });
-    let ticks = |schedule: &Schedule| reads(&schedule.job) && concerns(schedule.tenant(), schedule.cloud.as_deref());
-    let ticking = records.config.timetable().into_iter().filter(ticks).filter_map(|schedule| {
-        Some(Next { at: next_tick(&schedule, records.now())?, by: format!("schedule {}", schedule.name) })
-    });
+    let ticking = timetable.iter().filter(|(schedule, _)| reads(&schedule.job));
+    let ticking = ticking.map(|(schedule, at)| Next { at: *at, by: format!("schedule {}", schedule.name) });
     waiting.chain(ticking).min_by_key(|next| next.at)
 }
 

@@ -262,12 +262,12 @@ mod tests {
     fn pruning_and_the_digest_are_built_in_and_can_be_replaced_or_switched_off() {
         let names = |text: &str| {
             let config = read(Path::new("t.toml"), text, &["digest", "prune", "pull"]).unwrap();
-            config.timetable().iter().map(|it| format!("{} at {}", it.name, it.cron)).collect::<Vec<_>>()
+            config.timetable().iter().map(|it| format!("{} at {}", it.name, it.when())).collect::<Vec<_>>()
         };
-        let (prune, digest) = ("prune at 0 20 3 * * *", "digest at 0 0 6 * * *");
+        let (prune, digest) = ("prune at 0 20 3 * * * UTC", "digest at 0 0 6 * * * UTC");
         assert_eq!(names(""), [prune, digest]);
         let old = "[[schedules]]\nname = 'old'\ncron = '0 0 0 * * *'\njob = 'prune'\n";
-        assert_eq!(names(old), ["old at 0 0 0 * * *", digest]);
+        assert_eq!(names(old), ["old at 0 0 0 * * * UTC", digest]);
         let off = "[[schedules]]\nname = 'digest'\ncron = '0 0 6 * * *'\njob = 'digest'\nenabled = false\n";
         assert_eq!(names(off), [prune]);
         assert_eq!(
@@ -280,6 +280,22 @@ mod tests {
         assert!(said[1].contains("is the name of a built-in schedule"), "{said:?}");
         let said = problems("[[schedules]]\nname = 'x'\ncron = '0 0 0 30 2 *'\njob = 'pull'\n");
         assert_eq!(said, ["schedules[0].cron: `0 0 0 30 2 *` names a day that never comes"]);
+    }
+
+    #[test]
+    fn a_schedule_has_times_or_an_age_to_keep() {
+        let fine = "[[schedules]]\nname = 'x'\njob = 'pull'\nmax_age = '5m'\n";
+        assert!(read(Path::new("t.toml"), fine, &KINDS).is_ok());
+        let said = |keys: &str| problems(&format!("[[schedules]]\nname = 'x'\njob = 'pull'\n{keys}"));
+        let neither = "schedules[0].cron: say when: `cron` (six fields), or for a pull how old what is known may become, \
+                       `max_age`";
+        assert_eq!(said(""), [neither]);
+        let both = "schedules[0].max_age: either `cron` says when, or the age to keep does; leave one of them out";
+        assert_eq!(said("cron = '0 0 0 * * *'\nmax_age = '5m'"), [both]);
+        assert_eq!(said("max_age = '29s'"), ["schedules[0].max_age: must be at least 30s, not 29s"]);
+        let idle = "schedules[0].max_age: has no use for `timezone` and `jitter`: it spreads looks by itself";
+        assert_eq!(said("max_age = '5m'\njitter = '1s'"), [idle]);
+        assert_eq!(said("max_age = '5m'\ntimezone = 'Europe/Berlin'"), [idle]);
     }
 
     #[test]

@@ -17,8 +17,12 @@ use super::{Cloud, HumanDuration, Problems};
 pub struct Schedule {
     /// Its name in metrics and commands.
     pub name: String,
-    /// When: second, minute, hour, day of month, month, day of week.
-    pub cron: String,
+    /// When: second, minute, hour, day of month, month, day of week. Either this or `max_age`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron: Option<String>,
+    /// How old what is known of a tenant may become; which is looked at when follows from it. For pulls only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<HumanDuration>,
     /// The time zone of `cron`.
     #[serde(default = "utc")]
     pub timezone: String,
@@ -57,6 +61,9 @@ const fn no_jitter() -> HumanDuration {
     HumanDuration::seconds(0)
 }
 
+/// A shorter objective would have the cloud asked all the time.
+const LEAST_MAX_AGE: HumanDuration = HumanDuration::seconds(30);
+
 /// The built-in schedules: each has the name of its job, its times, and by how many minutes a tick is put off at most.
 const BUILT_IN: [(&str, &str, u64); 2] = [
     // Once a day, at night, not everywhere in the same minute: it keeps others from writing.
@@ -70,7 +77,8 @@ impl Schedule {
     pub(super) fn built_in() -> impl Iterator<Item = Self> {
         BUILT_IN.into_iter().map(|(job, cron, minutes)| Self {
             name: job.to_owned(),
-            cron: cron.to_owned(),
+            cron: Some(cron.to_owned()),
+            max_age: None,
             timezone: utc(),
             job: job.to_owned(),
             tenants: all(),
@@ -81,17 +89,26 @@ impl Schedule {
         })
     }
 
-    /// The parsed times.
+    /// The parsed times; none for one that has an age to keep instead.
     ///
     /// # Errors
     /// Says what is wrong; five fields are refused with the six-field form.
-    pub fn times(&self) -> Result<Cron, String> {
-        let fields = self.cron.split_whitespace().count();
-        if fields == 5 {
-            return Err(format!("`{}` has five fields; seconds come first here: `0 {}`", self.cron, self.cron));
+    pub fn times(&self) -> Result<Option<Cron>, String> {
+        let Some(cron) = &self.cron else { return Ok(None) };
+        if cron.split_whitespace().count() == 5 {
+            return Err(format!("`{cron}` has five fields; seconds come first here: `0 {cron}`"));
         }
         let parser = CronParser::builder().seconds(Seconds::Required).build();
-        parser.parse(&self.cron).map_err(|error| format!("`{}` is no cron expression: {error}", self.cron))
+        parser.parse(cron).map(Some).map_err(|error| format!("`{cron}` is no cron expression: {error}"))
+    }
+
+    /// When it runs, for people: `0 */10 * * * * UTC`, or `max_age 5m`.
+    pub fn when(&self) -> String {
+        match (&self.cron, self.max_age) {
+            (Some(cron), _) => format!("{cron} {}", self.timezone),
+            (None, Some(age)) => format!("max_age {age}"),
+            (None, None) => String::new(),
+        }
     }
 
     /// The time zone.
@@ -129,17 +146,7 @@ pub(super) fn validate(schedules: &[Schedule], clouds: &[Cloud], known_kinds: &[
         if !names.insert(&schedule.name) {
             problems.add(path("name"), format!("`{}` is the name of another schedule already", schedule.name));
         }
-        match schedule.times() {
-            Err(problem) => problems.add(path("cron"), problem),
-            // Each look for it would search through all the years there are.
-            Ok(times) if times.find_next_occurrence(&DateTime::UNIX_EPOCH, true).is_err() => {
-                problems.add(path("cron"), format!("`{}` names a day that never comes", schedule.cron));
-            }
-            Ok(_) => {}
-        }
-        if let Err(problem) = schedule.zone() {
-            problems.add(path("timezone"), problem);
-        }
+        when(schedule, path, problems);
         if !known_kinds.contains(&schedule.job.as_str()) {
             problems
                 .add(path("job"), format!("`{}` is no job kind; there are {}", schedule.job, known_kinds.join(", ")));
@@ -150,5 +157,41 @@ pub(super) fn validate(schedules: &[Schedule], clouds: &[Cloud], known_kinds: &[
             let known: Vec<&str> = clouds.iter().map(|cloud| cloud.name.as_str()).collect();
             problems.add(path("cloud"), format!("`{cloud}` is no configured cloud; there are {}", known.join(", ")));
         }
+    }
+}
+
+/// Whether it is clear when the schedule runs.
+fn when(schedule: &Schedule, path: impl Fn(&str) -> String, problems: &mut Problems) {
+    match schedule.times() {
+        Err(problem) => problems.add(path("cron"), problem),
+        // Each look for it would search through all the years there are.
+        Ok(Some(times)) if times.find_next_occurrence(&DateTime::UNIX_EPOCH, true).is_err() => {
+            let cron = schedule.cron.as_deref().unwrap_or_default();
+            problems.add(path("cron"), format!("`{cron}` names a day that never comes"));
+        }
+        Ok(_) => {}
+    }
+    if let Err(problem) = schedule.zone() {
+        problems.add(path("timezone"), problem);
+    }
+    match (&schedule.cron, schedule.max_age) {
+        (None, None) => {
+            let why = "say when: `cron` (six fields), or for a pull how old what is known may become, `max_age`";
+            problems.add(path("cron"), why);
+        }
+        (Some(_), Some(_)) => {
+            problems.add(path("max_age"), "either `cron` says when, or the age to keep does; leave one of them out");
+        }
+        (None, Some(age)) => objective(schedule, age, path, problems),
+        (Some(_), None) => {}
+    }
+}
+
+fn objective(schedule: &Schedule, age: HumanDuration, path: impl Fn(&str) -> String, problems: &mut Problems) {
+    if age < LEAST_MAX_AGE {
+        problems.add(path("max_age"), format!("must be at least {LEAST_MAX_AGE}, not {age}"));
+    }
+    if schedule.timezone != utc() || schedule.jitter != no_jitter() {
+        problems.add(path("max_age"), "has no use for `timezone` and `jitter`: it spreads looks by itself");
     }
 }

@@ -77,7 +77,7 @@ struct JobRow {
 
 struct ScheduleRow {
     name: String,
-    cron: String,
+    when: String,
     job: String,
     last_success: String,
 }
@@ -120,7 +120,7 @@ async fn page(view: &View) -> Result<Page, StoreError> {
         let state = states.iter().find(|state| state.name == schedule.name);
         ScheduleRow {
             name: schedule.name.clone(),
-            cron: format!("{} {}", schedule.cron, schedule.timezone),
+            when: schedule.when(),
             job: schedule.job.clone(),
             last_success: state.and_then(|state| state.last_success_at).map_or("never".to_owned(), |at| ago(at, now)),
         }

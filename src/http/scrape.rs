@@ -190,12 +190,19 @@ fn drift(exposition: &mut Exposition, clouds: &[String], counts: &[crate::store:
     }
 }
 
-/// The age that the schedules promise: two of their longest gaps, so that one missed run is no alarm.
+/// The age that a schedule promises: the one that it is to keep, or two of its longest gaps, so that one missed run is no
+/// alarm.
+fn promise(schedule: &Schedule, now: DateTime<Utc>) -> Option<Duration> {
+    match schedule.max_age {
+        Some(age) => Some(age.0),
+        None => Some(ticks(schedule)?.longest_gap(now)? * 2 + schedule.jitter.0),
+    }
+}
+
 fn promises(exposition: &mut Exposition, clouds: &[String], schedules: &[Schedule], now: DateTime<Utc>) {
     let mut promised: BTreeMap<(&str, ResourceType), Duration> = BTreeMap::new();
     for schedule in schedules.iter().filter(|schedule| schedule.tenant().is_none()) {
-        let Some(gap) = ticks(schedule).and_then(|ticks| ticks.longest_gap(now)) else { continue };
-        let age = gap * 2 + schedule.jitter.0;
+        let Some(age) = promise(schedule, now) else { continue };
         let concerned = clouds.iter().filter(|cloud| schedule.cloud.as_ref().is_none_or(|only| only == *cloud));
         for cloud in concerned {
             let types = ResourceType::ALL.into_iter();

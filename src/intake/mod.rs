@@ -6,7 +6,9 @@
 pub mod acknowledgements;
 pub mod amqp;
 pub mod envelope;
+mod freshness;
 pub mod leader;
+pub mod objective;
 pub mod publisher;
 pub mod schedule;
 pub mod table;

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_cron_scheduler::{Job, JobScheduler};
 use uuid::Uuid;
 
+use super::objective;
 use super::ticks::Ticks;
 use crate::config::Schedule;
 use crate::jobs::context::Context;
@@ -31,13 +32,15 @@ pub enum Fired {
     NotDue,
     /// This job was made.
     Job(Uuid),
+    /// So many tenants or clouds are to be looked at, each by a job.
+    Jobs(usize),
     /// An earlier run is still on its way, so this tick is recorded and left out.
     Skipped(DateTime<Utc>),
 }
 
-/// The moments of a schedule, if its words make sense.
+/// The moments of a schedule, if it has any.
 pub fn ticks(schedule: &Schedule) -> Option<Ticks> {
-    Some(Ticks::new(schedule.times().ok()?, schedule.zone().ok()?))
+    Some(Ticks::new(schedule.times().ok()??, schedule.zone().ok()?))
 }
 
 /// The newest tick after `after` and until `now`: older ones are not caught up.
@@ -78,11 +81,14 @@ fn request(schedule: &Schedule, tick: DateTime<Utc>, now: DateTime<Utc>) -> Requ
     }
 }
 
-/// Looks whether a schedule is due, and makes its job.
+/// Looks whether a schedule is due, and makes its job, or one for each look that its objective asks for.
 ///
 /// # Errors
 /// When the database is away: the tick is made up for at the next look.
 pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, StoreError> {
+    if schedule.max_age.is_some() {
+        return objective::look(context, schedule).await;
+    }
     let Some(ticks) = ticks(schedule) else { return Ok(Fired::NotDue) };
     let now = context.clock().now();
     let store = context.store();
@@ -129,7 +135,8 @@ pub async fn look(context: &Context, schedule: &Schedule) -> Result<Fired, Store
 /// Whether an earlier run is still on its way: the job itself, or its parts for every cloud. A part of one cloud alone
 /// keeps the others from nothing.
 async fn is_busy(context: &Context, schedule: &Schedule) -> Result<bool, StoreError> {
-    let active = context.store().active_clouds(&format!("schedule:{}", schedule.name)).await?;
+    let jobs = context.store().active(&format!("schedule:{}", schedule.name)).await?;
+    let active: Vec<Option<String>> = jobs.into_iter().map(|(cloud, _)| cloud).collect();
     if active.contains(&schedule.cloud) || (schedule.tenant().is_some() && !active.is_empty()) {
         return Ok(true);
     }
@@ -161,6 +168,7 @@ pub async fn run(
 ) {
     while !lifecycle.stop.is_cancelled() {
         let now = schedules.borrow_and_update().clone();
+        let pause = objective::pace(&now).map_or(LOOK, |pace| pace.min(LOOK));
         let (look_now, mut looks) = mpsc::channel(1);
         let library = match alarms(&now, &look_now).await {
             Ok(library) => Some(library),
@@ -176,7 +184,7 @@ pub async fn run(
             }
             tokio::select! {
                 _ = looks.recv() => {}
-                () = context.clock().sleep(LOOK) => {}
+                () = context.clock().sleep(pause) => {}
                 _ = leads.changed() => {}
                 changed = schedules.changed() => {
                     if changed.is_ok() { break }
@@ -208,9 +216,9 @@ async fn alarms(
 ) -> Result<JobScheduler, tokio_cron_scheduler::JobSchedulerError> {
     let library = JobScheduler::new().await?;
     for schedule in schedules {
-        let Ok(zone) = schedule.zone() else { continue };
+        let (Some(cron), Ok(zone)) = (&schedule.cron, schedule.zone()) else { continue };
         let look_now = look_now.clone();
-        let alarm = Job::new_async_tz(schedule.cron.as_str(), zone, move |_, _| {
+        let alarm = Job::new_async_tz(cron.as_str(), zone, move |_, _| {
             // A full channel means that a look is about to happen anyway.
             let _ = look_now.try_send(());
             Box::pin(async {})
@@ -230,7 +238,8 @@ mod tests {
     fn schedule(cron: &str, timezone: &str) -> Schedule {
         Schedule {
             name: "s".into(),
-            cron: cron.into(),
+            cron: Some(cron.into()),
+            max_age: None,
             timezone: timezone.into(),
             job: "pull".into(),
             tenants: "all".into(),

@@ -14,6 +14,7 @@ pub mod command;
 mod commanded;
 pub mod compared;
 pub mod context;
+pub mod cost;
 mod count;
 mod coverage;
 pub mod create_floating_ip;

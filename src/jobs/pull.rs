@@ -71,8 +71,8 @@ impl Call {
         }
         let mut active = Vec::new();
         if self.request.source.starts_with("schedule:") {
-            match self.context.store().active_clouds(&self.request.source).await {
-                Ok(clouds) => active = clouds,
+            match self.context.store().active(&self.request.source).await {
+                Ok(jobs) => active = jobs.into_iter().map(|(cloud, _)| cloud).collect(),
                 Err(error) => return Report::failed(error.into()),
             }
         }

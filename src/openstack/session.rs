@@ -200,7 +200,8 @@ impl Session {
         grant
     }
 
-    fn usable(&self) -> Option<Arc<Grant>> {
+    /// The token, if there is one that can be used now.
+    pub(crate) fn usable(&self) -> Option<Arc<Grant>> {
         let now = self.clock.now();
         self.read(|state| state.grant.clone()).filter(|grant| now < grant.usable_until)
     }

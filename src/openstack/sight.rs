@@ -17,6 +17,11 @@ impl Cloud {
         self.must_see(&grant, &PORTS, Which::All)
     }
 
+    /// Whether the login is known to see only its own project; before it was ever used, it is not.
+    pub fn is_blind(&self) -> bool {
+        self.inner.session.usable().is_some_and(|grant| self.must_see(&grant, &PORTS, Which::All).is_err())
+    }
+
     /// Refuses a question whose answer would be silently short.
     pub(crate) fn must_see(&self, grant: &Grant, collection: &Collection, which: Which<'_>) -> Result<(), Error> {
         let identity = &grant.identity;

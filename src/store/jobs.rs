@@ -157,9 +157,9 @@ impl Store {
         Ok(read!(self, pool => sqlx::query_as(sql::JOB_WAITING).fetch_all(pool).await)?)
     }
 
-    /// The clouds for which jobs of a source wait or run; nothing stands for every cloud.
-    pub async fn active_clouds(&self, source: &str) -> Result<Vec<Option<String>>, StoreError> {
-        Ok(read!(self, pool => sqlx::query_scalar(sql::JOB_ACTIVE).bind(source).fetch_all(pool).await)?)
+    /// For which cloud and tenant jobs of a source wait or run; nothing stands for every one.
+    pub async fn active(&self, source: &str) -> Result<Vec<(Option<String>, Option<String>)>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_as(sql::JOB_ACTIVE).bind(source).fetch_all(pool).await)?)
     }
 }
 

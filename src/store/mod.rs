@@ -10,6 +10,7 @@ pub mod expectations;
 mod file;
 pub mod findings;
 mod flaps;
+pub mod freshness;
 pub mod history;
 pub mod holds;
 pub mod jobs;

@@ -105,6 +105,7 @@ statements! {
     PRUNE_SNAPSHOTS = "prune_snapshots",
     RESOURCE_AGES = "resource_ages",
     RESOURCE_FAILED = "resource_failed",
+    RESOURCE_FRESHNESS = "resource_freshness",
     RESOURCE_HELD = "resource_held",
     RESOURCE_HOLD = "resource_hold",
     RESOURCE_KNOWN_POSTGRES = "resource_known.postgres",

@@ -20,9 +20,11 @@ use super::query::Query;
 use super::refusal::{Detail, Refusal};
 use super::view::stamp_if;
 use crate::config::Schedule;
+use crate::intake::objective::standing;
 use crate::intake::schedule::{now_request, ticks};
 use crate::jobs::kind;
 use crate::model::token::Role;
+use crate::store::StoreError;
 use crate::store::schedules::ScheduleState;
 
 /// A schedule.
@@ -31,8 +33,10 @@ pub(super) struct ScheduleView {
     url: String,
     name: String,
     /// Second, minute, hour, day of month, month, day of week.
-    cron: String,
+    cron: Option<String>,
     timezone: String,
+    /// How old what is known of a tenant may become, in seconds, where that says when instead of `cron`.
+    max_age_seconds: Option<u64>,
     /// The kind of its jobs.
     job: String,
     params: Value,
@@ -41,6 +45,7 @@ pub(super) struct ScheduleView {
     /// `all`, or one tenant.
     tenants: String,
     #[serde(serialize_with = "stamp_if")]
+    /// When it runs next; with `max_age_seconds`, when the next tenant is due.
     next_tick: Option<DateTime<Utc>>,
     #[serde(serialize_with = "stamp_if")]
     last_tick: Option<DateTime<Utc>>,
@@ -48,6 +53,8 @@ pub(super) struct ScheduleView {
     last_success_at: Option<DateTime<Utc>>,
     /// The address of its last job.
     last_job: Option<String>,
+    /// With `max_age_seconds`: of how many tenants what is known is older.
+    overdue: Option<usize>,
 }
 
 /// A job that was made.
@@ -59,8 +66,17 @@ pub(super) struct JobMade {
 }
 
 impl ScheduleView {
-    fn of(schedule: &Schedule, state: Option<&ScheduleState>, links: &Links, now: DateTime<Utc>) -> Self {
-        Self {
+    async fn of(
+        api: &Api,
+        schedule: &Schedule,
+        state: Option<&ScheduleState>,
+        links: &Links,
+    ) -> Result<Self, StoreError> {
+        let context = &api.view.context;
+        let (live, now) = (context.live(), context.clock().now());
+        let standing = standing(context.store(), &live.names(), schedule, now).await?;
+        let ticks = || ticks(schedule).and_then(|ticks| ticks.next_after(now));
+        Ok(Self {
             url: links.to("schedules", &schedule.name),
             name: schedule.name.clone(),
             cron: schedule.cron.clone(),
@@ -69,11 +85,13 @@ impl ScheduleView {
             params: Value::Object(schedule.params.clone()),
             cloud: schedule.cloud.clone(),
             tenants: schedule.tenants.clone(),
-            next_tick: ticks(schedule).and_then(|ticks| ticks.next_after(now)),
+            max_age_seconds: schedule.max_age.map(|it| it.0.as_secs()),
+            next_tick: standing.map_or_else(ticks, |it| it.next),
             last_tick: state.map(|it| it.last_tick),
             last_success_at: state.and_then(|it| it.last_success_at),
             last_job: state.and_then(|it| it.last_job).map(|id| links.to("jobs", &hex(id))),
-        }
+            overdue: standing.map(|it| it.overdue),
+        })
     }
 }
 
@@ -96,16 +114,16 @@ impl ScheduleView {
 pub(super) async fn list(State(api): State<Arc<Api>>, links: Links, query: Query) -> Result<Response, Refusal> {
     let page = Page::of(&query)?;
     let states = api.view.context.store().schedules().await?;
-    let now = api.view.context.clock().now();
     let schedules = api.view.schedules.borrow().clone();
     let wanted = schedules.iter().filter(|it| query.last("job").is_none_or(|job| it.job == job));
-    let view = |schedule: &Schedule| {
+    let wanted: Vec<&Schedule> = wanted.collect();
+    let total = i64::try_from(wanted.len()).unwrap_or(i64::MAX);
+    let mut views = Vec::new();
+    for schedule in page.cut(wanted) {
         let state = states.iter().find(|state| state.name == schedule.name);
-        ScheduleView::of(schedule, state, &links, now)
-    };
-    let views: Vec<ScheduleView> = wanted.map(view).collect();
-    let total = i64::try_from(views.len()).unwrap_or(i64::MAX);
-    page.show(&page.cut(views), total, &links)
+        views.push(ScheduleView::of(&api, schedule, state, &links).await?);
+    }
+    page.show(&views, total, &links)
 }
 
 /// A schedule
@@ -124,7 +142,7 @@ pub(super) async fn retrieve(
 ) -> Result<Json<ScheduleView>, Refusal> {
     let schedule = schedule(&api, &name)?;
     let state = api.view.context.store().schedule(&schedule.name).await?;
-    Ok(Json(ScheduleView::of(&schedule, state.as_ref(), &links, api.view.context.clock().now())))
+    Ok(Json(ScheduleView::of(&api, &schedule, state.as_ref(), &links).await?))
 }
 
 /// Do now what a schedule does at its times

@@ -29,7 +29,7 @@ const CRONS: [&str; 12] = [
 fn ticks(cron: &str, zone: Tz) -> Ticks {
     let schedule = serde_json::json!({ "name": "s", "cron": cron, "job": "pull" });
     let schedule: Schedule = serde_json::from_value(schedule).unwrap();
-    Ticks::new(schedule.times().unwrap(), zone)
+    Ticks::new(schedule.times().unwrap().unwrap(), zone)
 }
 
 fn at(text: &str) -> DateTime<Utc> {

@@ -1,4 +1,4 @@
--- The clouds for which a schedule's earlier jobs are still on their way; each half has an index of its own.
-SELECT cloud FROM jobs WHERE source = $1 AND state = 'queued'
+-- For which clouds and tenants a schedule's earlier jobs are still on their way; each half has an index of its own.
+SELECT cloud, subject FROM jobs WHERE source = $1 AND state = 'queued'
 UNION
-SELECT cloud FROM jobs WHERE source = $1 AND state = 'running'
+SELECT cloud, subject FROM jobs WHERE source = $1 AND state = 'running'

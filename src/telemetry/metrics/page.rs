@@ -14,7 +14,8 @@ pub fn markdown() -> String {
          `tenantd_coverage_lost`: the shipped rules in `deploy/prometheus/` do.\n\n\
          *Stored* metrics are read from the records at each scrape and come from the leading replica only; the others\n\
          are counted by each process. Aggregate `without (instance)`. `tenant` is the project's id; join\n\
-         `tenantd_tenant_info` for names. The age that a schedule promises is two of its longest gaps plus jitter.\n\n\
+         `tenantd_tenant_info` for names. The age that a schedule promises is its `max_age`, or two of its\n\
+         longest gaps plus jitter.\n\n\
          | metric | type | labels | stored | meaning |\n|---|---|---|---|---|\n",
     );
     for family in CATALOGUE {

@@ -10,6 +10,7 @@ mod delete_tenant;
 mod digest;
 mod drift;
 mod failures;
+mod freshness;
 mod groups;
 mod history;
 mod holding;
