@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::effects::Tally;
 use super::findings::Grounds;
+use super::first::accepted;
 use super::record::{Judged, Look, Recording, Seen};
 use super::security_groups::DEFAULT;
 use crate::drift::announced::{announced, called};
@@ -21,7 +22,8 @@ use crate::model::{Announcement, Body, Change, Expectation};
 use crate::store::{StoreError, Tx};
 
 /// What stands for one resource type before it is compared.
-struct Before {
+#[derive(Default)]
+pub(super) struct Before {
     standing: Vec<Standing>,
     suspicions: Vec<Suspicion>,
 }
@@ -79,7 +81,7 @@ impl Recording<'_> {
     async fn recorded(&self, tx: &mut Tx, body: &Body, look: Look) -> Result<Option<Expectation>, StoreError> {
         let recorded = match tx.expectation(self.tenant.uuid, self.resource_type).await? {
             None if self.rules.accept_first && look == Look::Whole => {
-                let origin = self.origin(ACCEPTED, "first observation");
+                let origin = accepted(self.now);
                 Expectation { tenant: self.tenant.uuid, body: body.clone(), origin, objects: BTreeMap::new() }
             }
             None => return Ok(None),
@@ -124,7 +126,13 @@ impl Recording<'_> {
     }
 
     /// What the differences and conditions of a look mean.
-    fn weigh(&self, layers: &Layers<'_>, mode: Mode, (body, seen): (&Body, Seen<'_>), before: &Before) -> Plan {
+    pub(super) fn weigh(
+        &self,
+        layers: &Layers<'_>,
+        mode: Mode,
+        (body, seen): (&Body, Seen<'_>),
+        before: &Before,
+    ) -> Plan {
         let counted = seen.observation.and_then(|it| it.counted.as_ref());
         let defaults = seen.observation.and_then(|it| it.defaults.as_deref());
         let in_use = seen.observation.and_then(|it| it.in_use.as_ref());

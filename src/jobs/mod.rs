@@ -32,6 +32,7 @@ pub mod events;
 mod expect;
 pub mod expected;
 mod findings;
+mod first;
 mod fleet;
 mod gathered;
 mod heap;

@@ -198,6 +198,18 @@ impl Recording<'_> {
         }
         let id = new_id(self.now);
         tx.insert_snapshot(id, self.tenant.uuid, body, self.now).await?;
+        self.tell_new(tx, (id, before), body, tally);
+        Ok(id)
+    }
+
+    /// Counts and publishes that there is something new.
+    pub(super) fn tell_new(
+        &self,
+        tx: &mut Tx,
+        (id, before): (Uuid, Option<&Snapshot>),
+        body: &Body,
+        tally: &mut Tally,
+    ) {
         tally.changed = true;
         let changes = before.map(|before| drift::compare(&before.body, body)).unwrap_or_default();
         tally.changes.push((self.tenant.cloud.clone(), self.resource_type, changes.len()));
@@ -209,7 +221,6 @@ impl Recording<'_> {
         });
         let routing_key = format!("snapshot.{}.changed", self.resource_type);
         Events::new(self.context, self.now).emit(tx, &routing_key, &self.tenant.backend_id, &data);
-        Ok(id)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The common look: everything as it was, as expected, and nothing to say about it. Such looks are noted many at once,
-//! without reading or comparing what is stored.
+//! The common looks: everything as it was, as expected, and nothing to say about it; or seen for the first time. Such looks
+//! are recorded many at once, without reading or comparing what is stored.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,14 @@ use uuid::Uuid;
 
 use super::Effect;
 use super::context::Context;
+use super::effects::Tally;
+use super::first::accepted;
+use super::record::Recording;
 use crate::drift::rules::Rules;
 use crate::drift::{unused, usage};
 use crate::model::body::hex_digest;
 use crate::model::{Observation, ResourceType, Tenant};
+use crate::store::first::Begun;
 use crate::store::resources::{Known, SeenAgain};
 use crate::store::{StoreError, Tx};
 
@@ -41,45 +45,107 @@ impl Fingerprints {
     }
 }
 
-/// Takes hold of everything that was looked at, and notes the looks that found nothing new; for each effect, whether it
-/// is done with.
+/// What became of an effect that was among many.
+#[derive(Debug)]
+pub(super) enum Passed {
+    /// It is to be recorded by itself.
+    Not,
+    /// A look found nothing new, and that is noted.
+    SeenAgain,
+    /// A first look is recorded; what that was.
+    First(Tally),
+}
+
+impl Passed {
+    /// Whether the effect is recorded; what that was is added to the tally of whoever brought it.
+    pub fn into_done(self, tally: &mut Tally) -> bool {
+        match self {
+            Self::Not => false,
+            Self::SeenAgain => true,
+            Self::First(first) => {
+                tally.changed = true;
+                tally.changes.extend(first.changes);
+                true
+            }
+        }
+    }
+}
+
+type Key = (Uuid, ResourceType);
+
+/// What is known of whatever a group of effects is about; all of it is held until the end of the transaction.
+struct Held {
+    known: BTreeMap<Key, Known>,
+    /// What was never tried before.
+    begun: BTreeMap<Key, Begun>,
+    /// How many effects each is concerned by.
+    effects: BTreeMap<Key, usize>,
+    /// Whether there are none but looks: what else is to be recorded may bear upon a first look.
+    only_looks: bool,
+}
+
+impl Held {
+    async fn take(tx: &mut Tx, effects: &[&Effect], now: DateTime<Utc>) -> Result<Self, StoreError> {
+        let mut counts: BTreeMap<Key, usize> = BTreeMap::new();
+        for key in effects.iter().filter_map(|effect| effect.concerns()) {
+            *counts.entry(key).or_default() += 1;
+        }
+        let mut keys: Vec<Key> = counts.keys().copied().collect();
+        keys.sort_unstable_by_key(|(tenant, resource_type)| (*tenant, resource_type.as_str()));
+        let known = if keys.is_empty() { Vec::new() } else { tx.known_resources(&keys).await? };
+        let known: BTreeMap<Key, Known> = known.into_iter().map(|it| ((it.tenant, it.resource_type), it)).collect();
+        // Rows that are new are made in the same order, so that two transactions never wait for each other.
+        keys.retain(|key| !known.contains_key(key));
+        let begun = if keys.is_empty() { Vec::new() } else { tx.begin_resources(&keys, now).await? };
+        let begun = begun.into_iter().map(|it| ((it.tenant, it.resource_type), it)).collect();
+        let only_looks = counts.values().sum::<usize>() == effects.len();
+        Ok(Self { known, begun, effects: counts, only_looks })
+    }
+
+    /// What is new, and of which nothing but this look is to be recorded.
+    fn untold(&self, key: Key) -> Option<&Begun> {
+        self.begun.get(&key).filter(|it| self.only_looks && !it.foretold && self.effects.get(&key) == Some(&1))
+    }
+}
+
+/// Takes hold of everything that was looked at, and records the common looks, many at once: those that found nothing new,
+/// and the first ones; what became of each effect.
 pub(super) async fn pass_over(
     context: &Context,
     rules: &Rules,
     tx: &mut Tx,
     effects: &[&Effect],
-) -> Result<Vec<bool>, StoreError> {
-    let mut keys: Vec<(Uuid, ResourceType)> = effects.iter().filter_map(|effect| effect.concerns()).collect();
-    keys.sort_unstable_by_key(|(tenant, resource_type)| (*tenant, resource_type.as_str()));
-    keys.dedup();
-    if keys.is_empty() {
-        return Ok(vec![false; effects.len()]);
-    }
-    let known = tx.known_resources(&keys).await?;
-    let mut known: BTreeMap<(Uuid, ResourceType), Known> =
-        known.into_iter().map(|known| ((known.tenant, known.resource_type), known)).collect();
-    // Rows that are new are made in the same order, so that two transactions never wait for each other.
-    for (tenant, resource_type) in keys.iter().filter(|key| !known.contains_key(key)) {
-        match tx.hold_resource(*tenant, *resource_type, context.clock().now()).await {
-            Ok(_) | Err(StoreError::Gone(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let (mut passed, mut seen) = (Vec::with_capacity(effects.len()), Vec::new());
+) -> Result<Vec<Passed>, StoreError> {
+    let now = context.clock().now();
+    let mut held = Held::take(tx, effects, now).await?;
     let fingerprints = Fingerprints::of(rules);
-    for effect in effects {
-        let again = match effect {
-            // Of two looks at the same in one group, the second is compared the long way.
-            Effect::Observed { tenant, observation } => known
-                .remove(&(tenant.uuid, observation.body.resource_type()))
-                .and_then(|known| seen_again(&known, (tenant, observation), rules, &fingerprints)),
-            _ => None,
-        };
-        passed.push(again.is_some());
-        seen.extend(again);
-    }
+    let (mut seen, mut first) = (Vec::new(), Vec::new());
+    let mut pass = |effect: &&Effect| {
+        let Effect::Observed { tenant, observation } = effect else { return Passed::Not };
+        let key = (tenant.uuid, observation.body.resource_type());
+        // Of two looks at the same in one group, the second is compared the long way.
+        let known = held.known.remove(&key);
+        if let Some(again) = known.and_then(|it| seen_again(&it, (tenant, observation), rules, &fingerprints)) {
+            seen.push(again);
+            return Passed::SeenAgain;
+        }
+        let Some(new) = held.untold(key) else { return Passed::Not };
+        let recording = Recording { context, rules, tenant, resource_type: key.1, now, job: None };
+        let mut tally = Tally::default();
+        match recording.first(tx, observation, new.changing, &fingerprints, &mut tally) {
+            Some(look) => {
+                first.push(look);
+                Passed::First(tally)
+            }
+            None => Passed::Not,
+        }
+    };
+    let passed = effects.iter().map(&mut pass).collect();
     if !seen.is_empty() {
-        tx.seen_again(&seen, context.clock().now()).await?;
+        tx.seen_again(&seen, now).await?;
+    }
+    if !first.is_empty() {
+        tx.first_looks(&first, &accepted(now), now).await?;
     }
     Ok(passed)
 }

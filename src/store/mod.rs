@@ -9,6 +9,7 @@ pub mod error;
 pub mod expectations;
 mod file;
 pub mod findings;
+pub mod first;
 mod flaps;
 pub mod freshness;
 pub mod history;

@@ -275,19 +275,19 @@ impl Tx {
 }
 
 /// An id for a list in JSON.
-fn digits(id: Uuid) -> String {
+pub(super) fn digits(id: Uuid) -> String {
     id.simple().to_string()
 }
 
 /// A time in a list in JSON, as SQLite's columns have it.
-fn stored(at: DateTime<Utc>) -> String {
+pub(super) fn stored(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-fn tenants_of(keys: &[(Uuid, ResourceType)]) -> Vec<Uuid> {
+pub(super) fn tenants_of(keys: &[(Uuid, ResourceType)]) -> Vec<Uuid> {
     keys.iter().map(|(tenant, _)| *tenant).collect()
 }
 
-fn types_of(keys: &[(Uuid, ResourceType)]) -> Vec<&'static str> {
+pub(super) fn types_of(keys: &[(Uuid, ResourceType)]) -> Vec<&'static str> {
     keys.iter().map(|(_, resource_type)| resource_type.as_str()).collect()
 }

@@ -170,8 +170,9 @@ impl Scribe {
                 return Err(Failure::LeaseLost);
             }
             let mut tally = Tally::default();
+            let effects = attempt.report.effects.iter().zip(passed.by_ref());
             let left: Vec<&Effect> =
-                attempt.report.effects.iter().filter(|_| !passed.next().unwrap_or_default()).collect();
+                effects.filter_map(|(it, passed)| (!passed.into_done(&mut tally)).then_some(it)).collect();
             apply(&self.context, &attempt.live, &mut tx, attempt.job(), left, &mut tally).await?;
             tally.changed |= attempt.tally.changed | attempt.report.did;
             tallies.push(tally);

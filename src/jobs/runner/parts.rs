@@ -69,7 +69,10 @@ impl Scribe {
             let mut tx = self.context.store().begin().await?;
             let effects: Vec<&Effect> = effects.iter().collect();
             let passed = pass_over(&self.context, &share.live.rules, &mut tx, &effects).await?;
-            let left = effects.into_iter().zip(passed).filter(|(_, passed)| !passed).map(|(effect, _)| effect);
+            let left = effects
+                .into_iter()
+                .zip(passed)
+                .filter_map(|(it, passed)| (!passed.into_done(&mut tally)).then_some(it));
             let left: Vec<&Effect> = left.collect();
             apply(&self.context, share.live, &mut tx, share.job, left, &mut tally).await?;
             self.context.tell(tx.commit().await?);
