@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::context::Context;
+use super::coverage::SHORT_LISTING;
 use super::runner::parts::GROUP;
 use super::{Call, Effect, JobError, Report};
 use crate::model::{Observation, ResourceType, Tenant};
@@ -25,6 +26,8 @@ struct Heap {
     troubles: Tale,
     uncounted: Tale,
     failures: Tale,
+    /// Listings that may be short: the job did its work, and tells what it does not believe.
+    doubts: Tale,
     /// The kindest failure: a retry can help.
     failure: Option<JobError>,
     /// The types whose listing did not come to its end.
@@ -107,7 +110,10 @@ impl<'a> Gathered<'a> {
         if matches!(error, JobError::Retry { .. }) {
             heap.unlisted.insert(resource_type);
         }
-        heap.fail(error);
+        match error.reason() {
+            SHORT_LISTING => heap.doubts.add(|| error.to_string()),
+            _ => heap.fail(error),
+        }
         Ok(())
     }
 
@@ -124,6 +130,7 @@ impl<'a> Gathered<'a> {
         let unreadable = heap.incomplete - heap.troubles.count;
         let left_out = [
             heap.failures.told(|count| format!("{count} of {} looks failed", heap.looks)),
+            heap.doubts.told(|count| format!("{count} listings are not believed")),
             heap.troubles.told(|count| format!("{count} looks missed a service")),
             (unreadable > 0).then(|| format!("{unreadable} listings had objects that cannot be read")),
             heap.uncounted.told(|count| format!("{count} looks could not count")),
