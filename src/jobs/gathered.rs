@@ -55,7 +55,9 @@ impl Tale {
 }
 
 impl<'a> Gathered<'a> {
-    pub fn new(call: &'a Call, types: &'a [ResourceType]) -> Self {
+    /// For looks at these resource types of so many tenants.
+    pub fn new(call: &'a Call, types: &'a [ResourceType], tenants: usize) -> Self {
+        call.context.looks().want(types.len() * tenants);
         Self { call, types, heap: Mutex::default() }
     }
 
@@ -74,6 +76,7 @@ impl<'a> Gathered<'a> {
         resource_type: ResourceType,
         seen: Result<Observation, JobError>,
     ) -> Result<(), JobError> {
+        self.context().looks().end(1);
         let part = {
             let mut heap = self.lock();
             heap.add(tenant, resource_type, seen);
@@ -95,6 +98,7 @@ impl<'a> Gathered<'a> {
         resource_type: ResourceType,
         error: JobError,
     ) -> Result<(), JobError> {
+        self.context().looks().end(tenants.len());
         for tenant in tenants {
             let part = {
                 let mut heap = self.lock();
