@@ -133,8 +133,12 @@ fn on_terminal(place: &Place, arguments: &str) -> (String, i32) {
 
 /// Every question about Nova's quotas takes a while.
 async fn slow_down(simulator: &Simulator) {
-    let path = "/compute/v2.1/os-quota-sets";
-    let rules = serde_json::json!([{"kind": "latency", "milliseconds": 1500, "path_prefix": path}]);
+    let rule =
+        serde_json::json!({"kind": "latency", "milliseconds": 1500, "path_prefix": "/compute/v2.1/os-quota-sets"});
+    faults(simulator, serde_json::json!([rule])).await;
+}
+
+async fn faults(simulator: &Simulator, rules: serde_json::Value) {
     let url = format!("{}/simulator/faults", simulator.url());
     let answer = reqwest::Client::builder().build().unwrap().put(url).json(&rules).send().await.unwrap();
     assert!(answer.status().is_success());
@@ -167,4 +171,53 @@ async fn who_waits_at_a_terminal_sees_how_many_parts_are_over() {
     let (drawn, code) = on_terminal(&place, "enqueue pull_quotas --cloud sim --wait");
     assert!(code == 0 && drawn.contains(" of 3 parts are over"), "{drawn:?}");
     assert!(!drawn.lines().any(|line| line.starts_with("1 of 3 parts")), "{drawn:?}");
+}
+
+/// What is not allowed, by verdict and check, and the exit code.
+fn checked(place: &Place) -> (Vec<String>, i32) {
+    let said = place.run(&["check", "-o", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap_or_default();
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+    let odd = rows.iter().filter(|row| row["verdict"] != "ok");
+    let odd = odd.map(|row| format!("{} {}: {}", text(row, "verdict"), text(row, "check"), text(row, "detail")));
+    (odd.collect(), said.code)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_fails_for_what_schedules_need_and_warns_of_the_rest() {
+    let paths = ["/compute/v2.1/servers", "/network/v2.0/routers", "/volume/v3"];
+    let refused = |path| serde_json::json!({"kind": "status", "status": 403, "path_prefix": path, "method": "GET"});
+    let rules = serde_json::Value::from(paths.map(refused).to_vec());
+    let schedule = |job: &str, more: &str| {
+        format!("[[schedules]]\nname = \"x\"\ncron = \"0 0 * * * *\"\njob = \"{job}\"\n{more}\n")
+    };
+
+    let (place, simulator) = with_cloud().await;
+    assert_eq!(checked(&place), (Vec::new(), 0));
+    faults(&simulator, rules.clone()).await;
+    let (odd, code) = checked(&place);
+    assert_eq!(code, 1, "Cinder's quotas are always needed: {odd:?}");
+    let verdicts: Vec<&str> = odd.iter().filter_map(|it| it.split_once(':')).map(|(verdict, _)| verdict).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "failed volume.quota_show",
+            "warning network.router_list",
+            "warning compute.server_list",
+            "warning volume.volume_list",
+            "warning volume.volume_snapshot_list"
+        ]
+    );
+    let told = "warning compute.server_list: no schedule needs it, but `pull_instances` will not work: not allowed: ";
+    assert!(odd[2].starts_with(told), "{odd:?}");
+
+    let servers = serde_json::json!([refused("/compute/v2.1/servers")]);
+    for (job, more, expected) in
+        [("pull_instances", "", 1), ("pull", "", 1), ("pull", "cloud = \"sim\"", 1), ("pull_networks", "", 0)]
+    {
+        let (place, simulator) = with_cloud_and(&schedule(job, more)).await;
+        faults(&simulator, servers.clone()).await;
+        let (odd, code) = checked(&place);
+        assert_eq!((code, odd.len()), (expected, 1), "{job} {more}: {odd:?}");
+    }
 }
