@@ -9,7 +9,10 @@ use serde::Serialize;
 use super::build;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
+use crate::jobs;
 use crate::jobs::context::CloudEntry;
+use crate::model::ResourceType;
+use crate::openstack::Ability;
 use crate::store::Store;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -59,7 +62,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     findings.extend(unprepared.map(|(name, why)| Finding::new(&format!("cloud {name}"), "credentials", "failed", why)));
     for section in &config.clouds {
         if let Some(entry) = live.clouds.get(&section.name) {
-            findings.extend(cloud(section, entry).await);
+            findings.extend(cloud(section, entry, &config.schedules).await);
         }
     }
     findings
@@ -95,7 +98,7 @@ async fn broker(settings: &config::Broker) -> Finding {
     Finding::of("broker", "reachable", outcome)
 }
 
-async fn cloud(section: &config::Cloud, entry: &CloudEntry) -> Vec<Finding> {
+async fn cloud(section: &config::Cloud, entry: &CloudEntry, schedules: &[config::Schedule]) -> Vec<Finding> {
     let subject = format!("cloud {}", section.name);
     let identity = match entry.api.identity().await {
         Ok(identity) => identity,
@@ -122,21 +125,44 @@ async fn cloud(section: &config::Cloud, entry: &CloudEntry) -> Vec<Finding> {
         Err(error) => Finding::new(&subject, "clock", "failed", error.to_string()),
     });
     match entry.api.abilities(None).await {
-        Ok(abilities) => findings.extend(abilities.iter().filter(|it| needed(it.operation)).map(|ability| {
-            let check = format!("{}.{}", ability.service, ability.operation);
-            Finding::of(
-                &subject,
-                check,
-                ability.outcome.clone().map(|()| "allowed".to_owned()).map_err(|it| it.to_string()),
-            )
-        })),
+        Ok(abilities) => findings.extend(abilities.iter().map(|it| call(&subject, &section.name, schedules, it))),
         Err(error) => findings.push(Finding::new(&subject, "calls", "failed", error.to_string())),
     }
     findings
 }
 
-/// Whether a pull makes this call; what only later features need is not asked for.
-fn needed(operation: &str) -> bool {
-    !operation.starts_with("network_")
-        && !["subnet_", "port_", "server_list", "volume_", "snapshot_"].iter().any(|other| operation.starts_with(other))
+/// What came of one call; one that no schedule needs costs nothing but the pulls that make it.
+fn call(subject: &str, cloud: &str, schedules: &[config::Schedule], ability: &Ability) -> Finding {
+    let check = format!("{}.{}", ability.service, ability.operation);
+    let spared = spared_by(ability.operation).filter(|it| !is_scheduled(*it, cloud, schedules));
+    match (&ability.outcome, spared) {
+        (Ok(()), _) => Finding::new(subject, check, "ok", "allowed"),
+        (Err(error), None) => Finding::new(subject, check, "failed", error.to_string()),
+        (Err(error), Some(resource_type)) => {
+            let kind = jobs::pull_kind(resource_type);
+            Finding::new(
+                subject,
+                check,
+                "warning",
+                format!("no schedule needs it, but `{kind}` will not work: {error}"),
+            )
+        }
+    }
+}
+
+/// What is read by this call, where a configuration may do without it.
+fn spared_by(operation: &str) -> Option<ResourceType> {
+    match operation {
+        "network_list" | "subnet_list" | "router_list" => Some(ResourceType::Networks),
+        "port_list" => Some(ResourceType::Ports),
+        "server_list" => Some(ResourceType::Instances),
+        "volume_list" => Some(ResourceType::Volumes),
+        "volume_snapshot_list" => Some(ResourceType::VolumeSnapshots),
+        _ => None,
+    }
+}
+
+fn is_scheduled(resource_type: ResourceType, cloud: &str, schedules: &[config::Schedule]) -> bool {
+    let is_theirs = |it: &&config::Schedule| it.cloud.as_deref().is_none_or(|wanted| wanted == cloud);
+    schedules.iter().filter(is_theirs).any(|it| it.enabled && jobs::pulls(&it.job, resource_type))
 }

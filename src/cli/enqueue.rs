@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::output::{self, Format};
+use super::progress::Bar;
 use super::records::{Records, candidates};
 use super::{DONE, FAILED, jobs as listing, usage};
 use crate::jobs::{self, part_id};
@@ -59,9 +60,10 @@ impl Enqueue {
         tx.commit().await?;
         if self.wait {
             output::note(&format!("job {}", request.id));
-            let mut code = wait(records, request.id).await?;
+            let bar = Bar::new(records.output);
+            let mut code = wait(records, request.id, &bar).await?;
             for id in parts(records, &request).await? {
-                code = code.max(wait(records, id).await?);
+                code = code.max(wait(records, id, &bar).await?);
             }
             return Ok(code);
         }
@@ -133,31 +135,38 @@ async fn job(records: &Records, id: Uuid) -> anyhow::Result<Job> {
 }
 
 /// Looks at the row until the job has ended.
-async fn wait(records: &Records, id: Uuid) -> anyhow::Result<u8> {
+async fn wait(records: &Records, id: Uuid, bar: &Bar) -> anyhow::Result<u8> {
     let mut told = false;
     let (mut attempts, mut over) = (0, -1);
     loop {
         let job = job(records, id).await?;
         if job.finished_at.is_some() && !matches!(job.state, JobState::Queued | JobState::Running) {
+            bar.clear();
             listing::show(records, &job).await?;
             let done = job.state == JobState::Succeeded && job.outcome != Some(Outcome::Partial);
             return Ok(if done { DONE } else { FAILED });
         }
         if job.reason.as_deref() == Some("parted")
             && let Some(progress) = records.store().progress(id).await?
-            && progress.over() > over
         {
+            if progress.over() > over && bar.is_hidden() {
+                output::note(&format!("{} of {} parts are over", progress.over(), progress.count));
+            }
             over = progress.over();
-            output::note(&format!("{over} of {} parts are over", progress.count));
+            bar.tell((over.unsigned_abs(), progress.count.unsigned_abs()), "parts");
+        } else {
+            bar.wait(format!("{} is {}", job.request.kind, job.state));
         }
         let waited = records.now() - job.request.enqueued_at;
         if !told && job.request.attempt == 0 && job.state == JobState::Queued && waited > PATIENCE {
             told = true;
+            bar.clear();
             output::note("it has not started yet; is `tenantd run` running, with the same database? still waiting");
         }
         if job.request.attempt > attempts && job.state == JobState::Queued {
             attempts = job.request.attempt;
             let (error, next) = (job.error.unwrap_or_default(), job.request.not_before);
+            bar.clear();
             output::note(&format!("attempt {attempts}: {error}; next {}", output::when(Some(next), records.now())));
         }
         records.context.clock().sleep(POLL).await;

@@ -22,6 +22,7 @@ mod jobs;
 mod moment;
 pub mod output;
 mod policy;
+mod progress;
 mod pull;
 mod reconcile;
 mod records;
@@ -239,7 +240,7 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// What the library warns of goes to stderr; the daemon's own log is set up by the daemon.
 fn warnings_to_stderr() {
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(output::colour_on_stderr());
+    let log = tracing_subscriber::fmt().with_writer(progress::AboveBar::new).with_ansi(output::colour_on_stderr());
     // A test that runs several commands in one process keeps its first log.
     let _ = log.with_max_level(tracing::Level::WARN).with_target(false).without_time().try_init();
 }

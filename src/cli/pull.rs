@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::arguments::count;
 use super::output::{self, Columns, Format, Row};
+use super::progress::Bar;
 use super::records::{candidates, known_cloud, tenant};
 use super::{DONE, FAILED, drift, usage, values};
 use crate::app::build;
@@ -65,7 +66,9 @@ impl Pull {
         let context = build::context(&config).await?;
         let options = self.options(&context).await?;
         let began = context.clock().now();
-        let pulled = pull(&context, &options).await?;
+        let progress = || context.looks().progress();
+        let work = pull(&context, &options);
+        let pulled = Bar::new(format).beside(context.clock().as_ref(), progress, "looks", work).await?;
         let failures = tell_failures(&pulled);
         let looks = looks(&context, &options, began).await?;
         let findings = findings(&context, &options).await?;

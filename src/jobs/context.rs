@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -30,6 +31,32 @@ struct Inner {
     bell: watch::Sender<u64>,
     post: watch::Sender<u64>,
     exchanges: Option<Exchanges>,
+    looks: Looks,
+}
+
+/// The looks of this process's pulls since it began, for whoever waits for them: one is one resource type of one tenant.
+#[derive(Debug, Default)]
+pub struct Looks {
+    wanted: AtomicU64,
+    over: AtomicU64,
+}
+
+impl Looks {
+    /// So many more are to be.
+    pub(super) fn want(&self, count: usize) {
+        self.wanted.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// So many more are over, whatever they brought.
+    pub(super) fn end(&self, count: usize) {
+        self.over.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How many of how many are over. Whoever a listing showed may be looked at once more by itself.
+    pub fn progress(&self) -> (u64, u64) {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        (self.over.load(Ordering::Relaxed).min(wanted), wanted)
+    }
 }
 
 /// What a reload exchanges as a whole.
@@ -151,7 +178,8 @@ impl Context {
         // A process that is started again must not be taken for the one before.
         let owner = format!("{instance}/{:08x}", rand::random::<u32>());
         let (bell, post) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { inner: Arc::new(Inner { store, clock, instance, owner, live, bell, post, exchanges }) }
+        let looks = Looks::default();
+        Self { inner: Arc::new(Inner { store, clock, instance, owner, live, bell, post, exchanges, looks }) }
     }
 
     /// The records.
@@ -177,6 +205,11 @@ impl Context {
     /// The exchanges, when there is a broker.
     pub fn exchanges(&self) -> Option<&Exchanges> {
         self.inner.exchanges.as_ref()
+    }
+
+    /// How far the pulls of this process are.
+    pub fn looks(&self) -> &Looks {
+        &self.inner.looks
     }
 
     /// Clouds and rules as they are now.

@@ -1,12 +1,22 @@
 //! Whether a listing of everything shows everything. A policy of the cloud, or a role that sees less than it is said to,
-//! filters listings without a word; then everybody else's objects would seem to be gone.
+//! filters listings without a word, and a service may end one early; then everybody else's objects would seem to be gone.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
 
 use super::context::{CloudEntry, Context};
 use super::error::JobError;
-use crate::model::{ResourceType, Tenant};
-use crate::openstack::Which;
+use crate::model::{Body, ResourceType, Tenant};
+use crate::openstack::{Cloud, Error, Quotas, Which};
+use crate::store::resources::Age;
+use crate::store::{Store, StoreError};
 
-/// Why a listing that showed nothing of any project but the login's own is not believed; nothing where it may be true.
+/// Why a listing is doubted, in one word.
+pub(super) const SHORT_LISTING: &str = "short_listing";
+
+/// Why a listing that showed at most one project, and nothing of these tenants, is not believed; nothing where it may be
+/// true.
 ///
 /// # Errors
 /// When the cloud or the database cannot be asked.
@@ -23,19 +33,71 @@ pub(super) async fn doubt(
     if holders == 0 {
         return Ok(None);
     }
-    let witness = missing.iter().find(|tenant| tenant.backend_id != own);
-    // Neutron keeps a group in every project, so whoever sees another project sees that.
-    if resource_type != ResourceType::SecurityGroups
-        && let Some(witness) = witness
-        && !api.security_groups(Which::Project(&witness.backend_id)).await?.items.is_empty()
-    {
+    let others: Vec<&Tenant> = missing.iter().copied().filter(|tenant| tenant.backend_id != own).collect();
+    let may_be_true = match resource_type {
+        // Neutron keeps a group in every project, so a listing of them that shows none is short.
+        ResourceType::Quotas | ResourceType::SecurityGroups => false,
+        ResourceType::FloatingIps | ResourceType::Networks | ResourceType::Ports => sees_another(api, &others).await?,
+        ResourceType::ServerGroups
+        | ResourceType::Instances
+        | ResourceType::Volumes
+        | ResourceType::VolumeSnapshots => {
+            let holding = holding(context.store(), resource_type, &others).await?;
+            are_counted_empty(api, resource_type, &holding).await?
+        }
+    };
+    if may_be_true {
         return Ok(None);
     }
     let message = format!(
-        "the listing of {resource_type} showed nothing of any project but {own}, the login's own, while {holders} others are \
-         known to have some; a policy of the cloud seems to filter it, so nothing is taken for gone; look at the roles {} \
-         and at `all_projects_roles`",
+        "the listing of {resource_type} showed nothing of any project but one at most, while {holders} others than {own}, \
+         the login's own, are known to have some; a policy of the cloud seems to filter it, so nothing is taken for gone; \
+         look at the roles {} and at `all_projects_roles`",
         identity.roles.join(", ")
     );
-    Ok(Some(JobError::give_up("short_listing", message)))
+    Ok(Some(JobError::give_up(SHORT_LISTING, message)))
+}
+
+/// Whether Neutron shows something of another project: whoever sees another one sees the group that each has.
+async fn sees_another(api: &Cloud, others: &[&Tenant]) -> Result<bool, Error> {
+    let Some(witness) = others.first() else { return Ok(false) };
+    Ok(!api.security_groups(Which::Project(&witness.backend_id)).await?.items.is_empty())
+}
+
+/// The projects of those who were seen with some.
+async fn holding<'t>(
+    store: &Store,
+    resource_type: ResourceType,
+    tenants: &[&'t Tenant],
+) -> Result<Vec<&'t str>, StoreError> {
+    let projects: HashMap<Uuid, &str> = tenants.iter().map(|it| (it.uuid, it.backend_id.as_str())).collect();
+    let mut ages = store.ages().await?;
+    ages.retain(|age| age.resource_type == resource_type && projects.contains_key(&age.tenant));
+    let mut holding = Vec::new();
+    let note = |age: &Age, body: Body| holding.extend(projects.get(&age.tenant).copied().filter(|_| !body.is_empty()));
+    store.contents(&ages, note).await?;
+    Ok(holding)
+}
+
+/// Whether the service itself counts nothing in any of these projects. Nova and Cinder keep nothing in every project that
+/// could be looked for, but count what each has, and refuse to tell a role that sees its own only.
+async fn are_counted_empty(api: &Cloud, resource_type: ResourceType, projects: &[&str]) -> Result<bool, Error> {
+    for project in projects {
+        let counted = match resource_type {
+            ResourceType::ServerGroups => api.compute_quota(project).await.map(|it| used(&it.value, "server_groups")),
+            ResourceType::Instances => api.compute_quota(project).await.map(|it| used(&it.value, "instances")),
+            ResourceType::Volumes => api.volume_quota(project).await.map(|it| used(&it.value, "volumes")),
+            _ => api.volume_quota(project).await.map(|it| used(&it.value, "snapshots")),
+        };
+        match counted {
+            Ok(Some(0)) => {}
+            Ok(_) | Err(Error::Forbidden(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+fn used(quotas: &Quotas, key: &str) -> Option<i64> {
+    quotas.values.get(key).map(|value| value.used)
 }

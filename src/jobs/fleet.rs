@@ -14,7 +14,7 @@ use super::heap::{of_nothing, of_section, shared_out};
 use super::listed::Listed;
 use super::networks;
 use super::observe::{self, Extent};
-use super::uses;
+use super::uses::{self, Uses};
 use crate::model::{Observation, ResourceType, Tenant};
 use crate::openstack::{Error, Listing, OfProject, Sections, Which};
 
@@ -99,17 +99,30 @@ impl Fleet<'_> {
         Ok(true)
     }
 
-    /// Shares out a listing that is held as a whole, for its service does not sort it by project.
+    /// Reads a listing that is held as a whole, for its service does not sort it by project.
     async fn whole<T: Listed>(&self, listing: Result<Listing<T>, Error>) -> Result<bool, JobError> {
         match listing {
             Err(error) => self.unread(error, &self.everyone()).await,
-            Ok(listing) => {
-                for (tenant, seen) in shared_out(listing, self.tenants) {
-                    self.add(tenant, Ok(seen)).await?;
-                }
-                Ok(true)
-            }
+            Ok(listing) => self.share_out(listing, Uses::NotAsked).await,
         }
+    }
+
+    /// Gives each tenant its own out of a listing of everything; where that is doubted, only those whom it shows.
+    async fn share_out<T: Listed>(&self, listing: Listing<T>, uses: Uses) -> Result<bool, JobError> {
+        let shares = shared_out(listing, self.tenants);
+        let is_missing = |seen: &Observation| seen.body.is_empty() && seen.unreadable.is_empty();
+        let missing: Vec<&Tenant> =
+            shares.iter().filter(|(_, seen)| is_missing(seen)).map(|(tenant, _)| *tenant).collect();
+        let doubt = self.doubt(&missing).await?;
+        let uses = if let Some(doubt) = &doubt { uses.doubted(doubt) } else { uses };
+        for (tenant, mut seen) in shares.into_iter().filter(|(_, seen)| doubt.is_none() || !is_missing(seen)) {
+            uses.add_to(&mut seen);
+            self.add(tenant, Ok(seen)).await?;
+        }
+        if let Some(doubt) = doubt {
+            self.gathered.fail(&missing, self.resource_type, doubt).await?;
+        }
+        Ok(true)
     }
 
     /// Networks, subnets and routers are three listings, of which a tenant's body is made.
@@ -137,11 +150,7 @@ impl Fleet<'_> {
             Err(error) => return self.unread(error, &self.everyone()).await,
         };
         let uses = uses::of_all(api, &listing).await;
-        for (tenant, mut seen) in shared_out(listing, self.tenants) {
-            uses.add_to(&mut seen);
-            self.add(tenant, Ok(seen)).await?;
-        }
-        Ok(true)
+        self.share_out(listing, uses).await
     }
 
     /// Asks about each tenant by itself, about as many at once as the cloud may be asked.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::context::Context;
+use super::coverage::SHORT_LISTING;
 use super::runner::parts::GROUP;
 use super::{Call, Effect, JobError, Report};
 use crate::model::{Observation, ResourceType, Tenant};
@@ -25,6 +26,8 @@ struct Heap {
     troubles: Tale,
     uncounted: Tale,
     failures: Tale,
+    /// Listings that may be short: the job did its work, and tells what it does not believe.
+    doubts: Tale,
     /// The kindest failure: a retry can help.
     failure: Option<JobError>,
     /// The types whose listing did not come to its end.
@@ -52,7 +55,9 @@ impl Tale {
 }
 
 impl<'a> Gathered<'a> {
-    pub fn new(call: &'a Call, types: &'a [ResourceType]) -> Self {
+    /// For looks at these resource types of so many tenants.
+    pub fn new(call: &'a Call, types: &'a [ResourceType], tenants: usize) -> Self {
+        call.context.looks().want(types.len() * tenants);
         Self { call, types, heap: Mutex::default() }
     }
 
@@ -71,6 +76,7 @@ impl<'a> Gathered<'a> {
         resource_type: ResourceType,
         seen: Result<Observation, JobError>,
     ) -> Result<(), JobError> {
+        self.context().looks().end(1);
         let part = {
             let mut heap = self.lock();
             heap.add(tenant, resource_type, seen);
@@ -92,6 +98,7 @@ impl<'a> Gathered<'a> {
         resource_type: ResourceType,
         error: JobError,
     ) -> Result<(), JobError> {
+        self.context().looks().end(tenants.len());
         for tenant in tenants {
             let part = {
                 let mut heap = self.lock();
@@ -107,7 +114,10 @@ impl<'a> Gathered<'a> {
         if matches!(error, JobError::Retry { .. }) {
             heap.unlisted.insert(resource_type);
         }
-        heap.fail(error);
+        match error.reason() {
+            SHORT_LISTING => heap.doubts.add(|| error.to_string()),
+            _ => heap.fail(error),
+        }
         Ok(())
     }
 
@@ -124,6 +134,7 @@ impl<'a> Gathered<'a> {
         let unreadable = heap.incomplete - heap.troubles.count;
         let left_out = [
             heap.failures.told(|count| format!("{count} of {} looks failed", heap.looks)),
+            heap.doubts.told(|count| format!("{count} listings are not believed")),
             heap.troubles.told(|count| format!("{count} looks missed a service")),
             (unreadable > 0).then(|| format!("{unreadable} listings had objects that cannot be read")),
             heap.uncounted.told(|count| format!("{count} looks could not count")),

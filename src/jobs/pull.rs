@@ -115,7 +115,7 @@ async fn present<'a>(call: &'a Call, tenant: &Tenant) -> Result<&'a CloudEntry, 
 async fn of_tenant(call: &Call, cloud: &CloudEntry, types: &[ResourceType], extent: Extent) -> Report {
     let Some(tenant) = &call.tenant else { return Report::default() };
     let looks = types.iter().map(|it| observe::tenant(cloud, tenant, *it, extent));
-    let gathered = Gathered::new(call, types);
+    let gathered = Gathered::new(call, types, 1);
     for (resource_type, seen) in types.iter().zip(join_all(looks).await) {
         if let Err(error) = gathered.add(tenant, *resource_type, seen).await {
             return Report::failed(error);
@@ -148,7 +148,7 @@ async fn of_cloud(
         Err(error) => return Report::failed(error.into()),
     };
     let extent = Extent { uses: tenants.iter().any(|it| call.live.rules.ask_for_use(it)), ..extent };
-    let gathered = Gathered::new(call, types);
+    let gathered = Gathered::new(call, types, tenants.len());
     let looks = types.iter().map(|it| fleet::look(cloud, &tenants, (*it, extent), &gathered));
     match try_join_all(looks).await {
         Ok(_) => gathered.into_report(),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::error::JobError;
 use crate::model::{Body, Observation};
 use crate::openstack::{Cloud, Error, GroupedPort, Listing, NamingRule, SecurityGroup};
 
@@ -113,6 +114,14 @@ fn told(ids: &BTreeSet<String>, found: Result<Found, Error>) -> Uses {
 }
 
 impl Uses {
+    /// What is left of it where the listing of the groups is doubted: rules that name a group may not have been shown.
+    pub fn doubted(self, doubt: &JobError) -> Self {
+        match self {
+            Self::NotAsked => Self::NotAsked,
+            _ => Self::Unknown(format!("which security groups are in use is not known: {doubt}")),
+        }
+    }
+
     /// Adds to a look at groups what is known of their use.
     pub fn add_to(&self, observation: &mut Observation) {
         match self {

@@ -1,6 +1,6 @@
 //! Commands that talk to a cloud, against a simulated one.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tenantd::simulator::{Options, Simulator};
 
@@ -119,4 +119,105 @@ async fn what_the_cloud_does_not_do_is_told_and_what_it_may_not_is_refused() {
     assert_eq!(place.run(&["pull", "quotas"]).code, 0);
     let refused = place.run(&["reconcile", "--tenant", "tenant-001", "--apply"]);
     assert!(refused.code == 64 && refused.err.contains("its `write` list does not name reconcile"), "{refused:?}");
+}
+
+/// Runs a command in a terminal that shows stderr; what is drawn there, and the exit code.
+fn on_terminal(place: &Place, arguments: &str) -> (String, i32) {
+    let (program, config) = (env!("CARGO_BIN_EXE_tenantd"), place.config().display());
+    let command = format!("{program} --config {config} {arguments} >/dev/null");
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+    let output = script.env("SHELL", "/bin/sh").output().unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap_or(-1))
+}
+
+/// Every question about Nova's quotas takes a while.
+async fn slow_down(simulator: &Simulator) {
+    let rule =
+        serde_json::json!({"kind": "latency", "milliseconds": 1500, "path_prefix": "/compute/v2.1/os-quota-sets"});
+    faults(simulator, serde_json::json!([rule])).await;
+}
+
+async fn faults(simulator: &Simulator, rules: serde_json::Value) {
+    let url = format!("{}/simulator/faults", simulator.url());
+    let answer = reqwest::Client::builder().build().unwrap().put(url).json(&rules).send().await.unwrap();
+    assert!(answer.status().is_success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_tells_on_a_terminal_how_far_it_is() {
+    let (place, simulator) = with_cloud().await;
+    slow_down(&simulator).await;
+    let (drawn, code) = on_terminal(&place, "pull quotas floating_ips");
+    // Three projects, of each two resource types; all quotas are still away when the listing has come.
+    assert!(drawn.contains("3 of 6 looks are over"), "{drawn:?}");
+    let (last, rest) = drawn.rsplit_once("looks are over").unwrap_or_default();
+    assert!(code == 0 && last.contains('[') && rest.contains("6 listings read, 0 not"), "{drawn:?}");
+
+    let piped = place.run(&["pull", "quotas"]);
+    assert!(piped.code == 0 && piped.err.starts_with("3 listings read, 0 not"), "{piped:?}");
+    let (drawn, code) = on_terminal(&place, "pull quotas --output json");
+    assert!(code == 0 && drawn.starts_with("3 listings read, 0 not"), "for a program: {drawn:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_at_a_terminal_sees_how_many_parts_are_over() {
+    let (place, simulator) = with_cloud_and("[jobs]\nbatch = 1\n").await;
+    assert_eq!(place.run(&["pull", "quotas"]).code, 0);
+    slow_down(&simulator).await;
+    let mut daemon = binary();
+    daemon.arg("--config").arg(place.config()).arg("run").stdout(Stdio::null()).stderr(Stdio::null());
+    let _daemon = Daemon(daemon.spawn().unwrap());
+    let (drawn, code) = on_terminal(&place, "enqueue pull_quotas --cloud sim --wait");
+    assert!(code == 0 && drawn.contains(" of 3 parts are over"), "{drawn:?}");
+    assert!(!drawn.lines().any(|line| line.starts_with("1 of 3 parts")), "{drawn:?}");
+}
+
+/// What is not allowed, by verdict and check, and the exit code.
+fn checked(place: &Place) -> (Vec<String>, i32) {
+    let said = place.run(&["check", "-o", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap_or_default();
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+    let odd = rows.iter().filter(|row| row["verdict"] != "ok");
+    let odd = odd.map(|row| format!("{} {}: {}", text(row, "verdict"), text(row, "check"), text(row, "detail")));
+    (odd.collect(), said.code)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_fails_for_what_schedules_need_and_warns_of_the_rest() {
+    let paths = ["/compute/v2.1/servers", "/network/v2.0/routers", "/volume/v3"];
+    let refused = |path| serde_json::json!({"kind": "status", "status": 403, "path_prefix": path, "method": "GET"});
+    let rules = serde_json::Value::from(paths.map(refused).to_vec());
+    let schedule = |job: &str, more: &str| {
+        format!("[[schedules]]\nname = \"x\"\ncron = \"0 0 * * * *\"\njob = \"{job}\"\n{more}\n")
+    };
+
+    let (place, simulator) = with_cloud().await;
+    assert_eq!(checked(&place), (Vec::new(), 0));
+    faults(&simulator, rules.clone()).await;
+    let (odd, code) = checked(&place);
+    assert_eq!(code, 1, "Cinder's quotas are always needed: {odd:?}");
+    let verdicts: Vec<&str> = odd.iter().filter_map(|it| it.split_once(':')).map(|(verdict, _)| verdict).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "failed volume.quota_show",
+            "warning network.router_list",
+            "warning compute.server_list",
+            "warning volume.volume_list",
+            "warning volume.volume_snapshot_list"
+        ]
+    );
+    let told = "warning compute.server_list: no schedule needs it, but `pull_instances` will not work: not allowed: ";
+    assert!(odd[2].starts_with(told), "{odd:?}");
+
+    let servers = serde_json::json!([refused("/compute/v2.1/servers")]);
+    for (job, more, expected) in
+        [("pull_instances", "", 1), ("pull", "", 1), ("pull", "cloud = \"sim\"", 1), ("pull_networks", "", 0)]
+    {
+        let (place, simulator) = with_cloud_and(&schedule(job, more)).await;
+        faults(&simulator, servers.clone()).await;
+        let (odd, code) = checked(&place);
+        assert_eq!((code, odd.len()), (expected, 1), "{job} {more}: {odd:?}");
+    }
 }

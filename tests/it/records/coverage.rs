@@ -3,14 +3,22 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use reqwest::Method;
 use serde_json::json;
+use tenantd::drift::rules::Rules;
 use tenantd::jobs::context::Retries;
+use tenantd::jobs::runner::Ended;
+use tenantd::model::job::Outcome;
 use tenantd::retry::Backoff;
 
+use super::unused::unused;
 use crate::support::{Database, Login, Setup, TestApp, on_both_databases};
 
 on_both_databases!(
     a_listing_that_a_policy_filters_removes_nothing,
+    a_listing_whose_use_is_asked_for_is_doubted_too,
+    what_the_services_still_count_is_not_gone,
+    what_no_service_counts_is_gone,
     what_everybody_gave_back_is_gone,
     a_listing_that_breaks_off_keeps_what_it_showed,
 );
@@ -28,7 +36,7 @@ async fn a_listing_that_a_policy_filters_removes_nothing(database: Database) {
     let mut app = pulled(&database, Setup::default()).await;
     app.cloud_mut().seeing_roles = vec!["member".to_owned()];
     app.log_in("sim", Login::Entry("sim-member")).await;
-    for kind in ["pull_security_groups", "pull_floating_ips", "pull_networks"] {
+    for kind in ["pull_security_groups", "pull_floating_ips", "pull_networks", "pull_server_groups", "pull_volumes"] {
         app.run_for_cloud(kind, "sim").await;
     }
     let changes = app.changes().await;
@@ -39,9 +47,76 @@ async fn a_listing_that_a_policy_filters_removes_nothing(database: Database) {
     assert!(of("snapshots").iter().all(|line| line.contains("last_seen_at")), "{changes}");
     let doubted = |table: &str| of(table).iter().filter(|line| line.contains("short_listing")).count();
     // The login's own project among them, where what it sees may be somebody else's.
-    assert_eq!((doubted("resources"), of("jobs").len()), (2 + 2 + 2 + 3, 3), "{changes}");
+    assert_eq!((doubted("resources"), of("jobs").len()), (2 + 2 + (3 + 2) + 2 + (2 + 2), 5), "{changes}");
     assert!(of("jobs").iter().all(|line| line.contains("outcome=partial")), "{changes}");
-    assert!(of("jobs")[0].contains("showed nothing of any project but tenant-001, the login's own"), "{changes}");
+    let told =
+        "1 listings are not believed; the first: the listing of floating_ips showed nothing of any project but one";
+    assert!(of("jobs")[0].contains(told), "{changes}");
+}
+
+async fn a_listing_whose_use_is_asked_for_is_doubted_too(database: Database) {
+    database.expect_leftovers();
+    let rules = Rules { policies: vec![unused(0, &[])], ..Rules::default() };
+    let mut app = pulled(&database, Setup { rules, ..Setup::default() }).await;
+    app.cloud_mut().seeing_roles = vec!["member".to_owned()];
+    app.log_in("sim", Login::Entry("sim-member")).await;
+    app.run_for_cloud("pull_security_groups", "sim").await;
+    let changes = app.changes_in(&["findings", "jobs", "resources", "suspicions"]).await;
+    assert_eq!(changes.matches("error_reason null → short_listing").count(), 2, "{changes}");
+    assert!(changes.contains("1 looks could not count; the first: which security groups are in use is not known"));
+    assert!(!changes.contains("findings") && !changes.contains("suspicions"), "{changes}");
+}
+
+const HELD_AS_A_WHOLE: [&str; 3] = ["pull_server_groups", "pull_instances", "pull_volumes"];
+
+/// Removes whatever Nova and Cinder have, of everybody.
+async fn emptied(app: &TestApp) {
+    let cloud = app.cloud();
+    for tenant in ["tenant-001", "tenant-002"] {
+        while cloud.try_meddle("server_group_delete", tenant).await.is_some() {}
+    }
+    for (path, key) in
+        [("/compute/v2.1/servers", "servers"), ("/volume/v3/snapshots", "snapshots"), ("/volume/v3/volumes", "volumes")]
+    {
+        let listed = cloud.admin(Method::GET, &format!("{path}/detail?all_tenants=1"), None).await;
+        for object in listed[key].as_array().into_iter().flatten() {
+            let id = object["id"].as_str().unwrap_or_default();
+            cloud.admin(Method::DELETE, &format!("{path}/{id}"), None).await;
+        }
+    }
+}
+
+/// A listing that ended early, or a policy that filters without a word.
+async fn what_the_services_still_count_is_not_gone(database: Database) {
+    let app = pulled(&database, Setup::default()).await;
+    emptied(&app).await;
+    for (service, resource) in
+        [("compute", "server_groups"), ("compute", "instances"), ("volume", "volumes"), ("volume", "snapshots")]
+    {
+        let order = json!({"tenant": "tenant-002", "service": service, "resource": resource, "used": 1});
+        app.cloud().control(Method::PUT, "counters", order).await;
+    }
+    for kind in HELD_AS_A_WHOLE {
+        let ended = app.run_for_cloud(kind, "sim").await;
+        assert!(matches!(ended, Ended::Done { outcome: Outcome::Partial, left_out: Some(_) }), "{kind}: {ended:?}");
+    }
+    let changes = app.changes().await;
+    assert_eq!(changes.matches("error_reason null → short_listing").count(), 3 * 4, "{changes}");
+    for kept in [" expectations ", " findings ", " snapshots ", " suspicions "] {
+        assert!(!changes.contains(kept), "{changes}");
+    }
+}
+
+async fn what_no_service_counts_is_gone(database: Database) {
+    database.expect_leftovers();
+    let app = pulled(&database, Setup::default()).await;
+    emptied(&app).await;
+    for kind in HELD_AS_A_WHOLE {
+        let ended = app.run_for_cloud(kind, "sim").await;
+        assert!(matches!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None }), "{kind}: {ended:?}");
+    }
+    let changes = app.changes_in(&["resources", "suspicions"]).await;
+    assert!(changes.contains("suspicions") && !changes.contains("short_listing"), "{changes}");
 }
 
 async fn what_everybody_gave_back_is_gone(database: Database) {

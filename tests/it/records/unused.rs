@@ -30,7 +30,7 @@ on_both_databases!(
 const DAY: u64 = 24 * 3_600;
 const BELIEFS: [&str; 3] = ["findings", "life", "suspicions"];
 
-fn unused(patience: u64, only: &[&str]) -> Policy {
+pub(super) fn unused(patience: u64, only: &[&str]) -> Policy {
     Policy {
         name: "unused".to_owned(),
         severity: Severity::Info,
