@@ -25,12 +25,11 @@ pub(super) async fn shared(
     if let Some(progress) = store.progress(call.request.id).await? {
         return Ok(Some(ended(&progress)));
     }
-    let tenants = store.tenants_within(cloud.api.name(), (Uuid::nil(), Uuid::max())).await?;
+    let tenants = store.tenant_ids(cloud.api.name()).await?;
     if tenants.len() <= batch {
         return Ok(None);
     }
-    let ids: Vec<Uuid> = tenants.iter().map(|tenant| tenant.uuid).collect();
-    let parts = parts(call.request.id, &ids, batch, types);
+    let parts = parts(call.request.id, &tenants, batch, types);
     let count = parts.len();
     tracing::info!(job.id = %call.request.id, tenants = tenants.len(), parts = count, "a pull is shared out in parts");
     let request = |part: Part| {

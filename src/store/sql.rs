@@ -164,6 +164,7 @@ statements! {
     TENANT_DELETE = "tenant_delete",
     TENANT_GET = "tenant_get",
     TENANT_HOLDINGS = "tenant_holdings",
+    TENANT_IDS = "tenant_ids",
     TENANT_INSERT = "tenant_insert",
     TENANT_LIST = "tenant_list",
     TENANT_MADE = "tenant_made",

@@ -169,6 +169,11 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// tenantd's ids of the tenants of a cloud that can be looked at, in their order.
+    pub async fn tenant_ids(&self, cloud: &str) -> Result<Vec<Uuid>, StoreError> {
+        Ok(read!(self, pool => sqlx::query_scalar(sql::TENANT_IDS).bind(cloud).fetch_all(pool).await)?)
+    }
+
     /// The tenants that are there, by their ids, with their names alone.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
         Ok(read!(self, pool => sqlx::query_as(sql::TENANT_PROJECTS).fetch_all(pool).await)?)
