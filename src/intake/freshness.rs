@@ -52,8 +52,9 @@ impl Objective {
         }
         let lately = it.changed_at.is_some_and(|at| now - at < self.max_age * LATELY);
         let wait = if lately || it.suspected { self.pause() } else { self.pause() * 2 };
-        let again = it.failed_at.map(|at| at + self.pause());
-        [it.succeeded_at.map(|at| at + wait), again].into_iter().flatten().min()
+        // A clock that went back must not put a look off.
+        let again = it.failed_at.map(|at| at.min(now) + self.pause());
+        [it.succeeded_at.map(|at| at.min(now) + wait), again].into_iter().flatten().min()
     }
 
     /// Whether what is known of a tenant is older than promised; what was never read is not old.
@@ -63,7 +64,7 @@ impl Objective {
 
     /// Whom to look at; jobs for the tenants `active` are on their way.
     pub fn plan(&self, tenants: &[Freshness], active: &BTreeSet<Uuid>, now: DateTime<Utc>) -> Plan {
-        let soon = now + self.max_age / 10;
+        let soon = now + self.max_age / 5;
         let (mut due, mut due_soon) = (Vec::new(), 0);
         for it in tenants.iter().filter(|it| !active.contains(&it.tenant)) {
             let due_at = self.due_at(it, now);

@@ -97,9 +97,8 @@ pub(super) async fn look(context: &Context, schedule: &Schedule) -> Result<Fired
     };
     let Some(last) = requests.last() else { return Ok(Fired::NotDue) };
     let mut tx = context.store().begin().await?;
-    if !tx.schedule_ticked(&schedule.name, due.now, Some(last.id)).await? {
-        return Ok(Fired::NotDue);
-    }
+    // Whether that is news tells nothing: the ids alone keep two replicas from asking twice.
+    tx.schedule_ticked(&schedule.name, due.now, Some(last.id)).await?;
     let mut made = 0;
     for request in &requests {
         made += usize::from(tx.insert_job(request, None).await?);

@@ -29,11 +29,20 @@ pub enum Cancelled {
 pub async fn cancel(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {
     let cancelled = cancel_one(context, tx, id, why).await?;
     if matches!(cancelled, Cancelled::Now | Cancelled::Asked) {
-        for part in tx.parts_left(id).await? {
-            cancel_one(context, tx, part, why).await?;
-        }
+        cancel_parts(context, tx, id, why).await?;
     }
     Ok(cancelled)
+}
+
+/// Ends the parts of a job, or asks for their ends.
+///
+/// # Errors
+/// When the database is away.
+pub(super) async fn cancel_parts(context: &Context, tx: &mut Tx, of: Uuid, why: &str) -> Result<(), StoreError> {
+    for part in tx.parts_left(of).await? {
+        cancel_one(context, tx, part, why).await?;
+    }
+    Ok(())
 }
 
 async fn cancel_one(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {

@@ -15,8 +15,13 @@ use crate::store::{Store, StoreError};
 /// Why a listing is doubted, in one word.
 pub(super) const SHORT_LISTING: &str = "short_listing";
 
-/// Why a listing that showed at most one project, and nothing of these tenants, is not believed; nothing where it may be
-/// true.
+/// Fewer tenants that seem to have lost everything are not worth a doubt: each is looked at again before it is believed.
+const FEW: usize = 3;
+/// Tenants whose counters are asked for where nobody is known to have anything.
+const SAMPLE: usize = 3;
+
+/// Why a listing that showed nothing of these tenants is not believed; nothing where it may be true. Asked where it showed
+/// at most one project.
 ///
 /// # Errors
 /// When the cloud or the database cannot be asked.
@@ -29,33 +34,74 @@ pub(super) async fn doubt(
     let api = &cloud.api;
     let identity = api.identity().await?;
     let own = identity.project_id().unwrap_or_default();
-    let holders = context.store().holders(api.name(), resource_type, own).await?;
-    if holders == 0 {
-        return Ok(None);
-    }
     let others: Vec<&Tenant> = missing.iter().copied().filter(|tenant| tenant.backend_id != own).collect();
-    let may_be_true = match resource_type {
-        // Neutron keeps a group in every project, so a listing of them that shows none is short.
-        ResourceType::Quotas | ResourceType::SecurityGroups => false,
-        ResourceType::FloatingIps | ResourceType::Networks | ResourceType::Ports => sees_another(api, &others).await?,
-        ResourceType::ServerGroups
-        | ResourceType::Instances
-        | ResourceType::Volumes
-        | ResourceType::VolumeSnapshots => {
-            let holding = holding(context.store(), resource_type, &others).await?;
-            are_counted_empty(api, resource_type, &holding).await?
-        }
-    };
-    if may_be_true {
+    if others.is_empty() {
         return Ok(None);
     }
+    let holding = match context.store().holders(api.name(), resource_type, own).await? {
+        0 => Vec::new(),
+        _ => holding(context.store(), resource_type, &others).await?,
+    };
+    if may_be_true(api, resource_type, (&others, &holding)).await? {
+        return Ok(None);
+    }
+    let known = match holding.len() {
+        0 => "and no other question shows anything of them either".to_owned(),
+        holders => format!("while {holders} others than {own}, the login's own, are known to have some"),
+    };
     let message = format!(
-        "the listing of {resource_type} showed nothing of any project but one at most, while {holders} others than {own}, \
-         the login's own, are known to have some; a policy of the cloud seems to filter it, so nothing is taken for gone; \
-         look at the roles {} and at `all_projects_roles`",
+        "the listing of {resource_type} showed nothing of any project but one at most, {known}; a policy of the cloud seems \
+         to filter it, so nothing is taken for gone; look at the roles {} and at `all_projects_roles`",
         identity.roles.join(", ")
     );
     Ok(Some(JobError::give_up(SHORT_LISTING, message)))
+}
+
+/// Why a listing of security groups that showed nothing of these, out of so many tenants, is not believed: Neutron keeps a
+/// group in every project that ever had one.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub(super) async fn doubt_of_groups(
+    context: &Context,
+    missing: &[&Tenant],
+    tenants: usize,
+) -> Result<Option<JobError>, JobError> {
+    if missing.len() < FEW || missing.len() * 5 < tenants {
+        return Ok(None);
+    }
+    let lost = holding(context.store(), ResourceType::SecurityGroups, missing).await?.len();
+    let message = format!(
+        "the listing of security_groups showed nothing of {lost} of {tenants} projects that are known to have some, and each \
+         keeps one; it seems to be cut or filtered, so nothing is taken for gone"
+    );
+    Ok((lost >= FEW && lost * 5 >= tenants).then(|| JobError::give_up(SHORT_LISTING, message)))
+}
+
+/// Whether another question agrees that these tenants have nothing, those `holding` among them that were seen with some.
+async fn may_be_true(
+    api: &Cloud,
+    resource_type: ResourceType,
+    (others, holding): (&[&Tenant], &[&str]),
+) -> Result<bool, JobError> {
+    match resource_type {
+        // Neutron keeps a group in every project, so a listing of them that shows none is short.
+        ResourceType::Quotas => Ok(false),
+        ResourceType::SecurityGroups if !holding.is_empty() => Ok(false),
+        ResourceType::SecurityGroups | ResourceType::FloatingIps | ResourceType::Networks | ResourceType::Ports => {
+            Ok(sees_another(api, others).await?)
+        }
+        ResourceType::ServerGroups
+        | ResourceType::Instances
+        | ResourceType::Volumes
+        | ResourceType::VolumeSnapshots
+            if holding.is_empty() =>
+        {
+            let some: Vec<&str> = others.iter().take(SAMPLE).map(|it| it.backend_id.as_str()).collect();
+            Ok(are_counted_empty(api, resource_type, &some).await?)
+        }
+        _ => Ok(are_counted_empty(api, resource_type, holding).await?),
+    }
 }
 
 /// Whether Neutron shows something of another project: whoever sees another one sees the group that each has.

@@ -153,22 +153,33 @@ impl Fleet<'_> {
         self.share_out(listing, uses).await
     }
 
-    /// Asks about each tenant by itself, about as many at once as the cloud may be asked.
+    /// Asks about each tenant by itself, about as many at once as the cloud may be asked; parts that run beside each other
+    /// share that, twice over so that none rests: a person's question waits behind no more.
     async fn one_by_one(&self, extent: Extent) -> Result<(), JobError> {
         let look = |tenant| async move {
             let seen = observe::tenant(self.cloud, tenant, self.resource_type, extent).await;
             self.add(tenant, seen).await
         };
         let tenants = stream::iter(self.tenants).map(Ok);
-        tenants.try_for_each_concurrent(self.cloud.concurrency.max(1), look).await
+        let at_once = match self.gathered.parts_at_once() {
+            1 => self.cloud.concurrency,
+            parts => (2 * self.cloud.concurrency).div_ceil(parts),
+        };
+        tenants.try_for_each_concurrent(at_once.max(1), look).await
     }
 
-    /// Why it is not believed that those have nothing, where a listing showed at most one of all tenants.
+    /// Why it is not believed that those have nothing: where a listing showed at most one of all tenants, or lost many that
+    /// cannot be without.
     async fn doubt(&self, missing: &[&Tenant]) -> Result<Option<JobError>, JobError> {
-        if missing.len() + 1 < self.tenants.len() || missing.is_empty() {
-            return Ok(None);
+        if missing.len() + 1 < self.tenants.len() {
+            return match self.resource_type {
+                ResourceType::SecurityGroups => {
+                    coverage::doubt_of_groups(self.gathered.context(), missing, self.tenants.len()).await
+                }
+                _ => Ok(None),
+            };
         }
-        self.doubted(missing).await
+        if missing.is_empty() { Ok(None) } else { self.doubted(missing).await }
     }
 
     async fn doubted(&self, missing: &[&Tenant]) -> Result<Option<JobError>, JobError> {

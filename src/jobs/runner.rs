@@ -29,7 +29,7 @@ mod lease;
 pub(super) mod parts;
 mod run;
 mod settle;
-mod shares;
+pub(super) mod shares;
 pub(super) mod walk;
 
 use admission::{Admitted, Arrival};

@@ -45,8 +45,9 @@ struct Claimed {
 }
 
 impl Store {
-    /// Takes up to `count` jobs whose time has come: by priority, then each lane in turn, none of the clouds `except`. What
-    /// is left of `count` goes to parts of larger jobs, as many as there is room for.
+    /// Takes up to `count` jobs whose time has come. Parts of larger jobs go first, as many as there is `room` for, none of
+    /// the clouds of which there are `enough`: that is a small share of what an instance does, and they would find no place
+    /// while others wait in line. The rest are taken by priority, then each lane in turn, none of the clouds `except`.
     pub async fn claim_jobs(
         &self,
         hold: Hold<'_>,
@@ -55,12 +56,12 @@ impl Store {
         (room, enough): (usize, &[String]),
     ) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin().await?;
-        let mut jobs = tx.claim((sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES), hold, now, (count, except)).await?;
-        let room = room.min(count.saturating_sub(jobs.len()));
-        if room > 0 {
-            let parts = (sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES);
-            jobs.extend(tx.claim(parts, hold, now, (room, enough)).await?);
-        }
+        let (parts, others) = (
+            (sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES),
+            (sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES),
+        );
+        let mut jobs = tx.claim(parts, hold, now, (room.min(count), enough)).await?;
+        jobs.extend(tx.claim(others, hold, now, (count.saturating_sub(jobs.len()), except)).await?);
         tx.commit().await?;
         Ok(jobs)
     }

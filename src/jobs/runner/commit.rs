@@ -15,6 +15,7 @@ use super::bury::{bury, dead_letter};
 use super::parts::{GROUP, Share, part_over};
 use super::settle::{Settled, settled};
 use super::walk;
+use crate::jobs::cancel::cancel_parts;
 use crate::jobs::context::Context;
 use crate::jobs::effects::{Tally, apply};
 use crate::jobs::events::Events;
@@ -138,7 +139,8 @@ impl Scribe {
 
     /// Records what is left of an attempt, part by part, the last together with the jobs' own rows.
     async fn commit_in_parts(&self, attempt: &mut Attempt) -> Result<Endings, Failure> {
-        while attempt.report.effects.len() > GROUP {
+        // The parts of a job are made all at once: whoever finds some takes them for all.
+        while attempt.report.effects.len() > GROUP && !is_shared_out(&attempt.report) {
             let share = Share { live: &attempt.live, job: attempt.job() };
             attempt.tally.changed |= self.record_part(share, &attempt.report.effects[..GROUP]).await?;
             attempt.report.effects.drain(..GROUP);
@@ -223,6 +225,9 @@ impl Scribe {
         let mut succeeded = BTreeSet::new();
         for (attempt, _, request, settled) in all.iter().flatten().filter(|(_, _, it, _)| ours.contains(&it.id)) {
             let Some(outcome) = settled.outcome else { continue };
+            if outcome == Outcome::Cancelled {
+                cancel_parts(&self.context, tx, request.id, settled.error.as_deref().unwrap_or_default()).await?;
+            }
             walk::end(tx, request, outcome, settled.error.as_deref(), now).await?;
             self.publish(tx, attempt, request, settled, outcome, now).await?;
             let only_made_jobs = attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)));
@@ -309,6 +314,11 @@ struct Facts<'a> {
     reason: Option<&'static str>,
     started_at: DateTime<Utc>,
     tenant: Option<&'a str>,
+}
+
+/// Whether a job did nothing but share itself out.
+fn is_shared_out(report: &Report) -> bool {
+    report.effects.iter().all(|effect| matches!(effect, Effect::Enqueue(_)))
 }
 
 /// The request as its row is to have it: where it is to run, and when.

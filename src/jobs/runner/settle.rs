@@ -4,9 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::attempt::{Attempt, Member};
 use super::bury::limited;
-use crate::jobs::JobError;
+use crate::jobs::context::Retries;
 use crate::jobs::verdict::{Verdict, verdict};
-use crate::model::job::Outcome;
+use crate::jobs::{JobError, pulls};
+use crate::model::ResourceType;
+use crate::model::job::{Outcome, Request};
+
+/// Attempts at a part of a larger job.
+const PART_ATTEMPTS: u32 = 3;
 
 /// What an attempt comes to.
 #[derive(Debug)]
@@ -34,7 +39,8 @@ pub(super) fn settled(attempt: &Attempt, member: &Member, changed: bool, now: Da
         return Settled { outcome: Some(outcome), dead, again_at, reason, error: left_out, is_no_attempt };
     };
     let made = u32::try_from(member.request.attempt).unwrap_or(u32::MAX);
-    let (mut outcome, mut again_at) = match verdict(error, made, attempt.live.retries, now, &mut rand::rng()) {
+    let retries = retries(attempt.live.retries, &member.request);
+    let (mut outcome, mut again_at) = match verdict(error, made, retries, now, &mut rand::rng()) {
         Verdict::Again(at) => (None, Some(at)),
         Verdict::PutBack => (None, Some(now)),
         Verdict::Over => (Some(Outcome::Cancelled), None),
@@ -50,7 +56,20 @@ pub(super) fn settled(attempt: &Attempt, member: &Member, changed: bool, now: Da
         (outcome, again_at, reason) = (Some(Outcome::Expired), None, "expired");
     }
     let is_no_attempt = error.is_no_attempt();
-    // What became of a part is told by the whole.
-    let dead = outcome == Some(Outcome::Failed) && member.request.part.is_none();
+    let dead = outcome == Some(Outcome::Failed) && !is_made_again(&member.request);
     Settled { outcome, dead, again_at, reason: Some(reason), error: Some(limited(&text)), is_no_attempt }
+}
+
+/// How often a job is tried. The other parts of a larger job, and the next tick, wait for the last of them: a service that
+/// is away must not keep the rest from being looked at.
+fn retries(retries: Retries, request: &Request) -> Retries {
+    let attempts = if request.part.is_some() { retries.attempts.min(PART_ATTEMPTS) } else { retries.attempts };
+    Retries { attempts, ..retries }
+}
+
+/// Whether nobody needs to take up a job that failed for good: what became of a part is told by the whole, and a schedule
+/// looks at a tenant again by itself.
+fn is_made_again(request: &Request) -> bool {
+    let looks = ResourceType::ALL.into_iter().any(|it| pulls(&request.kind, it));
+    request.part.is_some() || (looks && request.subject.is_some() && request.source.starts_with("schedule:"))
 }

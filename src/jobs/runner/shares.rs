@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Parts of one cloud at once: while one ends, the others keep its services busy, and listings need not wait for quotas.
-const OF_A_CLOUD: usize = 8;
+pub(in crate::jobs) const OF_A_CLOUD: usize = 8;
 
 /// The parts that run here.
 #[derive(Debug)]

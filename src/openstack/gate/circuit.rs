@@ -68,6 +68,11 @@ impl Circuit {
         (self.failures, &self.last)
     }
 
+    /// Whether the last request was answered.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.failures == 0 && self.state == State::Closed
+    }
+
     /// What would become of a request now.
     pub(crate) fn way(&self, now: DateTime<Utc>) -> Way {
         match self.state {

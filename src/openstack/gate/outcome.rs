@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     Alive,
     /// It was too much, and is to wait so long.
     Refused(Option<Duration>),
+    /// It was too much, or nobody is there: a gateway's 503 does not tell.
+    Overloaded(String),
     /// Nobody is there, or nobody answers.
     Failed(String),
     /// Nothing: it was not sent.
@@ -28,6 +30,7 @@ impl Outcome {
             // Who says when to come back is busy; a gateway without a service behind it does not know.
             Error::Unavailable { refusal, after: Some(after) } if refusal.status == 503 => Self::Refused(Some(*after)),
             Error::Unavailable { refusal, .. } if refusal.status == 500 => Self::Alive,
+            Error::Unavailable { refusal, .. } if refusal.status == 503 => Self::Overloaded(error.to_string()),
             Error::Unavailable { .. } | Error::Timeout { .. } | Error::Connect { .. } => {
                 Self::Failed(error.to_string())
             }

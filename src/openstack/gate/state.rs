@@ -137,6 +137,13 @@ impl State {
                     self.held_until = self.held_until.max(Some(end));
                 }
             }
+            Outcome::Overloaded(why) => {
+                // Of who answered just now it was too much; of who is away it tells no ceiling.
+                let answered = self.circuit.is_answering();
+                changed.circuit = self.circuit.failed(ticket.trial, now, why);
+                let cut = if answered { self.limit.refused(ticket.place) } else { self.limit.broke(ticket.place) };
+                changed.cut = cut.then_some("it answered 503");
+            }
             Outcome::Failed(why) => {
                 changed.circuit = self.circuit.failed(ticket.trial, now, why);
                 changed.cut = self.limit.broke(ticket.place).then_some("it did not answer");

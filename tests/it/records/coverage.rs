@@ -12,10 +12,13 @@ use tenantd::model::job::Outcome;
 use tenantd::retry::Backoff;
 
 use super::unused::unused;
+use crate::support::cloud::SimulatedCloud;
 use crate::support::{Database, Login, Setup, TestApp, on_both_databases};
 
 on_both_databases!(
     a_listing_that_a_policy_filters_removes_nothing,
+    a_listing_that_was_always_filtered_is_no_first_look,
+    groups_that_many_projects_lost_at_once_are_not_gone,
     a_listing_whose_use_is_asked_for_is_doubted_too,
     what_the_services_still_count_is_not_gone,
     what_no_service_counts_is_gone,
@@ -52,6 +55,54 @@ async fn a_listing_that_a_policy_filters_removes_nothing(database: Database) {
     let told =
         "1 listings are not believed; the first: the listing of floating_ips showed nothing of any project but one";
     assert!(of("jobs")[0].contains(told), "{changes}");
+}
+
+/// Nobody is known to have anything yet.
+async fn a_listing_that_was_always_filtered_is_no_first_look(database: Database) {
+    let mut app = TestApp::with(&database, Setup::default()).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    app.cloud_mut().seeing_roles = vec!["member".to_owned()];
+    app.log_in("sim", Login::Entry("sim-member")).await;
+    app.changes().await;
+    for kind in ["pull_security_groups", "pull_floating_ips", "pull_networks", "pull_server_groups", "pull_volumes"] {
+        let ended = app.run_for_cloud(kind, "sim").await;
+        assert!(matches!(ended, Ended::Done { outcome: Outcome::Partial, .. }), "{kind}: {ended:?}");
+    }
+    let others = ["admin", "tenant-002"];
+    let changes = app.changes_in(&["expectations", "snapshots"]).await;
+    assert!(others.iter().all(|tenant| !changes.contains(tenant)), "{changes}");
+}
+
+/// A listing that shows some, and not all.
+async fn groups_that_many_projects_lost_at_once_are_not_gone(database: Database) {
+    let app = pulled(&database, Setup { tenants: 6, ..Setup::default() }).await;
+    let cloud = app.cloud();
+    for port in listed(cloud, "ports", "").await {
+        cloud
+            .admin(Method::PUT, &format!("/network/v2.0/ports/{port}"), Some(json!({"port": {"security_groups": []}})))
+            .await;
+    }
+    for tenant in ["tenant-002", "tenant-003", "tenant-004"] {
+        let project = cloud.project(tenant).await;
+        for group in listed(cloud, "security-groups", &format!("?project_id={project}")).await {
+            cloud.admin(Method::DELETE, &format!("/network/v2.0/security-groups/{group}"), None).await;
+        }
+    }
+    let ended = app.run_for_cloud("pull_security_groups", "sim").await;
+    let Ended::Done { outcome: Outcome::Partial, left_out: Some(why) } = ended else { unreachable!("{ended:?}") };
+    assert!(why.contains("showed nothing of 3 of 7 projects that are known to have some"), "{why}");
+    let changes = app.changes().await;
+    assert_eq!(changes.matches("error_reason null → short_listing").count(), 3, "{changes}");
+    for kept in [" expectations ", " findings ", " suspicions "] {
+        assert!(!changes.contains(kept), "{changes}");
+    }
+}
+
+/// The ids of what Neutron lists.
+async fn listed(cloud: &SimulatedCloud, what: &str, filter: &str) -> Vec<String> {
+    let listed = cloud.admin(Method::GET, &format!("/network/v2.0/{what}{filter}"), None).await;
+    let objects = listed[what.replace('-', "_")].as_array().cloned().unwrap_or_default();
+    objects.iter().map(|it| it["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 async fn a_listing_whose_use_is_asked_for_is_doubted_too(database: Database) {

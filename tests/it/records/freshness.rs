@@ -166,4 +166,9 @@ async fn a_role_that_sees_one_project_lists_nothing_for_everyone(database: Datab
     app.run("pull_quotas", "tenant-001", json!({})).await;
     app.advance(300);
     assert_eq!(look_at(&app, &schedule).await, Fired::Jobs(3));
+    app.run_waiting().await;
+    let changes = app.changes().await;
+    assert_eq!(changes.matches("outcome=failed").count(), 2, "the login sees its own project: {changes}");
+    assert!(!changes.contains("dead_letters"), "the schedule looks again by itself: {changes}");
+    assert_eq!(look_at(&app, &schedule).await, Fired::NotDue);
 }

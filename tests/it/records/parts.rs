@@ -15,6 +15,7 @@ on_both_databases!(
     the_whole_waits_for_its_parts_and_tells_what_became_of_them,
     replicas_share_the_parts,
     parts_of_different_jobs_take_turns,
+    parts_find_a_place_beside_a_long_line,
     a_part_that_was_left_is_done_again_and_no_other,
     parts_that_fail_leave_no_dead_letters_of_their_own,
     the_end_of_the_whole_is_the_end_of_its_parts,
@@ -124,6 +125,30 @@ async fn parts_of_different_jobs_take_turns(database: Database) {
         ["pull_floating_ips", "pull_quotas"],
         "the first of the three parts, and the only one of the other"
     );
+}
+
+/// Each place that becomes free would be taken by one of those that wait in line.
+async fn parts_find_a_place_beside_a_long_line(database: Database) {
+    database.expect_leftovers();
+    let app = shared(&database).await;
+    app.run_for_cloud("pull_quotas", "sim").await;
+    let mut tx = app.context.store().begin().await.unwrap();
+    for _ in 0..20 {
+        let request = app.request("pull_floating_ips");
+        let tenant = Some(app.tenant("tenant-001").await.uuid.to_string());
+        tx.insert_job(&tenantd::model::job::Request { subject: tenant, ..request }, None).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let now = app.context.clock().now();
+    let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
+    let store = app.context.store();
+    let kinds = async |count, room| {
+        let jobs = store.claim_jobs(hold, now, (count, &[]), (room, &[])).await.unwrap();
+        jobs.into_iter().map(|it| it.request.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(1, 1).await, ["pull_quotas"]);
+    assert_eq!(kinds(1, 0).await, ["pull_floating_ips"], "there are enough parts");
+    assert_eq!(kinds(3, 1).await, ["pull_quotas", "pull_floating_ips", "pull_floating_ips"]);
 }
 
 async fn a_part_that_was_left_is_done_again_and_no_other(database: Database) {

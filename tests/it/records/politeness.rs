@@ -10,12 +10,12 @@ use crate::support::{Database, Setup, TestApp, on_both_databases};
 
 on_both_databases!(
     a_fleet_is_pulled_from_a_cloud_that_bears_four_requests_at_once,
+    a_cloud_whose_gateway_only_says_503_is_asked_no_more_than_it_bears,
     questions_are_filtered_by_what_every_service_understands,
 );
 
 /// The limits of the services that quotas are asked of, and whether each of them is busy for a while with a request.
-async fn bear(app: &TestApp, concurrent: usize) {
-    let bounds = json!({"concurrent": concurrent, "retry_after": 0});
+async fn bear(app: &TestApp, bounds: serde_json::Value) {
     let services = json!({"compute": bounds, "network": bounds, "volume": bounds});
     app.cloud().control(Method::PUT, "limits", json!({ "services": services })).await;
     app.cloud().faults(json!([{"method": "GET", "kind": "latency", "milliseconds": 4}])).await;
@@ -25,7 +25,19 @@ async fn a_fleet_is_pulled_from_a_cloud_that_bears_four_requests_at_once(databas
     let setup = Setup { tenants: 300, attempts: 3, concurrency: 16, ..Setup::default() };
     let app = TestApp::with(&database, setup).await;
     app.run_for_cloud("pull_tenants", "sim").await;
-    bear(&app, 4).await;
+    fleet_is_pulled(&app, json!({"concurrent": 4, "retry_after": 0})).await;
+}
+
+async fn a_cloud_whose_gateway_only_says_503_is_asked_no_more_than_it_bears(database: Database) {
+    let setup = Setup { tenants: 300, attempts: 3, concurrency: 16, ..Setup::default() };
+    let app = TestApp::with(&database, setup).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    fleet_is_pulled(&app, json!({"concurrent": 4, "status": 503, "retry_after": 0})).await;
+}
+
+/// Everything is read, and hardly anything refused.
+async fn fleet_is_pulled(app: &TestApp, bounds: serde_json::Value) {
+    bear(app, bounds).await;
     let ended = app.run_for_cloud("pull", "sim").await;
     assert_eq!(ended, Ended::Done { outcome: Outcome::Succeeded, left_out: None });
     let services = app.cloud().control(Method::GET, "limits", none()).await["services"].clone();
@@ -62,9 +74,10 @@ async fn questions_are_filtered_by_what_every_service_understands(database: Data
     let fleet = asked(&app).await;
     assert!(LISTINGS[..2].iter().all(|listing| fleet.iter().any(|path| path.starts_with(listing))), "{fleet:#?}");
     assert!(fleet.iter().all(|path| !path.contains("tenant_id")), "{fleet:#?}");
-    // What is shared is listed to everyone, so once the groups of another project are asked for, to see that one sees it.
+    // What is shared is listed to everyone, so in each pull the groups of another project are asked for once, to see that
+    // one sees it.
     let of_one: Vec<&String> = fleet.iter().filter(|path| path.contains("project_id=")).collect();
-    assert!(of_one.iter().all(|path| path.starts_with(LISTINGS[0])) && of_one.len() == 1, "{of_one:#?}");
+    assert!(of_one.iter().all(|path| path.starts_with(LISTINGS[0])) && of_one.len() == 2, "{of_one:#?}");
     assert!(fleet.iter().all(|path| !left_out.iter().any(|project| path.contains(project))), "{fleet:#?}");
 
     app.cloud().forget_requests().await;
