@@ -62,7 +62,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     findings.extend(unprepared.map(|(name, why)| Finding::new(&format!("cloud {name}"), "credentials", "failed", why)));
     for section in &config.clouds {
         if let Some(entry) = live.clouds.get(&section.name) {
-            findings.extend(cloud(section, entry, &config.schedules).await);
+            findings.extend(cloud(section, entry, config).await);
         }
     }
     findings
@@ -98,7 +98,7 @@ async fn broker(settings: &config::Broker) -> Finding {
     Finding::of("broker", "reachable", outcome)
 }
 
-async fn cloud(section: &config::Cloud, entry: &CloudEntry, schedules: &[config::Schedule]) -> Vec<Finding> {
+async fn cloud(section: &config::Cloud, entry: &CloudEntry, config: &Config) -> Vec<Finding> {
     let subject = format!("cloud {}", section.name);
     let identity = match entry.api.identity().await {
         Ok(identity) => identity,
@@ -125,16 +125,16 @@ async fn cloud(section: &config::Cloud, entry: &CloudEntry, schedules: &[config:
         Err(error) => Finding::new(&subject, "clock", "failed", error.to_string()),
     });
     match entry.api.abilities(None).await {
-        Ok(abilities) => findings.extend(abilities.iter().map(|it| call(&subject, &section.name, schedules, it))),
+        Ok(abilities) => findings.extend(abilities.iter().map(|it| call(&subject, &section.name, config, it))),
         Err(error) => findings.push(Finding::new(&subject, "calls", "failed", error.to_string())),
     }
     findings
 }
 
 /// What came of one call; one that no schedule needs costs nothing but the pulls that make it.
-fn call(subject: &str, cloud: &str, schedules: &[config::Schedule], ability: &Ability) -> Finding {
+fn call(subject: &str, cloud: &str, config: &Config, ability: &Ability) -> Finding {
     let check = format!("{}.{}", ability.service, ability.operation);
-    let spared = spared_by(ability.operation).filter(|it| !is_scheduled(*it, cloud, schedules));
+    let spared = spared_by(ability.operation).filter(|it| !is_scheduled(*it, cloud, config));
     match (&ability.outcome, spared) {
         (Ok(()), _) => Finding::new(subject, check, "ok", "allowed"),
         (Err(error), None) => Finding::new(subject, check, "failed", error.to_string()),
@@ -162,7 +162,39 @@ fn spared_by(operation: &str) -> Option<ResourceType> {
     }
 }
 
-fn is_scheduled(resource_type: ResourceType, cloud: &str, schedules: &[config::Schedule]) -> bool {
+/// Whether a schedule has it read: as what it pulls, or for what it sums up, counts, or holds against a policy.
+fn is_scheduled(resource_type: ResourceType, cloud: &str, config: &Config) -> bool {
     let is_theirs = |it: &&config::Schedule| it.cloud.as_deref().is_none_or(|wanted| wanted == cloud);
-    schedules.iter().filter(is_theirs).any(|it| it.enabled && jobs::pulls(&it.job, resource_type))
+    let asks_for_use = config.drift.policies.iter().any(|policy| policy.unused_security_groups.is_some());
+    let needs = |it: &config::Schedule| {
+        let says = |key: &str| it.params.get(key) == Some(&serde_json::Value::Bool(true));
+        let pulls = |other| jobs::pulls(&it.job, other);
+        let sizes = matches!(resource_type, ResourceType::Volumes | ResourceType::VolumeSnapshots) && says("sizes");
+        let use_of_groups = resource_type == ResourceType::Ports && pulls(ResourceType::SecurityGroups) && asks_for_use;
+        pulls(resource_type) || sizes || says("count") || use_of_groups
+    };
+    config.schedules.iter().filter(is_theirs).any(|it| it.enabled && needs(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(schedules: &str) -> Vec<ResourceType> {
+        let policy = "[[drift.policies]]\nname = 'unused'\nunused_security_groups = '1d'\n";
+        let config: Config = toml::from_str(&format!("{schedules}\n{policy}")).unwrap();
+        ResourceType::ALL.into_iter().filter(|it| is_scheduled(*it, "lab", &config)).collect()
+    }
+
+    #[test]
+    fn what_a_schedule_sums_up_counts_or_holds_against_a_policy_is_needed_too() {
+        use ResourceType::{Ports, Quotas, SecurityGroups, VolumeSnapshots, Volumes};
+        let of =
+            |job: &str, more: &str| needs(&format!("[[schedules]]\nname = 's'\nmax_age = '1h'\njob = '{job}'\n{more}"));
+        assert_eq!(of("pull_quotas", "params = { sizes = true }"), [Quotas, Volumes, VolumeSnapshots]);
+        assert_eq!(of("pull_quotas", "params = { count = true }"), ResourceType::ALL);
+        assert_eq!(of("pull_security_groups", ""), [SecurityGroups, Ports]);
+        assert_eq!(of("pull", "cloud = 'other'"), []);
+        assert_eq!(of("pull", "enabled = false"), []);
+    }
 }

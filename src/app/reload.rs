@@ -84,10 +84,15 @@ impl Reloader {
     }
 }
 
-/// A cloud whose credentials cannot be read just now goes on with those that it has, unless it would let jobs write that
+/// What was learnt of a cloud's services stays. A cloud whose credentials cannot be read just now goes on with those that it has, unless it would let jobs write that
 /// may not any more.
 fn keep_what_worked(live: &mut Live, before: &Live, sections: &[config::Cloud]) {
     let Live { clouds, unprepared, .. } = live;
+    for (name, entry) in clouds.iter_mut() {
+        if let Some(old) = before.clouds.get(name) {
+            entry.api.keep_gates_of(&old.api);
+        }
+    }
     let may = |name: &str, kind: &str| {
         sections.iter().any(|section| section.name == name && section.write.iter().any(|it| it == kind))
     };

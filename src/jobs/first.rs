@@ -54,7 +54,7 @@ impl Recording<'_> {
             .then(|| fingerprints.fingerprint(self.tenant, (snapshot, &digest), expected_since));
         self.tell_new(tx, (snapshot, None), &body, tally);
         let Observation { asked_at, answered_at, .. } = *observation;
-        let (resource_type, body) = (self.resource_type, body.to_json());
+        let (resource_type, body) = (self.resource_type, body.to_json().to_string());
         Some(FirstLook {
             tenant,
             resource_type,

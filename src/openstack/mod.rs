@@ -171,6 +171,21 @@ impl Cloud {
         Ok(Self { inner: Arc::new(Inner { options, clock, session, gates, defaults }) })
     }
 
+    /// Goes on with what another client has learnt of the services, where it is for the same cloud within the same limits:
+    /// who exchanges one for the other must not ask twice as much meanwhile, nor forget a rest that a service asked for.
+    pub fn keep_gates_of(&mut self, before: &Self) {
+        let (new, old) = (&self.inner, &before.inner);
+        let address = |inner: &Inner| inner.session.connection().profile.auth_url.clone();
+        let bounds = |inner: &Inner| (inner.options.concurrency, inner.options.limits);
+        if bounds(new) != bounds(old) || address(new) != address(old) {
+            return;
+        }
+        // One that others share already is in use as it is.
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.gates = Arc::clone(&before.inner.gates);
+        }
+    }
+
     /// The same cloud with a token for another project, for what a service makes only where the token is for.
     ///
     /// # Errors

@@ -1,13 +1,15 @@
 //! First looks, recorded many at once: whoever begins to look after a cloud records all of it.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::resources::{digits, stored, tenants_of, types_of};
 use super::{StoreError, Tx, either, sql, word};
 use crate::model::{Origin, ResourceType};
+
+/// First looks in one statement: their bodies are in memory several times meanwhile.
+const AT_ONCE: usize = 100;
 
 /// A resource type of a tenant that was never tried before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +43,8 @@ pub struct FirstLook {
     pub snapshot: Uuid,
     /// The digest of what was seen.
     pub digest: String,
-    /// What was seen.
-    pub body: Value,
+    /// What was seen, in JSON.
+    pub body: String,
     /// Whether that is expected from now on.
     pub is_expected: bool,
     /// When the earliest request left.
@@ -95,34 +97,48 @@ impl Tx {
         accepted: &Origin,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        for some in looks.chunks(AT_ONCE) {
+            self.some_first_looks(some, accepted, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn some_first_looks(
+        &mut self,
+        looks: &[FirstLook],
+        accepted: &Origin,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let expected: Vec<&FirstLook> = looks.iter().filter(|look| look.is_expected).collect();
         either!(self, transaction => {
             // Bodies are text in the list, and so in the column.
-            let snapshot = |it: &FirstLook| {
-                (digits(it.snapshot), digits(it.tenant), it.resource_type.as_str(), it.digest.clone(), it.body.to_string())
-            };
-            let list: Vec<_> = looks.iter().map(snapshot).collect();
-            sqlx::query(sql::FIRST_SNAPSHOTS_SQLITE).bind(Json(list)).bind(now).execute(&mut **transaction).await?;
-            let expectation = |it: &&FirstLook| (digits(it.tenant), it.resource_type.as_str(), it.body.to_string());
-            let list: Vec<_> = expected.iter().map(expectation).collect();
-            sqlx::query(sql::FIRST_EXPECTATIONS_SQLITE).bind(Json(list)).bind(&accepted.source).bind(&accepted.author)
+            let snapshots = looks.iter().map(|it| {
+                (digits(it.snapshot), digits(it.tenant), it.resource_type.as_str(), it.digest.as_str(), it.body.as_str())
+            });
+            let list = Json(snapshots.collect::<Vec<_>>());
+            sqlx::query(sql::FIRST_SNAPSHOTS_SQLITE).bind(list).bind(now).execute(&mut **transaction).await?;
+            let expectations =
+                expected.iter().map(|it| (digits(it.tenant), it.resource_type.as_str(), it.body.as_str()));
+            let list = Json(expectations.collect::<Vec<_>>());
+            sqlx::query(sql::FIRST_EXPECTATIONS_SQLITE).bind(list).bind(&accepted.source).bind(&accepted.author)
                 .bind(accepted.set_at).execute(&mut **transaction).await?;
-            let row = |it: &FirstLook| {
+            let rows = looks.iter().map(|it| {
+                let (tenant, snapshot) = (digits(it.tenant), digits(it.snapshot));
                 let times = (stored(it.asked_at), stored(it.answered_at));
-                (digits(it.tenant), it.resource_type.as_str(), digits(it.snapshot), times.0, times.1, it.is_complete, it.settled.clone())
-            };
-            let list: Vec<_> = looks.iter().map(row).collect();
-            sqlx::query(sql::FIRST_RESOURCES_SQLITE).bind(Json(list)).bind(now).execute(&mut **transaction).await?;
+                (tenant, it.resource_type.as_str(), snapshot, times.0, times.1, it.is_complete, it.settled.as_deref())
+            });
+            let list = Json(rows.collect::<Vec<_>>());
+            sqlx::query(sql::FIRST_RESOURCES_SQLITE).bind(list).bind(now).execute(&mut **transaction).await?;
         }, {
             let keys: Vec<_> = looks.iter().map(FirstLook::key).collect();
             let ids: Vec<Uuid> = looks.iter().map(|it| it.snapshot).collect();
             sqlx::query(sql::FIRST_SNAPSHOTS_POSTGRES).bind(&ids).bind(tenants_of(&keys)).bind(types_of(&keys))
                 .bind(looks.iter().map(|it| it.digest.as_str()).collect::<Vec<_>>())
-                .bind(looks.iter().map(|it| Json(&it.body)).collect::<Vec<_>>())
+                .bind(looks.iter().map(|it| it.body.as_str()).collect::<Vec<_>>())
                 .bind(now).execute(&mut **transaction).await?;
             let theirs: Vec<_> = expected.iter().map(|it| it.key()).collect();
             sqlx::query(sql::FIRST_EXPECTATIONS_POSTGRES).bind(tenants_of(&theirs)).bind(types_of(&theirs))
-                .bind(expected.iter().map(|it| Json(&it.body)).collect::<Vec<_>>())
+                .bind(expected.iter().map(|it| it.body.as_str()).collect::<Vec<_>>())
                 .bind(&accepted.source).bind(&accepted.author).bind(accepted.set_at)
                 .execute(&mut **transaction).await?;
             sqlx::query(sql::FIRST_RESOURCES_POSTGRES).bind(tenants_of(&keys)).bind(types_of(&keys)).bind(ids)

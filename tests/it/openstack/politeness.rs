@@ -92,6 +92,23 @@ async fn a_service_that_fails_is_left_alone_and_tried_by_one_request() {
     assert!(crowd().await.iter().all(Result::is_ok), "it answers again");
 }
 
+/// A configuration that is read again makes new clients.
+#[tokio::test]
+async fn who_takes_over_goes_on_with_what_was_learnt() {
+    let fake = Fake::start("admin", |_| status(502)).await;
+    let cloud = once(&fake);
+    for _ in 0..5 {
+        assert!(matches!(cloud.network_quota("p").await, Err(Error::Unavailable { .. })));
+    }
+    let mut next = once(&fake);
+    next.keep_gates_of(&cloud);
+    assert!(matches!(next.network_quota("p").await, Err(Error::LeftAlone { .. })));
+    let limits = Limits { rate: 20, ..Limits::default() };
+    let mut other = fake.cloud(Options { attempts: 1, limits, ..Fake::options() });
+    other.keep_gates_of(&next);
+    assert!(matches!(other.network_quota("p").await, Err(Error::Unavailable { .. })), "other limits begin anew");
+}
+
 #[tokio::test]
 async fn a_closed_port_counts_and_a_refusal_does_not() {
     let fake = Fake::start("admin", |_| status(403)).await;
