@@ -199,6 +199,8 @@ impl Fleet<'_> {
     /// What becomes of those of whom a listing said nothing; false where each is to be asked about.
     async fn unread(&self, error: Error, tenants: &[&Tenant]) -> Result<bool, JobError> {
         if is_blind(&error) {
+            let (cloud, resource_type) = (self.cloud.api.name(), self.resource_type);
+            tracing::info!(cloud.name = cloud, %resource_type, %error, "no listing of everyone; each tenant is asked about");
             return Ok(false);
         }
         self.gathered.fail(tenants, self.resource_type, error.into()).await?;
