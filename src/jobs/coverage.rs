@@ -38,14 +38,10 @@ pub(super) async fn doubt(
     if others.is_empty() {
         return Ok(None);
     }
-    let holding = match context.store().holders(api.name(), resource_type, own).await? {
-        0 => Vec::new(),
-        _ => holding(context.store(), resource_type, &others).await?,
-    };
-    if may_be_true(api, resource_type, (&others, &holding)).await? {
+    if may_be_true(context.store(), api, (resource_type, own), &others).await? {
         return Ok(None);
     }
-    let known = match holding.len() {
+    let known = match context.store().holders(api.name(), resource_type, own).await? {
         0 => "and no other question shows anything of them either".to_owned(),
         holders => format!("while {holders} others than {own}, the login's own, are known to have some"),
     };
@@ -78,29 +74,35 @@ pub(super) async fn doubt_of_groups(
     Ok((lost >= FEW && lost * 5 >= tenants).then(|| JobError::give_up(SHORT_LISTING, message)))
 }
 
-/// Whether another question agrees that these tenants have nothing, those `holding` among them that were seen with some.
+/// Whether another question agrees that these tenants have nothing. What is stored is read only where the question is about
+/// those who were seen with some.
 async fn may_be_true(
+    store: &Store,
     api: &Cloud,
-    resource_type: ResourceType,
-    (others, holding): (&[&Tenant], &[&str]),
+    (resource_type, own): (ResourceType, &str),
+    others: &[&Tenant],
 ) -> Result<bool, JobError> {
+    let holding = async || match store.holders(api.name(), resource_type, own).await? {
+        0 => Ok(Vec::new()),
+        _ => holding(store, resource_type, others).await,
+    };
     match resource_type {
-        // Neutron keeps a group in every project, so a listing of them that shows none is short.
         ResourceType::Quotas => Ok(false),
-        ResourceType::SecurityGroups if !holding.is_empty() => Ok(false),
-        ResourceType::SecurityGroups | ResourceType::FloatingIps | ResourceType::Networks | ResourceType::Ports => {
+        // Neutron keeps a group in every project, so a listing of them that shows none of those who had some is short.
+        ResourceType::SecurityGroups => Ok(holding().await?.is_empty() && sees_another(api, others).await?),
+        ResourceType::FloatingIps | ResourceType::Networks | ResourceType::Ports => {
             Ok(sees_another(api, others).await?)
         }
         ResourceType::ServerGroups
         | ResourceType::Instances
         | ResourceType::Volumes
-        | ResourceType::VolumeSnapshots
-            if holding.is_empty() =>
-        {
-            let some: Vec<&str> = others.iter().take(SAMPLE).map(|it| it.backend_id.as_str()).collect();
-            Ok(are_counted_empty(api, resource_type, &some).await?)
+        | ResourceType::VolumeSnapshots => {
+            let mut asked = holding().await?;
+            if asked.is_empty() {
+                asked = others.iter().take(SAMPLE).map(|it| it.backend_id.as_str()).collect();
+            }
+            Ok(are_counted_empty(api, resource_type, &asked).await?)
         }
-        _ => Ok(are_counted_empty(api, resource_type, holding).await?),
     }
 }
 

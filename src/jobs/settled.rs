@@ -118,6 +118,9 @@ pub(super) async fn pass_over(
 ) -> Result<Vec<Passed>, StoreError> {
     let now = context.clock().now();
     let mut held = Held::take(tx, effects, now).await?;
+    if held.effects.is_empty() {
+        return Ok(effects.iter().map(|_| Passed::Not).collect());
+    }
     let fingerprints = Fingerprints::of(rules);
     let (mut seen, mut first) = (Vec::new(), Vec::new());
     let mut pass = |effect: &&Effect| {

@@ -44,8 +44,8 @@ pub(super) struct ScheduleView {
     cloud: Option<String>,
     /// `all`, or one tenant.
     tenants: String,
-    #[serde(serialize_with = "stamp_if")]
     /// When it runs next; with `max_age_seconds`, when the next tenant is due.
+    #[serde(serialize_with = "stamp_if")]
     next_tick: Option<DateTime<Utc>>,
     #[serde(serialize_with = "stamp_if")]
     last_tick: Option<DateTime<Utc>>,
