@@ -11,8 +11,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::{Condition, Pools, Store, StoreError, file};
 
-/// A list is planned for the filters that were asked for. One plan for all of them would read as much as the worst.
-const PLAN_EACH: &str = "SET plan_cache_mode = force_custom_plan";
+/// A list is planned for the filters that were asked for: one plan for all of them would read as much as the worst. And
+/// no plan is compiled: that takes longer than it saves. Set by statements, for a PgBouncer refuses these among
+/// what a connection begins with.
+const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET jit = off";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -54,7 +56,7 @@ impl Store {
             let place = format!("database {} on {}", options.get_database().unwrap_or_default(), options.get_host());
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
             let pool = pool.after_connect(|connection, _| {
-                Box::pin(async move { sqlx::query(PLAN_EACH).execute(connection).await.map(drop) })
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
             });
             let pools = Pools::Postgres(pool.connect_with(options).await?);
             return Ok(Self::of(pools, None, &place, Arc::default()));
