@@ -35,6 +35,8 @@ pub async fn all(store: &Store, tenants: usize, only: &str) -> Outcome<Vec<(Stri
         Span { from: now - Duration::days(1), to: now, cloud: None, domain: None, tenant: None, resource_type: None };
     let first = Window { limit: 10, offset: 0 };
     let every = findings::Filter { ended: true, ..findings::Filter::default() };
+    let week = findings::Filter { since: Some(now - Duration::days(7)), ..every }.into();
+    let thousand = Window { limit: 1_000, offset: 0 };
     let any_job = jobs::Filter { limit: 50, ..jobs::Filter::default() };
     let any_letter = dead_letters::Filter { limit: 100, ..dead_letters::Filter::default() };
     let any_shot = snapshots::Filter { limit: 50, ..snapshots::Filter::default() };
@@ -52,10 +54,10 @@ pub async fn all(store: &Store, tenants: usize, only: &str) -> Outcome<Vec<(Stri
         "expectation_of_tenant" => store.expectations(one),
         "finding_counts" => store.finding_counts(),
         "finding_get" => store.finding(drifting.id),
-        "finding_list, what stands" => store.findings(findings::Filter::default()),
-        "finding_list, tenant" => store.findings(findings::Filter { tenant: Some(one), ..every }),
-        "finding_list, a week" => store.findings(findings::Filter { since: Some(now - Duration::days(7)), ..every }),
-        "finding_list, everything" => store.findings(every),
+        "finding_page, all that stand" => store.findings(findings::Filter::default()),
+        "finding_page, tenant" => store.findings(findings::Filter { tenant: Some(one), ..every }),
+        "finding_page, a week, 1,000" => store.finding_page(&week, thousand),
+        "finding_page, everything, 1,000" => store.finding_page(&every.into(), thousand),
         "finding_page" => store.finding_page(&Findings::default(), first),
         "finding_page, all states" => store.finding_page(&all_states, first),
         "finding_since, a day" => store.findings_since(None, now - Duration::days(1)),

@@ -5,7 +5,7 @@ mod ack;
 mod show;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,8 +16,9 @@ use super::records::{Id, Records};
 use super::{DONE, DRIFT, FAILED, explain, policy, usage, values};
 use crate::drift::EXISTENCE;
 use crate::model::{Change, Finding, FindingState, ResourceType};
+use crate::store::directory::{Part, Window};
 use crate::store::findings::{Filter, Listed};
-use crate::store::pages::Kept;
+use crate::store::pages::{Findings, Kept};
 
 /// Drift.
 #[derive(Debug, Subcommand)]
@@ -73,9 +74,12 @@ pub struct List {
     /// Resolved and accepted ones too.
     #[arg(long)]
     all: bool,
-    /// Exit with 2 when a listed finding is open.
+    /// Exit with 2 when one of them is open, listed or beyond the limit.
     #[arg(long)]
     exit_code: bool,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..))]
+    limit: u32,
 }
 
 /// What is listed of a finding, and at the end what is shown of it alone.
@@ -145,9 +149,9 @@ impl Which {
         !named && self.resource_type.is_none() && self.since.is_none()
     }
 
-    async fn findings(&self, records: &Records, ended: bool) -> anyhow::Result<Vec<Listed>> {
+    async fn filter(&self, records: &Records, ended: bool) -> anyhow::Result<Filter<'_>> {
         let tenant = records.tenant_if(self.tenant.as_deref(), self.cloud.as_deref()).await?;
-        let filter = Filter {
+        Ok(Filter {
             cloud: self.cloud.as_deref(),
             tenant: tenant.map(|it| it.uuid),
             resource_type: self.resource_type,
@@ -155,12 +159,15 @@ impl Which {
             ended,
             since: self.since.map(|since| since.at(records.now(), "--since")).transpose()?,
             domain: self.domain.as_deref(),
-        };
-        let findings = records.store().findings(filter).await?;
-        if let Some(domain) = self.domain.as_deref().filter(|_| findings.is_empty()) {
-            records.note_unknown_domain(domain).await?;
+        })
+    }
+
+    /// Says which domains there are, where nothing was found in the one that was asked for.
+    async fn note_if_none(&self, records: &Records, findings: &[Listed]) -> anyhow::Result<()> {
+        match self.domain.as_deref().filter(|_| findings.is_empty()) {
+            Some(domain) => records.note_unknown_domain(domain).await,
+            None => Ok(()),
         }
-        Ok(findings)
     }
 
     /// The findings with these ids, else those that last and that the options describe.
@@ -176,18 +183,41 @@ impl Which {
             let options = "--cloud, --tenant, --resource-type, --field, --since, --domain";
             return Err(usage(format!("name findings, or say which with {options}")));
         }
-        self.findings(records, false).await
+        let findings = records.store().findings(self.filter(records, false).await?).await?;
+        self.note_if_none(records, &findings).await?;
+        Ok(findings)
     }
 }
 
 impl List {
     async fn run(self, records: &Records) -> anyhow::Result<u8> {
-        let (findings, now) = (self.which.findings(records, self.all).await?, records.now());
+        let (store, now) = (records.store(), records.now());
+        let wanted = Findings::from(self.which.filter(records, self.all).await?);
+        let Part { items: findings, total } =
+            store.finding_page(&wanted, Window { limit: self.limit.into(), offset: 0 }).await?;
+        self.which.note_if_none(records, &findings).await?;
         let rows: Vec<Row> = findings.iter().map(|it| row(it, now)).collect();
         let columns = Columns { none: if self.all { "no drift recorded" } else { COLUMNS.none }, ..COLUMNS };
         output::list(records.output, columns, &rows)?;
-        let open = findings.iter().any(|it| it.finding.state == FindingState::Open);
-        Ok(if self.exit_code && open { DRIFT } else { DONE })
+        let more = usize::try_from(total)?.saturating_sub(findings.len());
+        if more > 0 {
+            output::note(&format!("{} left out; --limit shows more", count(more, "older finding")));
+        }
+        Ok(if self.exit_code && Self::is_any_open(records, &findings, more, wanted).await? { DRIFT } else { DONE })
+    }
+
+    /// Whether one of them is open, among the newest or the `more` that are older.
+    async fn is_any_open(
+        records: &Records,
+        newest: &[Listed],
+        more: usize,
+        wanted: Findings<'_>,
+    ) -> anyhow::Result<bool> {
+        if newest.iter().any(|it| it.finding.state == FindingState::Open) {
+            return Ok(true);
+        }
+        let open = Findings { states: vec![FindingState::Open], ..wanted };
+        Ok(more > 0 && records.store().finding_count(&open).await? > 0)
     }
 }
 

@@ -5,6 +5,8 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::directory::Window;
+use super::pages::Findings;
 use super::{Store, StoreError, Tx, read, sql, word, write};
 use crate::drift::Difference;
 use crate::drift::digest::Entry;
@@ -120,6 +122,14 @@ pub struct Filter<'a> {
     pub domain: Option<&'a str>,
 }
 
+impl<'a> From<Filter<'a>> for Findings<'a> {
+    fn from(filter: Filter<'a>) -> Self {
+        let states = if filter.ended { Vec::new() } else { vec![FindingState::Open, FindingState::Acknowledged] };
+        let Filter { cloud, tenant, resource_type, field, since, domain, .. } = filter;
+        Self { cloud, tenant, resource_type, severity: None, states, since, field, domain }
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct ExpiredRow {
     id: Uuid,
@@ -213,13 +223,9 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
-    /// Findings, the newest first.
+    /// All findings that fit, the newest first.
     pub async fn findings(&self, filter: Filter<'_>) -> Result<Vec<Listed>, StoreError> {
-        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::FINDING_LIST)
-            .bind(filter.cloud).bind(filter.tenant).bind(filter.resource_type.map(ResourceType::as_str))
-            .bind(filter.field).bind(i64::from(filter.ended)).bind(filter.since)
-            .bind(filter.domain).fetch_all(pool).await)?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        self.some_findings(&filter.into(), Window { limit: i64::MAX, offset: 0 }).await
     }
 
     /// At most so many findings that ended since then, those that ended last first.

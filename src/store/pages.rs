@@ -23,6 +23,17 @@ pub struct Findings<'a> {
     pub states: Vec<FindingState>,
     /// Opened at that time or later.
     pub since: Option<DateTime<Utc>>,
+    /// Of one field.
+    pub field: Option<&'a str>,
+    /// Of the tenants of one domain, by its name or id.
+    pub domain: Option<&'a str>,
+}
+
+impl Findings<'_> {
+    fn states(&self) -> Option<String> {
+        let states: Vec<&str> = self.states.iter().map(|state| state.as_str()).collect();
+        (!states.is_empty()).then(|| format!(",{},", states.join(",")))
+    }
 }
 
 /// What has ids.
@@ -56,23 +67,30 @@ impl Store {
         wanted: &Findings<'_>,
         window: Window,
     ) -> Result<Part<findings::Listed>, StoreError> {
-        let states: Vec<&str> = wanted.states.iter().map(|state| state.as_str()).collect();
-        let states = (!states.is_empty()).then(|| format!(",{},", states.join(",")));
-        let (resource_type, severity) =
-            (wanted.resource_type.map(ResourceType::as_str), wanted.severity.map(Severity::as_str));
-        let count = async {
-            Ok::<i64, StoreError>(read!(self, pool => sqlx::query_scalar(sql::FINDING_COUNT)
-                .bind(wanted.cloud).bind(wanted.tenant).bind(resource_type).bind(severity).bind(&states)
-                .bind(wanted.since).fetch_one(pool).await)?)
-        };
-        let page = async {
-            Ok(read!(self, pool => sqlx::query_as(sql::FINDING_PAGE)
-                .bind(wanted.cloud).bind(wanted.tenant).bind(resource_type).bind(severity).bind(&states)
-                .bind(wanted.since).bind(window.limit).bind(window.offset).fetch_all(pool).await)?)
-        };
-        let (rows, total): (Vec<findings::Row>, i64) = tokio::try_join!(page, count)?;
-        let items = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        let (items, total) = tokio::try_join!(self.some_findings(wanted, window), self.finding_count(wanted))?;
         Ok(Part { items, total })
+    }
+
+    /// Those of them that are in a window.
+    pub(super) async fn some_findings(
+        &self,
+        wanted: &Findings<'_>,
+        window: Window,
+    ) -> Result<Vec<findings::Listed>, StoreError> {
+        let rows: Vec<findings::Row> = read!(self, pool => sqlx::query_as(sql::FINDING_PAGE)
+            .bind(wanted.cloud).bind(wanted.tenant).bind(wanted.resource_type.map(ResourceType::as_str))
+            .bind(wanted.severity.map(Severity::as_str)).bind(wanted.states()).bind(wanted.since)
+            .bind(wanted.field).bind(wanted.domain).bind(window.limit).bind(window.offset)
+            .fetch_all(pool).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// How many findings there are of a sort.
+    pub async fn finding_count(&self, wanted: &Findings<'_>) -> Result<i64, StoreError> {
+        Ok(read!(self, pool => sqlx::query_scalar(sql::FINDING_COUNT)
+            .bind(wanted.cloud).bind(wanted.tenant).bind(wanted.resource_type.map(ResourceType::as_str))
+            .bind(wanted.severity.map(Severity::as_str)).bind(wanted.states()).bind(wanted.since)
+            .bind(wanted.field).bind(wanted.domain).fetch_one(pool).await)?)
     }
 
     /// Snapshots, the newest first; the window counts, not the filter's limit.

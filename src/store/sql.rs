@@ -42,7 +42,6 @@ statements! {
     FINDING_FLIPS = "finding_flips",
     FINDING_GET = "finding_get",
     FINDING_KEEP = "finding_keep",
-    FINDING_LIST = "finding_list",
     FINDING_OPEN = "finding_open",
     FINDING_PAGE = "finding_page",
     FINDING_REOPEN = "finding_reopen",

@@ -260,6 +260,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, links: Links, query: Query
         severity: query.words::<Severity>("severity", &mut wrong).pop(),
         states,
         since: query.read("since", &mut wrong),
+        ..Findings::default()
     };
     let part = api.view.context.store().finding_page(&wrong.or(wanted)?, page.window()).await?;
     let views: Vec<FindingView> = part.items.into_iter().map(|it| FindingView::of(it, &links)).collect();

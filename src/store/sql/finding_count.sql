@@ -6,6 +6,8 @@ SELECT (
       AND (CAST($4 AS TEXT) IS NULL OR f.severity = $4)
       AND (CAST($5 AS TEXT) IS NULL OR CAST($5 AS TEXT) LIKE '%,' || f.state || ',%')
       AND (f.opened_at >= $6 OR $6 IS NULL)
+      AND (CAST($7 AS TEXT) IS NULL OR f.field = $7)
+      AND (CAST($8 AS TEXT) IS NULL OR f.tenant IN (SELECT uuid FROM tenants WHERE $8 IN (domain, domain_name)))
 ) + (
     SELECT COUNT(*) FROM findings f
     WHERE f.state IN ('open', 'acknowledged') AND $2 IS NULL AND (CAST($5 AS TEXT) IS NULL OR CAST($5 AS TEXT) LIKE '%,open,%' OR CAST($5 AS TEXT) LIKE '%,acknowledged,%')
@@ -14,6 +16,8 @@ SELECT (
       AND (CAST($4 AS TEXT) IS NULL OR f.severity = $4)
       AND (CAST($5 AS TEXT) IS NULL OR CAST($5 AS TEXT) LIKE '%,' || f.state || ',%')
       AND (f.opened_at >= $6 OR $6 IS NULL)
+      AND (CAST($7 AS TEXT) IS NULL OR f.field = $7)
+      AND (CAST($8 AS TEXT) IS NULL OR f.tenant IN (SELECT uuid FROM tenants WHERE $8 IN (domain, domain_name)))
 ) + (
     SELECT COUNT(*) FROM findings f
     WHERE f.state IN ('resolved', 'accepted') AND $2 IS NULL AND (CAST($5 AS TEXT) IS NULL OR CAST($5 AS TEXT) LIKE '%,resolved,%' OR CAST($5 AS TEXT) LIKE '%,accepted,%')
@@ -22,4 +26,6 @@ SELECT (
       AND (CAST($4 AS TEXT) IS NULL OR f.severity = $4)
       AND (CAST($5 AS TEXT) IS NULL OR CAST($5 AS TEXT) LIKE '%,' || f.state || ',%')
       AND (f.opened_at >= $6 OR $6 IS NULL)
+      AND (CAST($7 AS TEXT) IS NULL OR f.field = $7)
+      AND (CAST($8 AS TEXT) IS NULL OR f.tenant IN (SELECT uuid FROM tenants WHERE $8 IN (domain, domain_name)))
 ) AS count

@@ -60,6 +60,22 @@ async fn all_open_findings_of_a_domain_are_acknowledged_but_not_anew() {
 }
 
 #[tokio::test]
+async fn a_list_has_the_newest_and_says_how_many_it_leaves_out() {
+    let (place, _) = Place::furnished().await;
+    let list = |more: &[&str]| place.run(&[&["drift", "list", "-o", "json"], more].concat());
+    let (all, newest) = (list(&[]), list(&["--limit", "1"]));
+    assert!(all.json().len() == 2 && !all.err.contains("left out"), "{all:?}");
+    assert_eq!(newest.json(), all.json()[..1]);
+    assert!(newest.err.contains("1 older finding left out; --limit shows more"), "{newest:?}");
+    let code = || list(&["--limit", "1", "--exit-code"]).code;
+    let known =
+        |nth: usize| place.run(&["drift", "ack", all.json()[nth]["id"].as_str().unwrap(), "--reason", "known"]).code;
+    assert_eq!([known(0), code()], [0, 2], "one that is left out is open");
+    assert_eq!([known(1), code()], [0, 0]);
+    assert_eq!(list(&["--limit", "0"]).code, 64);
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_misuse() {
     let (place, furniture) = Place::furnished().await;
     let id = furniture.finding.to_string();
