@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Tx, either, read, sql, word, write};
+use super::{Pools, Store, StoreError, Tx, either, read, sql, word, write};
 use crate::model::ResourceType;
 
 /// What a transaction finds when it takes hold of a resource type.
@@ -112,17 +112,63 @@ impl Store {
 
     /// How old everything is, by tenant.
     pub async fn ages(&self) -> Result<Vec<Age>, StoreError> {
-        let rows: Vec<AgeRow> = read!(self, pool => sqlx::query_as(sql::RESOURCE_AGES).fetch_all(pool).await)?;
-        let age = |row: AgeRow| {
-            Ok(Age {
-                tenant: row.tenant,
-                resource_type: word!("resources", "resource_type", row.resource_type)?,
-                last_success_at: row.last_success_at,
-                error_reason: row.error_reason,
-                snapshot: row.snapshot,
-            })
+        match &self.pools {
+            Pools::Sqlite { read, .. } => {
+                let pieces: Vec<Option<String>> = sqlx::query_scalar(sql::RESOURCE_AGES_SQLITE).fetch_all(read).await?;
+                let lines = pieces.iter().flatten().flat_map(|piece| piece.lines());
+                let mut ages: Vec<Age> = lines.map(Age::read).collect::<Result<_, _>>()?;
+                ages.sort_unstable_by_key(|age| (age.tenant, age.resource_type.as_str()));
+                Ok(ages)
+            }
+            Pools::Postgres(pool) => {
+                let rows: Vec<AgeRow> = sqlx::query_as(sql::RESOURCE_AGES_POSTGRES).fetch_all(pool).await?;
+                rows.into_iter().map(TryInto::try_into).collect()
+            }
+        }
+    }
+}
+
+impl TryFrom<AgeRow> for Age {
+    type Error = StoreError;
+
+    fn try_from(row: AgeRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.tenant,
+            resource_type: word!("resources", "resource_type", row.resource_type)?,
+            last_success_at: row.last_success_at,
+            error_reason: row.error_reason,
+            snapshot: row.snapshot,
+        })
+    }
+}
+
+impl Age {
+    /// Reads a line of SQLite's answer: the tenant, the resource type, when it was last read, the snapshot, and why the
+    /// last attempt failed.
+    fn read(line: &str) -> Result<Self, StoreError> {
+        let unreadable = |column: &'static str, value: &str, why: String| StoreError::Unreadable {
+            table: "resources",
+            column,
+            value: value.to_owned(),
+            why,
         };
-        rows.into_iter().map(age).collect()
+        let id = |column: &'static str, digits: &str| {
+            Uuid::try_parse(digits).map_err(|error| unreadable(column, digits, error.to_string()))
+        };
+        let time = |at: &str| {
+            let read = DateTime::parse_from_rfc3339(at).map(|at| at.to_utc());
+            read.map_err(|error| unreadable("last_success_at", at, error.to_string()))
+        };
+        let mut columns = line.splitn(5, '|');
+        let mut next = || columns.next().unwrap_or_default();
+        let (tenant, word, success, snapshot) = (next(), next(), next(), next());
+        Ok(Self {
+            tenant: id("tenant", tenant)?,
+            resource_type: word.parse().map_err(|why| unreadable("resource_type", word, why))?,
+            last_success_at: (!success.is_empty()).then(|| time(success)).transpose()?,
+            snapshot: (!snapshot.is_empty()).then(|| id("snapshot", snapshot)).transpose()?,
+            error_reason: columns.next().map(str::to_owned),
+        })
     }
 }
 

@@ -26,6 +26,7 @@ mod politeness;
 mod properties;
 mod prune;
 mod pulls;
+mod reading;
 mod reconcile;
 mod requests;
 mod schedules;

@@ -58,7 +58,7 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("job_ending.sqlite", "jobs", PERSON),
     ("job_page", "jobs", NEWEST),
     ("portal_owners", "portal", EVERYONE),
-    ("resource_ages", "resources", EVERYONE),
+    ("resource_ages.postgres", "resources", EVERYONE),
     ("resource_freshness", "resources", EVERYONE),
     ("snapshot_count", "snapshots", COUNTED),
     ("snapshot_ending.postgres", "snapshots", PERSON),
