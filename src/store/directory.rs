@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ struct Row {
     project_name: Option<String>,
     marketplace: Option<Json<Value>>,
     imported_at: Option<DateTime<Utc>>,
-    quotas: Option<Json<Value>>,
+    quotas: Option<Json<Box<RawValue>>>,
 }
 
 /// What a portal says of a tenant; every id is the portal's.

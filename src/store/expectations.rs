@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::model::{Origin, ResourceType};
 struct Row {
     tenant: Uuid,
     resource_type: String,
-    body: Json<Value>,
+    body: Json<Box<RawValue>>,
     source: String,
     author: String,
     set_at: DateTime<Utc>,

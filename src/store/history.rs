@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -67,8 +67,8 @@ struct PairRow {
     base_at: DateTime<Utc>,
     latest: Uuid,
     latest_at: DateTime<Utc>,
-    before: Option<Json<Value>>,
-    after: Option<Json<Value>>,
+    before: Option<Json<Box<RawValue>>>,
+    after: Option<Json<Box<RawValue>>>,
 }
 
 /// One resource type at both moments.
@@ -97,7 +97,7 @@ struct LookRow {
     latest: Uuid,
     resource_type: String,
     first_seen_at: DateTime<Utc>,
-    body: Json<Value>,
+    body: Json<Box<RawValue>>,
 }
 
 /// A look between the two moments.

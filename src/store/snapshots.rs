@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -24,7 +23,7 @@ struct Row {
     digest: String,
     first_seen_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
-    body: Json<Value>,
+    body: Json<Box<RawValue>>,
 }
 
 /// A snapshot with the names of its tenant.
@@ -74,11 +73,11 @@ impl TryFrom<Row> for Snapshot {
 }
 
 /// Reads a stored body back.
-pub(super) fn body(table: &'static str, resource_type: ResourceType, json: &Value) -> Result<Body, StoreError> {
-    Body::from_json(resource_type, json).map_err(|why| StoreError::Unreadable {
+pub(super) fn body(table: &'static str, resource_type: ResourceType, json: &RawValue) -> Result<Body, StoreError> {
+    Body::from_text(resource_type, json).map_err(|why| StoreError::Unreadable {
         table,
         column: "body",
-        value: json.to_string().chars().take(80).collect(),
+        value: json.get().chars().take(80).collect(),
         why,
     })
 }
@@ -143,8 +142,7 @@ impl Store {
             self.bodies(&ids, |id, body| drop(texts.insert(id, body.to_owned()))).await?;
             for age in part {
                 let text = age.snapshot.and_then(|id| texts.get(&id));
-                let json: Option<Value> = text.and_then(|text| serde_json::from_str(text.get()).ok());
-                if let Some(body) = json.and_then(|json| Body::from_json(age.resource_type, &json).ok()) {
+                if let Some(body) = text.and_then(|text| Body::from_text(age.resource_type, text).ok()) {
                     each(age, body);
                 }
             }
