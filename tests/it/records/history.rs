@@ -25,19 +25,17 @@ async fn snapshots_are_found_by_index_only() {
         COMPOUND QUERY
         LEFT-MOST SUBQUERY
         SEARCH s USING COVERING INDEX snapshots_by_tenant (tenant=?)
-        UNION USING TEMP B-TREE
+        UNION ALL
         SEARCH s USING COVERING INDEX snapshots_listed (first_seen_at>? AND first_seen_at<?)
+        USE TEMP B-TREE FOR GROUP BY
         SCAN m
         SEARCH t USING INDEX sqlite_autoindex_tenants_1 (uuid=?)
         CORRELATED SCALAR SUBQUERY 3
-        SEARCH s USING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at<?)
-        USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+        SEARCH s USING COVERING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at<?)
         CORRELATED SCALAR SUBQUERY 4
-        SEARCH s USING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at>?)
-        USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+        SEARCH s USING COVERING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at>?)
         CORRELATED SCALAR SUBQUERY 5
-        SEARCH s USING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at<?)
-        USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+        SEARCH s USING COVERING INDEX snapshots_by_tenant (tenant=? AND resource_type=? AND first_seen_at<?)
         SCAN p
         SEARCH a USING INDEX sqlite_autoindex_snapshots_1 (id=?)
         SEARCH b USING INDEX sqlite_autoindex_snapshots_1 (id=?)
