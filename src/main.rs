@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tenantd::cli::{self, Cli};
+use tikv_jemallocator::Jemalloc;
+
+/// Listings are many small objects that come and go.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -17,8 +17,10 @@ from pathlib import Path
 import rivals
 from cloud import Cloud
 from daemon import Daemon
+from genuine import Genuine
 
-HEAD = ["tenants", "ms", "workers", "look", "seconds", "bound", "ratio", "requests a tenant", "CPU ms a tenant", "MiB", "rows"]
+HEAD = ["tenants", "ms", "workers", "look", "seconds", "bound", "ratio", "requests", "a tenant", "CPU ms a tenant", "MiB",
+        "rows"]
 RIVALS = [("openstacksdk", 1), ("openstacksdk", 32), ("requests", 32)]
 
 
@@ -35,23 +37,25 @@ async def looks(cloud, daemon):
         cloud.count_anew()
         daemon.forget_peak()
         seconds, cpu, rows = await daemon.pull()
-        asked = sum(count for count, _ in cloud.counted().values())
-        bound, peak = cloud.bound(), daemon.peak()
-        tell([f"{cloud.tenants:,}", cloud.latency, cloud.workers, look, f"{seconds:.2f}", f"{bound:.2f}",
-              f"{seconds / bound:.2f} ×", f"{asked / cloud.tenants:.2f}", f"{1000 * cpu / cloud.tenants:.2f}",
-              f"{peak:.0f}", f"{rows:,}"])
+        asked, bound, peak = cloud.asked(), cloud.bound(), daemon.peak()
+        bound, ratio = (f"{bound:.2f}", f"{seconds / bound:.2f} ×") if bound is not None else ("", "")
+        tell([f"{cloud.tenants:,}", cloud.latency, cloud.workers, look, f"{seconds:.2f}", bound, ratio,
+              ", ".join(f"{service} {count:,}" for service, count in asked.items()),
+              f"{sum(asked.values()) / cloud.tenants:.2f}", f"{1000 * cpu / cloud.tenants:.2f}", f"{peak:.0f}",
+              f"{rows:,}"])
         first = first or seconds
         if look == "unchanged":
             unchanged = seconds
     return first, unchanged
 
 
-async def measure(options, folder, tenants, latency, workers):
-    cloud = Cloud(options, folder, tenants, latency, workers)
+async def measure(options, cloud):
+    tenants, latency, workers = cloud.tenants, cloud.latency, cloud.workers
     await cloud.start()
     daemon = Daemon(cloud)
     try:
         await daemon.start()
+        cloud.daemon = daemon
         _, unchanged = await looks(cloud, daemon)
         await daemon.end()
         compared = []
@@ -68,15 +72,23 @@ async def measure(options, folder, tenants, latency, workers):
         await cloud.end()
 
 
+def clouds(options, folder):
+    if options.cloud:
+        yield Genuine(options, folder, max(options.workers))
+        return
+    for tenants in options.tenants:
+        for latency in options.latency:
+            for workers in options.workers:
+                yield Cloud(options, folder, tenants, latency, workers)
+
+
 async def run(options, folder):
     print(f"\n{os.cpu_count()} cores that everything shares, {platform.system()} {platform.release()}, SQLite\n")
     tell(HEAD)
     tell(["---"] * len(HEAD))
     compared = []
-    for tenants in options.tenants:
-        for latency in options.latency:
-            for workers in options.workers:
-                compared += await measure(options, folder, tenants, latency, workers)
+    for cloud in clouds(options, folder):
+        compared += await measure(options, cloud)
     if compared:
         print("\nThe same, of so many tenants and scaled to all of them, and how many times an unchanged pull that is:\n")
         tell(["tenants", "ms", "workers", "client, threads", "measured", "seconds", "CPU ms a tenant", "tenantd is faster"])
@@ -95,6 +107,9 @@ def parse():
     parser.add_argument("--tenants", type=numbers, default=[200, 1_000, 10_000])
     parser.add_argument("--latency", type=numbers, default=[0, 10, 50], help="milliseconds of each answer")
     parser.add_argument("--workers", type=numbers, default=[16, 64], help="of each service")
+    parser.add_argument("--cloud", metavar="NAME",
+                        help="in place of simulated ones, a genuine cloud of OS_CLIENT_CONFIG_FILE, with the projects that "
+                        "it has and the largest of --workers as concurrency; a rule comes and goes in 1 %% of them")
     parser.add_argument("--rival-tenants", type=int, default=1_000,
                         help="the most that 32 threads are measured with; one thread: a fifth of them")
     parser.add_argument("--no-rivals", dest="rivals", action="store_const", const=[], default=RIVALS)

@@ -12,8 +12,11 @@ SERVICES = ["identity", "compute", "network", "volume", "image"]
 class Cloud:
     """A simulated cloud in a process of its own: so many workers in each service, each busy for the latency."""
 
+    name = "sim"
+
     def __init__(self, options, folder, tenants, latency, workers):
         self.options, self.folder, self.tenants, self.latency, self.workers = options, folder, tenants, latency, workers
+        self.concurrency = workers
         [port] = free_ports(1)
         self.url, self.port = f"http://127.0.0.1:{port}", port
         self.service = Service(f"cloud-{tenants}-{latency}-{workers}", folder)
@@ -34,6 +37,10 @@ class Cloud:
         services = {name: {"workers": self.workers} for name in SERVICES}
         requests.put(f"{self.url}/simulator/limits", json={"services": services}, timeout=60).raise_for_status()
         requests.delete(f"{self.url}/simulator/requests", timeout=60)
+
+    def asked(self):
+        """How many requests each service had."""
+        return {name: count for name, (count, _) in self.counted().items()}
 
     def counted(self):
         """By service: how often it was asked, and how long its workers were busy."""

@@ -1,7 +1,7 @@
 """The daemon that pulls, with a database of its own: what a pull took, by its jobs' rows and the kernel's books."""
 
 import asyncio
-import os
+import re
 import sqlite3
 from datetime import datetime
 from pathlib import Path
@@ -15,20 +15,13 @@ KINDS = ["pull_quotas", "pull_security_groups", "pull_floating_ips", "pull_serve
 TABLES = ["snapshots", "findings", "expectations", "suspicions", "life", "flips"]
 
 
-def allocator():
-    """What the shipped unit tells the memory allocator: what is measured is the service as it is installed."""
-    unit = Path(__file__).parents[2] / "deploy/systemd/tenantd.service"
-    lines = [line for line in unit.read_text().splitlines() if line.startswith("Environment=MALLOC_")]
-    return dict(word.split("=", 1) for line in lines for word in line.removeprefix("Environment=").split())
-
-
 class Daemon:
     """One tenantd with SQLite, whose schedules never come by themselves: they are run by hand, over HTTP."""
 
     def __init__(self, cloud):
         self.cloud, folder = cloud, cloud.folder
         [port] = free_ports(1)
-        name = f"{cloud.tenants}-{cloud.latency}-{cloud.workers}"
+        name = f"{cloud.name}-{cloud.tenants}-{cloud.latency}-{cloud.workers}"
         self.url, self.database = f"http://127.0.0.1:{port}", folder / f"{name}.db"
         self.config = folder / f"{name}.toml"
         schedules = "".join(f"""
@@ -41,9 +34,9 @@ job = "{kind}"
 [database]
 url = "sqlite://{self.database}"
 [[clouds]]
-name = "sim"
+name = "{cloud.name}"
 file = "{cloud.clouds_yaml}"
-concurrency = {cloud.workers}
+concurrency = {cloud.concurrency}
 {schedules}
 [http]
 listen = "127.0.0.1:{port}"
@@ -54,12 +47,19 @@ log = "warn"
 
     async def start(self):
         binary = self.cloud.options.binary
-        self.service.spawn([binary, "--config", self.config, "run"], env={**os.environ, **allocator()})
+        self.service.spawn([binary, "--config", self.config, "run"])
         await wait_for("the daemon", self.is_ready)
         made = await run([binary, "--config", self.config, "tokens", "create", "--role", "staff", "bench"])
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Token {made.strip()}"
         await self.pull(["pull_tenants"])
+
+    def asked(self):
+        """How many requests it made, by service."""
+        answer, asked = requests.get(f"{self.url}/metrics", timeout=60), {}
+        for service, count in re.findall(r'^tenantd_openstack_requests_total\{.*service="([^"]*)".*\} (\d+)', answer.text, re.M):
+            asked[service] = asked.get(service, 0) + int(count)
+        return asked
 
     def is_ready(self):
         try:

@@ -13,8 +13,8 @@ from pathlib import Path
 def measured(cloud, client, threads, tenants):
     """The seconds that a rival takes for so many tenants, and its processor seconds."""
     done = subprocess.run(
-        [sys.executable, __file__, client, str(threads), str(tenants)], capture_output=True, text=True, check=False,
-        env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(cloud.clouds_yaml)})
+        [sys.executable, __file__, cloud.name, client, str(threads), str(tenants)], capture_output=True, text=True,
+        check=False, env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(cloud.clouds_yaml)})
     if done.returncode:
         raise RuntimeError(f"{client}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
@@ -28,10 +28,10 @@ def sdk_pull(connection, project):
             + list(connection.network.ips(project_id=project)))
 
 
-def main(client, threads, count):
+def main(cloud, client, threads, count):
     import openstack
-    connection = openstack.connect(cloud="sim")
-    projects = sorted(it.id for it in connection.identity.projects() if it.name.startswith("tenant-"))[:count]
+    connection = openstack.connect(cloud=cloud)
+    projects = sorted(it.id for it in connection.identity.projects() if it.is_enabled)[:count]
     if client == "requests":
         pull = plain(connection)
     else:
@@ -74,4 +74,4 @@ def plain(connection):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

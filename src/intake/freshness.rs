@@ -52,9 +52,12 @@ impl Objective {
         }
         let lately = it.changed_at.is_some_and(|at| now - at < self.max_age * LATELY);
         let wait = if lately || it.suspected { self.pause() } else { self.pause() * 2 };
-        // A clock that went back must not put a look off.
-        let again = it.failed_at.map(|at| at.min(now) + self.pause());
-        [it.succeeded_at.map(|at| at.min(now) + wait), again].into_iter().flatten().min()
+        let times = [it.succeeded_at.map(|at| (at, wait)), it.failed_at.map(|at| (at, self.pause()))];
+        // A clock that went back: how long ago that was, nobody knows.
+        if times.iter().flatten().any(|(at, _)| *at > now + self.max_age / 20) {
+            return None;
+        }
+        times.into_iter().flatten().map(|(at, wait)| at + wait).min()
     }
 
     /// Whether what is known of a tenant is older than promised; what was never read is not old.

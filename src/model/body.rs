@@ -204,7 +204,7 @@ impl Body {
 
     /// SHA-256 of the stored JSON, as hex: equal digests, equal content.
     pub fn digest(&self) -> String {
-        hex_digest(self.to_json().to_string())
+        hex_digest(serde_json::to_vec(&self.to_json()).unwrap_or_default())
     }
 
     /// The id of each object with the name that people call it by.

@@ -254,8 +254,7 @@ impl Incoming {
 
     /// Reads the body as JSON of the expected form.
     pub(crate) fn json<'de, T: Deserialize<'de>>(&'de self, request: &Request<'_>) -> Result<T, Error> {
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        serde_path_to_error::deserialize(&mut reader).map_err(|error| self.unexpected(request, &error.to_string()))
+        parsed(&self.body).map_err(|error| self.unexpected(request, &error.to_string()))
     }
 
     /// The error for an answer of another form than promised.
@@ -269,6 +268,17 @@ impl Incoming {
             excerpt: text.chars().take(EXCERPT).collect(),
         }
     }
+}
+
+/// Reads JSON; the error says where. Keeping track of that costs as much as reading, so what is in order is read without.
+///
+/// # Errors
+/// When it is not of the expected form.
+pub(super) fn parsed<'de, T: Deserialize<'de>>(
+    json: &'de [u8],
+) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
+    serde_json::from_slice(json)
+        .or_else(|_| serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(json)))
 }
 
 fn host(url: &Url) -> String {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::answer::Broken;
 use super::error::Error;
-use super::http::Incoming;
+use super::http::{Incoming, parsed};
 use super::request::Request;
 
 /// The objects of a page, not yet read, and where the next page is.
@@ -93,8 +93,7 @@ impl<'a> Object<'a> {
 
     /// Reads the object as the API describes it.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Read<T> {
-        let mut reader = serde_json::Deserializer::from_str(self.raw.get());
-        match serde_path_to_error::deserialize(&mut reader) {
+        match parsed(self.raw.get().as_bytes()) {
             Ok(item) => Read::Whole(item),
             Err(error) => {
                 let value: Value = serde_json::from_str(self.raw.get()).unwrap_or_default();

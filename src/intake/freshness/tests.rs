@@ -68,6 +68,14 @@ fn who_could_not_be_read_is_tried_again_sooner_but_not_all_the_time() {
 }
 
 #[test]
+fn a_clock_that_went_back_puts_no_look_off() {
+    let failed = Freshness { tenant: id(1), tried: true, failed_at: Some(at(500)), ..Freshness::default() };
+    let tenants = [read(0, 500), failed, read(2, 90)];
+    assert_eq!(plan(&tenants, 100), Plan::Some(vec![id(1), id(0)]));
+    assert_eq!(plan(&[read(0, 102)], 100), Plan::Nobody, "clocks of replicas differ a little");
+}
+
+#[test]
 fn everyone_is_looked_at_where_that_asks_for_less() {
     let groups = objective(100, "pull_security_groups");
     let tenants = |due: usize| (0..300).map(|it| read(it, if it < due { 0 } else { 60 })).collect::<Vec<_>>();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Parts of one cloud at once: while one ends, the others keep its services busy, and listings need not wait for quotas.
-pub(in crate::jobs) const OF_A_CLOUD: usize = 6;
+pub(in crate::jobs) const OF_A_CLOUD: usize = 8;
 
 /// The parts that run here.
 #[derive(Debug)]
@@ -64,15 +64,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cloud_has_six_and_all_have_a_quarter() {
-        let shares = Arc::new(Shares::new(28));
-        assert_eq!(shares.room(), (6, Vec::new()));
-        let mut running: Vec<Share> = (0..6).map(|_| shares.take(Some("one"))).collect();
+    fn a_cloud_has_eight_and_all_have_a_quarter() {
+        let shares = Arc::new(Shares::new(36));
+        assert_eq!(shares.room(), (8, Vec::new()));
+        let mut running: Vec<Share> = (0..8).map(|_| shares.take(Some("one"))).collect();
         assert_eq!(shares.room(), (1, vec!["one".to_owned()]));
         running.push(shares.take(Some("other")));
         assert_eq!(shares.room(), (0, vec!["one".to_owned()]));
         running.truncate(1);
-        assert_eq!(shares.room(), (6, Vec::new()));
+        assert_eq!(shares.room(), (8, Vec::new()));
         assert_eq!(Shares::new(1).room(), (1, Vec::new()));
     }
 }
