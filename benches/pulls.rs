@@ -21,6 +21,10 @@ use tenantd::model::{Body, Tenant};
 use tenantd::store::Store;
 use tokio_util::sync::CancellationToken;
 
+/// The one that the daemon has.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {

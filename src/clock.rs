@@ -100,6 +100,12 @@ impl VirtualClock {
         self.time.send_modify(|time| *time += by);
     }
 
+    /// Puts the clock back; whoever sleeps, sleeps longer.
+    pub fn put_back(&self, by: Duration) {
+        let by = chrono::Duration::from_std(by).unwrap_or(chrono::Duration::MAX);
+        self.time.send_modify(|time| *time -= by);
+    }
+
     /// How many sleepers wait at this moment.
     pub fn sleepers(&self) -> usize {
         *self.sleeping.lock().unwrap_or_else(PoisonError::into_inner)

@@ -50,13 +50,14 @@ async def looks(cloud, daemon):
 
 
 async def measure(options, cloud):
-    tenants, latency, workers = cloud.tenants, cloud.latency, cloud.workers
+    latency, workers = cloud.latency, cloud.workers
     await cloud.start()
     daemon = Daemon(cloud)
     try:
         await daemon.start()
         cloud.daemon = daemon
         _, unchanged = await looks(cloud, daemon)
+        tenants = cloud.tenants
         await daemon.end()
         compared = []
         for client, threads in options.rivals:
@@ -68,8 +69,10 @@ async def measure(options, cloud):
                              f"{1000 * told['cpu'] / told['tenants']:.1f}", f"{seconds / unchanged:.1f} ×"])
         return compared
     finally:
-        await daemon.service.end(9)
-        await cloud.end()
+        try:
+            await daemon.service.end(9)
+        finally:
+            await cloud.end()
 
 
 def clouds(options, folder):
@@ -115,6 +118,8 @@ def parse():
     parser.add_argument("--no-rivals", dest="rivals", action="store_const", const=[], default=RIVALS)
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and databases")
     options = parser.parse_args()
+    if options.cloud and "OS_CLIENT_CONFIG_FILE" not in os.environ:
+        parser.error("--cloud needs OS_CLIENT_CONFIG_FILE, the clouds.yaml that knows it")
     options.binary = options.binary.resolve()
     return options
 

@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 use cells::Pool;
 use tenantd::store::Store;
 
+/// The one that the daemon has.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What may go wrong is told to whoever runs it.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

@@ -77,9 +77,9 @@ pub struct List {
     /// Exit with 2 when one of them is open, listed or beyond the limit.
     #[arg(long)]
     exit_code: bool,
-    /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..))]
-    limit: u32,
+    /// At most so many, the newest [with --all: 1000, if not told].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 }
 
 /// What is listed of a finding, and at the end what is shown of it alone.
@@ -194,7 +194,7 @@ impl List {
         let (store, now) = (records.store(), records.now());
         let wanted = Findings::from(self.which.filter(records, self.all).await?);
         let Part { items: findings, total } =
-            store.finding_page(&wanted, Window { limit: self.limit.into(), offset: 0 }).await?;
+            store.finding_page(&wanted, Window { limit: self.most(), offset: 0 }).await?;
         self.which.note_if_none(records, &findings).await?;
         let rows: Vec<Row> = findings.iter().map(|it| row(it, now)).collect();
         let columns = Columns { none: if self.all { "no drift recorded" } else { COLUMNS.none }, ..COLUMNS };
@@ -204,6 +204,11 @@ impl List {
             output::note(&format!("{} left out; --limit shows more", count(more, "older finding")));
         }
         Ok(if self.exit_code && Self::is_any_open(records, &findings, more, wanted).await? { DRIFT } else { DONE })
+    }
+
+    /// What lasts is listed to its end; what ever ended would take seconds.
+    fn most(&self) -> i64 {
+        self.limit.map_or(if self.all { 1_000 } else { i64::MAX }, i64::from)
     }
 
     /// Whether one of them is open, among the newest or the `more` that are older.

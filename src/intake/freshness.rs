@@ -10,6 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use crate::jobs::cost::Cost;
+use crate::model::observation::is_ahead;
 use crate::store::freshness::Freshness;
 
 /// How long after a change a tenant is looked at more often, as a multiple of the age.
@@ -53,8 +54,8 @@ impl Objective {
         let lately = it.changed_at.is_some_and(|at| now - at < self.max_age * LATELY);
         let wait = if lately || it.suspected { self.pause() } else { self.pause() * 2 };
         let times = [it.succeeded_at.map(|at| (at, wait)), it.failed_at.map(|at| (at, self.pause()))];
-        // A clock that went back: how long ago that was, nobody knows.
-        if times.iter().flatten().any(|(at, _)| *at > now + self.max_age / 20) {
+        // How long ago that was, nobody knows.
+        if times.iter().flatten().any(|(at, _)| is_ahead(*at, now)) {
             return None;
         }
         times.into_iter().flatten().map(|(at, wait)| at + wait).min()

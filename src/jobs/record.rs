@@ -71,7 +71,7 @@ impl Recording<'_> {
     /// Applies an observation, unless one that began later was applied before.
     pub async fn observe(&self, tx: &mut Tx, observation: &Observation, tally: &mut Tally) -> Result<(), StoreError> {
         let held = tx.hold_resource(self.tenant.uuid, self.resource_type, self.now).await?;
-        if !observation.is_later_than(held.observed_at, held.answered_at) {
+        if !observation.is_later_than(held.observed_at, held.answered_at, self.now) {
             // One that overlaps the newest may know more than it does: another look tells, one for all that overlap.
             if let Some(answered_at) = held.answered_at
                 && held.observed_at.is_none_or(|asked_at| asked_at < observation.asked_at)

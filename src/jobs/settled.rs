@@ -128,7 +128,7 @@ pub(super) async fn pass_over(
         let key = (tenant.uuid, observation.body.resource_type());
         // Of two looks at the same in one group, the second is compared the long way.
         let known = held.known.remove(&key);
-        if let Some(again) = known.and_then(|it| seen_again(&it, (tenant, observation), rules, &fingerprints)) {
+        if let Some(again) = known.and_then(|it| seen_again(&it, (tenant, observation), (rules, &fingerprints), now)) {
             seen.push(again);
             return Passed::SeenAgain;
         }
@@ -157,14 +157,14 @@ pub(super) async fn pass_over(
 fn seen_again(
     known: &Known,
     (tenant, observation): (&Tenant, &Observation),
-    rules: &Rules,
-    fingerprints: &Fingerprints,
+    (rules, fingerprints): (&Rules, &Fingerprints),
+    now: DateTime<Utc>,
 ) -> Option<SeenAgain> {
     let (snapshot, settled) = (known.snapshot?, known.settled.as_deref()?);
     // Where there is nothing to say, no counter and no group is suspected either: only what is found now is news.
     let is_news = usage::is_found_in(observation) || unused::is_found_in(observation, rules.policies_for(tenant));
     let is_whole = !observation.is_partial() && observation.trouble.is_none() && !is_news;
-    let is_later = observation.is_later_than(known.observed_at, known.answered_at);
+    let is_later = observation.is_later_than(known.observed_at, known.answered_at, now);
     let digest = observation.body.digest();
     if !is_whole || !is_later || fingerprints.fingerprint(tenant, (snapshot, &digest), known.expected_since) != settled
     {

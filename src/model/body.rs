@@ -204,7 +204,8 @@ impl Body {
 
     /// SHA-256 of the stored JSON, as hex: equal digests, equal content.
     pub fn digest(&self) -> String {
-        hex_digest(serde_json::to_vec(&self.to_json()).unwrap_or_default())
+        let json = self.to_json();
+        hex_digest(serde_json::to_string(&json).unwrap_or_else(|_| json.to_string()))
     }
 
     /// The id of each object with the name that people call it by.

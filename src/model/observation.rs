@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::body::Body;
 use super::quota::Limit;
@@ -45,6 +45,11 @@ pub struct Observation {
     pub requests: Vec<RequestId>,
 }
 
+/// Whether a time that was recorded lies further ahead than clocks of replicas differ: a clock went back since.
+pub fn is_ahead(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at - now > TimeDelta::minutes(1)
+}
+
 impl Observation {
     /// An observation in which everything could be read.
     pub fn clean(asked_at: DateTime<Utc>, body: Body) -> Self {
@@ -65,8 +70,15 @@ impl Observation {
     }
 
     /// Whether it was asked for after the newest one was asked for and had been answered. One that overlaps it could
-    /// be older in a part, and the next look tells anyway.
-    pub fn is_later_than(&self, asked_at: Option<DateTime<Utc>>, answered_at: Option<DateTime<Utc>>) -> bool {
+    /// be older in a part, and the next look tells anyway. What lies ahead of `now` was written before a clock went back:
+    /// that it is newer, it does not tell.
+    pub fn is_later_than(
+        &self,
+        asked_at: Option<DateTime<Utc>>,
+        answered_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let [asked_at, answered_at] = [asked_at, answered_at].map(|at| at.filter(|at| !is_ahead(*at, now)));
         asked_at.is_none_or(|newest| newest < self.asked_at) && answered_at.is_none_or(|newest| newest <= self.asked_at)
     }
 

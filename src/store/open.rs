@@ -13,7 +13,7 @@ use super::{Condition, Pools, Store, StoreError, file};
 
 /// A list is planned for the filters that were asked for: one plan for all of them would read as much as the worst. And
 /// no plan is compiled: that takes longer than it saves. Set by statements, for a `PgBouncer` refuses these among
-/// what a connection begins with.
+/// what a connection begins with; it must keep sessions.
 const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET jit = off";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");

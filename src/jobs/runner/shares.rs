@@ -31,8 +31,11 @@ impl Shares {
     pub fn room(&self) -> (usize, Vec<String>) {
         let running = self.lock();
         let taken: usize = running.values().sum();
-        let full = running.iter().filter(|(_, count)| **count >= OF_A_CLOUD).map(|(name, _)| name.clone());
-        (self.most.saturating_sub(taken).min(OF_A_CLOUD), full.collect())
+        let (full, some): (Vec<_>, Vec<_>) = running.iter().partition(|(_, count)| **count >= OF_A_CLOUD);
+        // All that are taken may be of the cloud that has most.
+        let most = some.into_iter().map(|(_, count)| *count).max().unwrap_or_default();
+        let room = self.most.saturating_sub(taken).min(OF_A_CLOUD - most);
+        (room, full.into_iter().map(|(name, _)| name.clone()).collect())
     }
 
     /// Counts one that was taken.
@@ -71,8 +74,10 @@ mod tests {
         assert_eq!(shares.room(), (1, vec!["one".to_owned()]));
         running.push(shares.take(Some("other")));
         assert_eq!(shares.room(), (0, vec!["one".to_owned()]));
+        running.remove(0);
+        assert_eq!(shares.room(), (1, Vec::new()), "one more of the first makes eight");
         running.truncate(1);
-        assert_eq!(shares.room(), (8, Vec::new()));
+        assert_eq!(shares.room(), (7, Vec::new()));
         assert_eq!(Shares::new(1).room(), (1, Vec::new()));
     }
 }

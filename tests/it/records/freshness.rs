@@ -17,6 +17,7 @@ on_both_databases!(
     whatever_becomes_of_a_job_it_is_not_the_last,
     a_tenant_that_is_not_recorded_is_looked_up,
     a_role_that_sees_one_project_lists_nothing_for_everyone,
+    a_clock_that_went_back_stops_nothing,
 );
 
 /// Keeps what a kind reads no older than 100 seconds.
@@ -171,4 +172,15 @@ async fn a_role_that_sees_one_project_lists_nothing_for_everyone(database: Datab
     assert_eq!(changes.matches("outcome=failed").count(), 2, "the login sees its own project: {changes}");
     assert!(!changes.contains("dead_letters"), "the schedule looks again by itself: {changes}");
     assert_eq!(look_at(&app, &schedule).await, Fired::NotDue);
+}
+
+async fn a_clock_that_went_back_stops_nothing(database: Database) {
+    let (app, schedule) = (discovered(&database, Setup::default()).await, keeps("pull_security_groups", "all"));
+    app.advance(1);
+    look_at(&app, &schedule).await;
+    app.run_waiting().await;
+    app.put_back(3_600);
+    assert_eq!(look_at(&app, &schedule).await, Fired::Jobs(1), "how old it is, nobody knows");
+    app.run_waiting().await;
+    assert_eq!((look_at(&app, &schedule).await, stands(&app, &schedule).await), (Fired::NotDue, (Some(80), 0)));
 }

@@ -216,6 +216,10 @@ impl TestApp {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    pub fn put_back(&self, seconds: u64) {
+        self.clock.put_back(Duration::from_secs(seconds));
+    }
+
     /// Every row that changed since the last look.
     pub async fn changes(&self) -> String {
         let now = rows::all(&self.database).await;
