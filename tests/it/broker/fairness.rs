@@ -33,6 +33,11 @@ async fn a_cloud_that_hangs_never_fills_the_window() {
             let done = jobs.iter().filter(|job| job["cloud"] == "sound" && job["state"] == "succeeded").count();
             (done, jobs)
         };
+        // Until then a second that goes by is none for them.
+        eventually("the window", async || {
+            (jobs(&database).await.iter().filter(|job| job["cloud"] == "stuck").count() >= 16).then_some(())
+        })
+        .await;
         let seconds = std::sync::atomic::AtomicU32::new(0);
         eventually("the sound cloud's jobs", async || {
             // Less than a delivery is held, so that only parking can have made room.
