@@ -47,22 +47,25 @@ pub(super) async fn cancel_parts(context: &Context, tx: &mut Tx, of: Uuid, why: 
 
 async fn cancel_one(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {
     let now = context.clock().now();
-    if tx.cancel_job(id, why, now).await? {
-        if let Some(job) = tx.job(id).await? {
-            if let Some(left) = job.request.without_secrets() {
-                tx.forget_params(id, &left).await?;
+    match tx.cancel_job(id, why, now).await? {
+        Some(JobState::Cancelled) => {
+            if let Some(job) = tx.job(id).await? {
+                if let Some(left) = job.request.without_secrets() {
+                    tx.forget_params(id, &left).await?;
+                }
+                if super::kind(&job.request.kind).is_some_and(super::Kind::walks) {
+                    runner::walk::release(tx, &job.request, why, now).await?;
+                }
+                if let Some(part) = &job.request.part {
+                    tx.wake_whole(part.of, now).await?;
+                }
+                announce(context, tx, &job);
             }
-            if super::kind(&job.request.kind).is_some_and(super::Kind::walks) {
-                runner::walk::release(tx, &job.request, why, now).await?;
-            }
-            announce(context, tx, &job);
+            Ok(Cancelled::Now)
         }
-        return Ok(Cancelled::Now);
+        Some(_) => Ok(Cancelled::Asked),
+        None => Ok(tx.job(id).await?.map_or(Cancelled::Unknown, |job| Cancelled::Over(job.state))),
     }
-    if tx.ask_cancel(id, now).await? {
-        return Ok(Cancelled::Asked);
-    }
-    Ok(tx.job(id).await?.map_or(Cancelled::Unknown, |job| Cancelled::Over(job.state)))
 }
 
 /// Tells the end of a job like every other ending.

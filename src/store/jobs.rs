@@ -221,18 +221,17 @@ impl Tx {
         Ok(written > 0)
     }
 
-    /// Ends a job that waits; false when it does not wait.
-    pub async fn cancel_job(&mut self, id: Uuid, why: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let changed = write!(self, connection => sqlx::query(sql::JOB_CANCEL).bind(id).bind(now).bind(why)
-            .execute(connection).await.map(|done| done.rows_affected()))?;
-        Ok(changed > 0)
-    }
-
-    /// Notes that somebody wants a running job to end; false when it does not run.
-    pub async fn ask_cancel(&mut self, id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let changed = write!(self, connection => sqlx::query(sql::JOB_ASK_CANCEL).bind(id).bind(now)
-            .execute(connection).await.map(|done| done.rows_affected()))?;
-        Ok(changed > 0)
+    /// Ends a job that waits, and notes of one that runs that it is to end; what it is now, none where it had ended before
+    /// or is unknown.
+    pub async fn cancel_job(
+        &mut self,
+        id: Uuid,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<JobState>, StoreError> {
+        let state: Option<String> = write!(self, connection => sqlx::query_scalar(sql::JOB_CANCEL).bind(id).bind(now)
+            .bind(why).fetch_optional(connection).await)?;
+        state.map(|state| Ok(word!("jobs", "state", state)?)).transpose()
     }
 
     /// The jobs that wait for one tenant.

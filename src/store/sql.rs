@@ -54,7 +54,6 @@ statements! {
     FIRST_SNAPSHOTS_POSTGRES = "first_snapshots.postgres",
     FIRST_SNAPSHOTS_SQLITE = "first_snapshots.sqlite",
     JOB_ACTIVE = "job_active",
-    JOB_ASK_CANCEL = "job_ask_cancel",
     JOB_CANCEL = "job_cancel",
     JOB_CLAIM_PARTS_POSTGRES = "job_claim_parts.postgres",
     JOB_CLAIM_PARTS_SQLITE = "job_claim_parts.sqlite",

@@ -1,7 +1,7 @@
 //! Whose turn it is to change a tenant, as the records tell it: states, versions, and what is left of a change.
 
 use serde_json::json;
-use tenantd::model::job::Request;
+use tenantd::model::job::{JobState, Request};
 use tenantd::model::{Object, Tenant, TenantState};
 use tenantd::store::states::{NewTenant, Traits};
 use tenantd::store::steps::Step;
@@ -89,7 +89,7 @@ async fn a_change_waits_for_the_one_that_is_not_over(database: Database) {
     assert!(begin(&app, &tenant, &first).await.is_some(), "its repetition");
     // Its holder ended it and could not say so: an older version knows nothing of states.
     let mut tx = app.context.store().begin().await.unwrap();
-    assert!(tx.cancel_job(first.id, "gone", began()).await.unwrap());
+    assert_eq!(tx.cancel_job(first.id, "gone", began()).await.unwrap(), Some(JobState::Cancelled));
     tx.commit().await.unwrap();
     assert_eq!(begin(&app, &tenant, &second).await.unwrap().state_job, Some(second.id));
 }

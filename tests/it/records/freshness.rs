@@ -6,6 +6,7 @@ use serde_json::json;
 use tenantd::config::Schedule;
 use tenantd::intake::objective::{Standing, next_of, standing};
 use tenantd::intake::schedule::{Fired, look};
+use tenantd::model::job::JobState;
 
 use crate::support::{Database, Login, Setup, TestApp, on_both_databases};
 
@@ -134,7 +135,7 @@ async fn whatever_becomes_of_a_job_it_is_not_the_last(database: Database) {
     let job = app.context.store().jobs(tenantd::store::jobs::Filter { limit: 1, ..Default::default() }).await.unwrap();
     let now = app.context.clock().now();
     let mut tx = app.context.store().begin().await.unwrap();
-    assert!(tx.cancel_job(job[0].request.id, "somebody", now).await.unwrap());
+    assert_eq!(tx.cancel_job(job[0].request.id, "somebody", now).await.unwrap(), Some(JobState::Cancelled));
     tx.commit().await.unwrap();
     app.advance(1);
     let fired = look_at(&app, &schedule).await;

@@ -5,9 +5,10 @@ use futures::future::join_all;
 use insta::assert_snapshot;
 use serde_json::json;
 use tenantd::clock::Clock;
+use tenantd::jobs::cancel::{Cancelled, cancel};
 use tenantd::jobs::context::Live;
 use tenantd::jobs::runner::{Ended, Origin};
-use tenantd::model::job::{Outcome, Request};
+use tenantd::model::job::{JobState, Outcome, Request};
 
 use crate::support::rows::{self, execute};
 use crate::support::{Database, TestApp, eventually, on_both_databases};
@@ -18,6 +19,7 @@ on_both_databases!(
     a_job_in_two_replicas_runs_once,
     a_running_job_can_be_cancelled,
     one_of_several_that_share_a_run_can_be_cancelled,
+    what_nobody_wants_any_more_is_not_tried_again,
     a_retry_after_the_deadline_is_expired,
     an_unchanged_look_is_noted_without_a_comparison,
     a_change_waits_for_the_one_before,
@@ -118,6 +120,27 @@ async fn one_of_several_that_share_a_run_can_be_cancelled(database: Database) {
     let (_, (wanted, unwanted)) = tokio::join!(run(&first), later);
     assert!(matches!(wanted, Ended::Done { outcome: Outcome::Unchanged, .. }), "{wanted:?}");
     assert!(matches!(unwanted, Ended::Done { outcome: Outcome::Cancelled, .. }), "{unwanted:?}");
+}
+
+/// The wish came while it ran, and before whoever holds it looked for wishes.
+async fn what_nobody_wants_any_more_is_not_tried_again(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.cloud().faults(json!([{"service": "network", "kind": "status", "status": 503}])).await;
+    let request = request(&app, "pull_floating_ips").await;
+    let job = app.claimed(&request).await;
+    let wish = async || {
+        let mut tx = app.context.store().begin().await.unwrap();
+        let cancelled = cancel(&app.context, &mut tx, request.id, "cancelled by olga").await.unwrap();
+        tx.commit().await.unwrap();
+        cancelled
+    };
+    assert_eq!(wish().await, Cancelled::Asked);
+    assert!(matches!(app.run_claimed(job).await, Ended::Parked { error: Some(_) }));
+    app.changes().await;
+    let ended = app.run_waiting().await;
+    assert_eq!(ended, [Ended::Done { outcome: Outcome::Cancelled, left_out: Some("cancelled".to_owned()) }]);
+    assert_snapshot!(app.changes_in(&["outbox", "dead_letters"]).await, @"+ outbox events job.pull_floating_ips.cancelled");
+    assert_eq!(wish().await, Cancelled::Over(JobState::Cancelled));
 }
 
 async fn a_retry_after_the_deadline_is_expired(database: Database) {

@@ -1,9 +1,10 @@
 //! A pull of a large cloud, shared out: the same comes of it as of one job, whoever does which part.
 
 use serde_json::json;
+use tenantd::jobs::cancel::{Cancelled, cancel};
 use tenantd::jobs::context::Retries;
 use tenantd::jobs::runner::{Ended, Origin};
-use tenantd::model::job::{JobState, Outcome};
+use tenantd::model::job::{Job, JobState, Outcome};
 use tenantd::retry::Backoff;
 use tenantd::store::holds::Hold;
 use tenantd::store::jobs::Filter;
@@ -19,6 +20,8 @@ on_both_databases!(
     a_part_that_was_left_is_done_again_and_no_other,
     parts_that_fail_leave_no_dead_letters_of_their_own,
     the_end_of_the_whole_is_the_end_of_its_parts,
+    what_nobody_wants_any_more_is_not_shared_out,
+    the_end_of_the_last_part_wakes_the_whole,
 );
 
 /// Five tenants beside the administrator's project, in parts of two.
@@ -195,10 +198,48 @@ async fn the_end_of_the_whole_is_the_end_of_its_parts(database: Database) {
     let id = request.id;
     app.deliver(request).await;
     let mut tx = app.context.store().begin().await.unwrap();
-    tenantd::jobs::cancel::cancel(&app.context, &mut tx, id, "cancelled by a test").await.unwrap();
+    cancel(&app.context, &mut tx, id, "cancelled by a test").await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(app.run_waiting().await, []);
     let filter = Filter { part_of: Some(id), limit: 10, ..Filter::default() };
     let parts = app.context.store().jobs(filter).await.unwrap();
     assert!(parts.len() == 3 && parts.iter().all(|it| it.state == JobState::Cancelled));
+}
+
+/// The wish came while it was being shared out, and before whoever holds it looked for wishes.
+async fn what_nobody_wants_any_more_is_not_shared_out(database: Database) {
+    let app = shared(&database).await;
+    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
+    let job = app.claimed(&request).await;
+    let store = app.context.store();
+    let mut tx = store.begin().await.unwrap();
+    let asked = cancel(&app.context, &mut tx, request.id, "cancelled by a test").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(asked, Cancelled::Asked);
+    assert_eq!(app.run_claimed(Job { cancel_asked_at: None, ..job }).await, parted(3));
+    let now = app.context.clock().now();
+    let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
+    let mut whole = store.claim_jobs(hold, now, (9, &[]), (0, &[])).await.unwrap();
+    let ended = app.run_claimed(whole.pop().unwrap()).await;
+    assert!(matches!(ended, Ended::Done { outcome: Outcome::Cancelled, .. }) && whole.is_empty(), "{ended:?}");
+    assert_eq!(app.run_waiting().await, []);
+    let parts = store.jobs(Filter { part_of: Some(request.id), limit: 10, ..Filter::default() }).await.unwrap();
+    assert!(parts.len() == 3 && parts.iter().all(|it| it.state == JobState::Cancelled));
+}
+
+async fn the_end_of_the_last_part_wakes_the_whole(database: Database) {
+    let app = shared(&database).await;
+    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
+    let id = request.id;
+    app.deliver(request).await;
+    let store = app.context.store();
+    let parts = store.jobs(Filter { part_of: Some(id), limit: 10, ..Filter::default() }).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    for part in parts {
+        cancel(&app.context, &mut tx, part.request.id, "cancelled by a test").await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    // Nobody moves the clock.
+    let ended = app.run_waiting().await;
+    assert!(matches!(ended.as_slice(), [Ended::Dead { reason, .. }] if *reason == "parts_failed"), "{ended:?}");
 }

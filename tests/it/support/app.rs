@@ -199,7 +199,7 @@ impl TestApp {
             }
             for job in jobs {
                 self.clock.advance(Duration::from_secs(1));
-                ended.push(self.runner.run(job.request, Origin::Table).await.unwrap());
+                ended.push(self.run_claimed(job).await);
             }
         }
     }
@@ -209,6 +209,20 @@ impl TestApp {
         let now = self.context.clock().now();
         let hold = Hold { owner: self.context.owner(), until: now + chrono::Duration::hours(1) };
         self.context.store().claim_jobs(hold, now, (100, &[]), (100, &[])).await.unwrap()
+    }
+
+    /// Runs what was taken from the table.
+    pub async fn run_claimed(&self, job: Job) -> Ended {
+        let place = self.runner.place().unwrap();
+        self.runner.run_claimed(job, place).await.unwrap()
+    }
+
+    /// Puts a request into the table and takes it from there, as its only job.
+    pub async fn claimed(&self, request: &Request) -> Job {
+        let mut tx = self.context.store().begin().await.unwrap();
+        tx.insert_job(request, None).await.unwrap();
+        tx.commit().await.unwrap();
+        self.claim().await.pop().unwrap()
     }
 
     /// Moves the clock.
