@@ -161,7 +161,7 @@ impl Fleet<'_> {
             self.add(tenant, seen).await
         };
         let tenants = stream::iter(self.tenants).map(Ok);
-        let at_once = match self.gathered.parts_at_once() {
+        let at_once = match self.gathered.call().parts_at_once {
             1 => self.cloud.concurrency,
             parts => (2 * self.cloud.concurrency).div_ceil(parts),
         };

@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use super::context::Context;
 use super::coverage::SHORT_LISTING;
 use super::runner::parts::GROUP;
-use super::runner::shares::OF_A_CLOUD;
 use super::{Call, Effect, JobError, Report};
 use crate::model::{Observation, ResourceType, Tenant};
 
@@ -62,14 +61,14 @@ impl<'a> Gathered<'a> {
         Self { call, types, heap: Mutex::default() }
     }
 
+    /// What the looks are for.
+    pub const fn call(&self) -> &'a Call {
+        self.call
+    }
+
     /// The daemon's parts.
     pub const fn context(&self) -> &'a Context {
         &self.call.context
-    }
-
-    /// How many parts of the same job run beside each other at most, this one counted.
-    pub fn parts_at_once(&self) -> usize {
-        self.call.request.part.as_ref().map_or(1, |part| part.count.clamp(1, OF_A_CLOUD))
     }
 
     /// Takes one look, and records what has come together when that is enough.

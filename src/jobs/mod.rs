@@ -113,6 +113,8 @@ pub struct Call {
     pub lease: Option<Arc<Lease>>,
     /// Where what was found so far is recorded.
     pub records: Records,
+    /// How many parts of the same larger job run here beside each other at most, this one counted.
+    pub parts_at_once: usize,
 }
 
 impl Call {

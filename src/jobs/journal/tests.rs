@@ -109,7 +109,7 @@ impl Rig {
         let lease = Lease::take(&context, tenant.uuid, request.id, longest).await.unwrap().unwrap();
         let (live, lease) = (context.live(), Some(Arc::new(lease)));
         let records = crate::jobs::Records::of(context.clone());
-        let call = Call { context, live, request, tenant: Some(tenant.clone()), lease, records };
+        let call = Call { context, live, request, tenant: Some(tenant.clone()), lease, records, parts_at_once: 1 };
         Self { clock, call, tenant, shelf: Shelf::default() }
     }
 

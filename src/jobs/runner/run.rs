@@ -140,7 +140,9 @@ impl Runner {
         let _running = metrics::job_running(target.cloud(&request), kind.name);
         let (context, live, tenant) = (self.inner.context.clone(), Arc::clone(live), target.tenant.clone());
         let (lease, records) = (lease.cloned(), records.clone());
-        let job = match (kind.start)(Call { context, live, request, tenant, lease: lease.clone(), records }) {
+        let parts_at_once = request.part.as_ref().map_or(1, |part| self.inner.shares.at_once(part.count));
+        let call = Call { context, live, request, tenant, lease: lease.clone(), records, parts_at_once };
+        let job = match (kind.start)(call) {
             Ok(job) => job,
             Err(why) => return Report::failed(JobError::give_up("invalid_params", why)),
         };

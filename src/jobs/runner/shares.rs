@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Parts of one cloud at once: while one ends, the others keep its services busy, and listings need not wait for quotas.
-pub(in crate::jobs) const OF_A_CLOUD: usize = 8;
+const OF_A_CLOUD: usize = 8;
 
 /// The parts that run here.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl Shares {
         let most = some.into_iter().map(|(_, count)| *count).max().unwrap_or_default();
         let room = self.most.saturating_sub(taken).min(OF_A_CLOUD - most);
         (room, full.into_iter().map(|(name, _)| name.clone()).collect())
+    }
+
+    /// How many of the `count` parts of one job run at once at most.
+    pub fn at_once(&self, count: usize) -> usize {
+        count.min(self.most).clamp(1, OF_A_CLOUD)
     }
 
     /// Counts one that was taken.
@@ -79,5 +84,12 @@ mod tests {
         running.truncate(1);
         assert_eq!(shares.room(), (7, Vec::new()));
         assert_eq!(Shares::new(1).room(), (1, Vec::new()));
+    }
+
+    #[test]
+    fn of_one_job_no_more_run_at_once_than_it_has_and_there_is_room_for() {
+        let (few, many) = (Shares::new(16), Shares::new(64));
+        assert_eq!([0, 1, 3, 9].map(|count| few.at_once(count)), [1, 1, 3, 4]);
+        assert_eq!([0, 1, 3, 9].map(|count| many.at_once(count)), [1, 1, 3, 8]);
     }
 }
