@@ -21,8 +21,11 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// What may go wrong is told to whoever runs it.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// How often each thing is measured.
-const RUNS: usize = 40;
+/// How often each thing is measured: p99 is the slowest.
+pub const RUNS: usize = 40;
+
+/// How often a scrape is, whose goal is about p99: two of so many are slower.
+pub const SCRAPES: usize = 200;
 
 /// How long something takes.
 #[derive(Debug, Clone, Copy)]
@@ -33,14 +36,14 @@ pub struct Times {
 }
 
 /// Runs something so often and tells how long it took; the first time is told apart.
-pub async fn measure<T>(mut run: impl AsyncFnMut() -> Outcome<T>) -> Outcome<Times> {
-    let mut times = Vec::with_capacity(RUNS);
-    for _ in 0..=RUNS {
+pub async fn measure<T>(runs: usize, mut run: impl AsyncFnMut() -> Outcome<T>) -> Outcome<Times> {
+    let mut times = Vec::with_capacity(runs + 1);
+    for _ in 0..=runs {
         let began = Instant::now();
         run().await?;
         times.push(began.elapsed());
         // What takes seconds is known well enough after a few.
-        if times.iter().sum::<Duration>() > Duration::from_secs(20) && times.len() > 4 {
+        if times.iter().sum::<Duration>() > Duration::from_mins(1) && times.len() > 4 {
             break;
         }
     }

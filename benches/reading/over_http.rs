@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::records::{now, project, tenant};
-use crate::{Outcome, Times, measure, memory};
+use crate::{Outcome, RUNS, SCRAPES, Times, measure, memory};
 
 /// What takes longer is not worth waiting for.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -94,9 +94,14 @@ async fn grant(store: &Store) -> Outcome<String> {
     Ok(token.reveal())
 }
 
-async fn ask(server: &Server, name: &str, path: &str, only: &str, times: &mut Vec<(String, Times)>) -> Outcome<()> {
+async fn ask(
+    server: &Server,
+    (name, path): (&str, &str),
+    (runs, only): (usize, &str),
+    times: &mut Vec<(String, Times)>,
+) -> Outcome<()> {
     if name.contains(only) {
-        let took = measure(async || server.get(path).await).await?;
+        let took = measure(runs, async || server.get(path).await).await?;
         times.push((name.to_owned(), took));
     }
     Ok(())
@@ -108,7 +113,7 @@ pub async fn scrapes(store: &Store, tenants: usize, only: &str) -> Outcome<Vec<(
     for (name, cap) in [("/metrics", 200_000), ("/metrics without a cap", usize::MAX)] {
         let server = Server::start(store, cap).await?;
         let before = memory("VmRSS")?;
-        ask(&server, name, "/metrics", only, &mut times).await?;
+        ask(&server, (name, "/metrics"), (SCRAPES, only), &mut times).await?;
         if name.contains(only) {
             let (bytes, grown) = (server.get("/metrics").await?, memory("VmRSS")?.saturating_sub(before));
             println!(
@@ -153,7 +158,7 @@ pub async fn lists(store: &Store, tenants: usize, only: &str) -> Outcome<Vec<(St
         ("GET schedules", "/api/schedules/".to_owned()),
     ];
     for (name, path) in lists {
-        ask(&server, name, &path, only, &mut times).await?;
+        ask(&server, (name, &path), (RUNS, only), &mut times).await?;
     }
     Ok(times)
 }

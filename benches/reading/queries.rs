@@ -9,13 +9,13 @@ use tenantd::store::pages::Findings;
 use tenantd::store::{Store, dead_letters, findings, jobs, snapshots};
 
 use crate::records::{now, project, tenant};
-use crate::{Outcome, Times, measure};
+use crate::{Outcome, RUNS, Times, measure};
 
 /// Measures each under its name.
 macro_rules! each {
     ($times:ident, $only:ident; $($name:literal => $query:expr),+ $(,)?) => {
         $(if $name.contains($only) {
-            let took = measure(async || Ok($query.await?)).await?;
+            let took = measure(RUNS, async || Ok($query.await?)).await?;
             $times.push(($name.to_owned(), took));
         })+
     };

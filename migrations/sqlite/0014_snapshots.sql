@@ -1,0 +1,1 @@
+-- PostgreSQL gets the index here that SQLite got in 0013; both have the same version.
