@@ -110,6 +110,8 @@ def parse():
     parser.add_argument("--tenants", type=numbers, default=[200, 1_000, 10_000])
     parser.add_argument("--latency", type=numbers, default=[0, 10, 50], help="milliseconds of each answer")
     parser.add_argument("--workers", type=numbers, default=[16, 64], help="of each service")
+    parser.add_argument("--rules", type=int, default=6,
+                        help="of each of a tenant's three groups, besides their own two and the four of its default group")
     parser.add_argument("--cloud", metavar="NAME",
                         help="in place of simulated ones, a genuine cloud of OS_CLIENT_CONFIG_FILE, with the projects that "
                         "it has and the largest of --workers as concurrency; a rule comes and goes in 1 %% of them")

@@ -26,7 +26,8 @@ class Cloud:
         self.clouds_yaml.unlink(missing_ok=True)
         self.service.spawn([
             self.options.binary, "simulate", "--listen", f"127.0.0.1:{self.port}", "--tenants", str(self.tenants),
-            "--latency", f"{self.latency}ms", "--workers", str(self.workers), "--clouds-yaml", self.clouds_yaml])
+            "--latency", f"{self.latency}ms", "--workers", str(self.workers), "--rules", str(self.options.rules),
+            "--clouds-yaml", self.clouds_yaml])
         await wait_for("the simulated cloud", self.clouds_yaml.exists)
 
     async def end(self):

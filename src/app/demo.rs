@@ -54,6 +54,7 @@ pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> a
         seed: 1,
         latency: Duration::from_millis(10),
         workers: None,
+        rules: 6,
         clouds_yaml: None,
     })
     .await?;

@@ -22,6 +22,8 @@ pub struct SimulateOptions {
     pub latency: Duration,
     /// How many requests each service works on at once; any number without.
     pub workers: Option<usize>,
+    /// How many rules each of a tenant's security groups has, besides the two of every group.
+    pub rules: usize,
     /// Where to write clouds.yaml; else it is printed.
     pub clouds_yaml: Option<PathBuf>,
 }
@@ -58,6 +60,7 @@ pub(super) async fn start(options: &SimulateOptions) -> anyhow::Result<Simulator
         seed: options.seed,
         latency: options.latency,
         workers: options.workers,
+        rules_per_group: options.rules,
         ..Options::default()
     };
     Simulator::start(settings).await.with_context(|| format!("the simulated cloud cannot listen on {}", options.listen))

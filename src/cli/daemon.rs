@@ -58,6 +58,9 @@ pub struct Simulate {
     /// How many requests each service works on at once, while others wait in line; default: any number.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// How many rules each of a tenant's three security groups has, besides the two of every group.
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    rules: usize,
     /// Write clouds.yaml here; default: print it.
     #[arg(long, value_name = "FILE")]
     clouds_yaml: Option<PathBuf>,
@@ -65,8 +68,8 @@ pub struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
-        let Self { listen, tenants, seed, latency, workers, clouds_yaml } = self;
-        app::simulate(SimulateOptions { listen, tenants, seed, latency, workers, clouds_yaml }, print).await?;
+        let Self { listen, tenants, seed, latency, workers, rules, clouds_yaml } = self;
+        app::simulate(SimulateOptions { listen, tenants, seed, latency, workers, rules, clouds_yaml }, print).await?;
         Ok(DONE)
     }
 }
