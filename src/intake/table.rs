@@ -1,11 +1,11 @@
 //! Takes jobs from the table: what a schedule, a command or a retry put there, when its time has come.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::jobs::context::Context;
 use crate::jobs::runner::{Place, Runner, TERM};
 use crate::lifecycle::Lifecycle;
-use crate::store::holds::Hold;
+use crate::store::holds::{Hold, Taken};
 use crate::store::{StoreError, in_time};
 
 /// Jobs taken at once, so that several instances share a heap of them.
@@ -24,7 +24,6 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     while !lifecycle.stop.is_cancelled() {
         lifecycle.pulse("jobs table");
         bell.borrow_and_update();
-        let began = Instant::now();
         let taken = match take(&context, &runner, &lifecycle).await {
             Ok(taken) => {
                 away = false;
@@ -35,16 +34,16 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
                     tracing::warn!(%error, "waiting jobs cannot be read");
                 }
                 away = true;
-                0
+                Looked::default()
             }
         };
-        if taken > 0 {
+        if taken.count > 0 {
             continue;
         }
-        if began.elapsed() > COSTLY {
+        if taken.took > COSTLY {
             // Much waits and nothing of it can be taken: looking at all of it at each ring would cost the others time.
             tokio::select! {
-                () = context.clock().sleep((began.elapsed() * REST).min(LOOK)) => {}
+                () = context.clock().sleep((taken.took * REST).min(LOOK)) => {}
                 () = lifecycle.stop.cancelled() => {}
             }
             continue;
@@ -57,18 +56,27 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     }
 }
 
+/// A look at what waits.
+#[derive(Debug, Default)]
+struct Looked {
+    /// Jobs that were taken.
+    count: usize,
+    /// How long the database looked for them.
+    took: Duration,
+}
+
 /// Takes as many jobs as there are places, and starts them.
-async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Result<usize, StoreError> {
+async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Result<Looked, StoreError> {
     let mut places: Vec<Place> = std::iter::from_fn(|| runner.place()).take(BATCH).collect();
     if places.is_empty() {
-        return Ok(0);
+        return Ok(Looked::default());
     }
     let now = context.clock().now();
     let hold = Hold { owner: context.owner(), until: now + TERM };
     let (full, (room, enough)) = (runner.full_clouds(), runner.room_for_parts());
     let claimed = context.store().claim_jobs(hold, now, (places.len(), &full), (room, &enough));
-    let jobs = in_time(claimed).await?;
-    let taken = jobs.len();
+    let Taken { jobs, took } = in_time(claimed).await?;
+    let count = jobs.len();
     for job in jobs {
         let Some(place) = places.pop() else { break };
         let (runner, context) = (runner.clone(), context.clone());
@@ -80,5 +88,5 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
             context.ring();
         });
     }
-    Ok(taken)
+    Ok(Looked { count, took })
 }

@@ -34,27 +34,30 @@ pub(super) async fn tenant(
     extent: Extent,
 ) -> Result<Observation, JobError> {
     let project = tenant.backend_id.as_str();
-    let which = Which::Project(project);
+    let (api, which) = (&cloud.api, Which::Project(project));
+    // Many looks go on beside each other: each takes no more room than what it does, not than the largest of these.
     match resource_type {
         ResourceType::Quotas => Box::pin(quotas(cloud, project, extent)).await,
-        ResourceType::SecurityGroups => {
-            let listing = cloud.api.security_groups(which).await?;
-            let uses = if extent.uses { uses::of_some(&cloud.api, &listing).await } else { Uses::NotAsked };
-            let mut observation = alone(listing, project);
-            uses.add_to(&mut observation);
-            Ok(observation)
-        }
-        ResourceType::FloatingIps => Ok(alone(cloud.api.floating_ips(which).await?, project)),
-        ResourceType::ServerGroups => Ok(alone(cloud.api.server_groups(which).await?, project)),
+        ResourceType::SecurityGroups => Box::pin(groups(cloud, project, extent)).await,
+        ResourceType::FloatingIps => Ok(alone(Box::pin(api.floating_ips(which)).await?, project)),
+        ResourceType::ServerGroups => Ok(alone(Box::pin(api.server_groups(which)).await?, project)),
         ResourceType::Networks => {
-            let (networks, routers, subnets) = Box::pin(networks::listed(&cloud.api, which)).await?;
+            let (networks, routers, subnets) = Box::pin(networks::listed(api, which)).await?;
             Ok(subnets.joined(alone(networks, project), alone(routers, project)))
         }
-        ResourceType::Ports => Ok(alone(cloud.api.ports(which).await?, project)),
-        ResourceType::Instances => Ok(alone(cloud.api.servers(which).await?, project)),
-        ResourceType::Volumes => Ok(alone(cloud.api.volumes(which).await?, project)),
-        ResourceType::VolumeSnapshots => Ok(alone(cloud.api.volume_snapshots(which).await?, project)),
+        ResourceType::Ports => Ok(alone(Box::pin(api.ports(which)).await?, project)),
+        ResourceType::Instances => Ok(alone(Box::pin(api.servers(which)).await?, project)),
+        ResourceType::Volumes => Ok(alone(Box::pin(api.volumes(which)).await?, project)),
+        ResourceType::VolumeSnapshots => Ok(alone(Box::pin(api.volume_snapshots(which)).await?, project)),
     }
+}
+
+async fn groups(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Observation, JobError> {
+    let listing = cloud.api.security_groups(Which::Project(project)).await?;
+    let uses = if extent.uses { uses::of_some(&cloud.api, &listing).await } else { Uses::NotAsked };
+    let mut observation = alone(listing, project);
+    uses.add_to(&mut observation);
+    Ok(observation)
 }
 
 /// Each of the three services by itself: one that fails leaves what the others say.
@@ -90,7 +93,8 @@ async fn quotas(cloud: &CloudEntry, project: &str, extent: Extent) -> Result<Obs
     let mut quotas = normalise::quotas(&answers[0].value, &answers[1].value, &answers[2].value).map_err(protocol)?;
     if extent.sizes {
         let which = Which::Project(project);
-        let (volumes, snapshots) = tokio::try_join!(api.volumes(which), api.volume_snapshots(which))?;
+        let (volumes, snapshots) =
+            Box::pin(async { tokio::try_join!(api.volumes(which), api.volume_snapshots(which)) }).await?;
         asked_at = asked_at.min(volumes.asked_at).min(snapshots.asked_at);
         answered_at = answered_at.max(volumes.answered_at).max(snapshots.answered_at);
         asked::note(&mut requests, asked::of(&volumes.pages).chain(asked::of(&snapshots.pages)));

@@ -1,6 +1,7 @@
 //! Who works on which job: taken by a lease that its holder keeps renewing, ended only by its holder.
 
 use std::cmp::Reverse;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
@@ -26,6 +27,15 @@ pub struct Renewed {
     pub id: Uuid,
     /// When someone asked for its end.
     pub cancel_asked_at: Option<DateTime<Utc>>,
+}
+
+/// Jobs that were taken from those that wait.
+#[derive(Debug)]
+pub struct Taken {
+    /// The jobs, those that go first at the front.
+    pub jobs: Vec<Job>,
+    /// How long it took to look for them; not the wait for other writers.
+    pub took: Duration,
 }
 
 /// A delivery with the tenant that it is for.
@@ -54,16 +64,18 @@ impl Store {
         now: DateTime<Utc>,
         (count, except): (usize, &[String]),
         (room, enough): (usize, &[String]),
-    ) -> Result<Vec<Job>, StoreError> {
+    ) -> Result<Taken, StoreError> {
         let mut tx = self.begin().await?;
+        let began = Instant::now();
         let (parts, others) = (
             (sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES),
             (sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES),
         );
         let mut jobs = tx.claim(parts, hold, now, (room.min(count), enough)).await?;
         jobs.extend(tx.claim(others, hold, now, (count.saturating_sub(jobs.len()), except)).await?);
+        let took = began.elapsed();
         tx.commit().await?;
-        Ok(jobs)
+        Ok(Taken { jobs, took })
     }
 
     /// Lets jobs wait again whose holders are gone; how many.

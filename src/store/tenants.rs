@@ -1,6 +1,7 @@
 //! Tenants as recorded.
 
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -164,9 +165,17 @@ impl Store {
 
     /// The tenants of a cloud that can be looked at, with tenantd's ids after the first and up to the second of `range`.
     pub async fn tenants_within(&self, cloud: &str, range: (Uuid, Uuid)) -> Result<Vec<Tenant>, StoreError> {
-        let rows: Vec<Row> = read!(self, pool => sqlx::query_as(sql::TENANT_RANGE).bind(cloud).bind(range.0)
-            .bind(range.1).fetch_all(pool).await)?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        let mut tenants = Vec::new();
+        // They may be many, and are held for as long as a pull goes on: none twice, and no room for more.
+        read!(self, pool => {
+            let query = sqlx::query_as::<_, Row>(sql::TENANT_RANGE).bind(cloud).bind(range.0).bind(range.1);
+            let mut rows = query.fetch(pool);
+            while let Some(row) = rows.try_next().await? {
+                tenants.push(row.try_into()?);
+            }
+        });
+        tenants.shrink_to_fit();
+        Ok(tenants)
     }
 
     /// tenantd's ids of the tenants of a cloud that can be looked at, in their order.

@@ -104,7 +104,7 @@ async fn replicas_share_the_parts(database: Database) {
     let mut ended = Vec::new();
     for (context, runner) in [(&app.context, &app.runner), (&context, &runner)].into_iter().cycle().take(3) {
         let hold = Hold { owner: context.owner(), until };
-        let mut parts = context.store().claim_jobs(hold, now, (1, &[]), (1, &[])).await.unwrap();
+        let mut parts = context.store().claim_jobs(hold, now, (1, &[]), (1, &[])).await.unwrap().jobs;
         let part = parts.pop().unwrap();
         ended.push(runner.run(part.request, Origin::Table).await.unwrap());
     }
@@ -120,7 +120,7 @@ async fn parts_of_different_jobs_take_turns(database: Database) {
     app.run_for_cloud("pull_floating_ips", "sim").await;
     let now = app.context.clock().now();
     let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
-    let parts = app.context.store().claim_jobs(hold, now, (2, &[]), (2, &[])).await.unwrap();
+    let parts = app.context.store().claim_jobs(hold, now, (2, &[]), (2, &[])).await.unwrap().jobs;
     let mut kinds: Vec<&str> = parts.iter().map(|it| it.request.kind.as_str()).collect();
     kinds.sort_unstable();
     assert_eq!(
@@ -146,7 +146,7 @@ async fn parts_find_a_place_beside_a_long_line(database: Database) {
     let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
     let store = app.context.store();
     let kinds = async |count, room| {
-        let jobs = store.claim_jobs(hold, now, (count, &[]), (room, &[])).await.unwrap();
+        let jobs = store.claim_jobs(hold, now, (count, &[]), (room, &[])).await.unwrap().jobs;
         jobs.into_iter().map(|it| it.request.kind).collect::<Vec<_>>()
     };
     assert_eq!(kinds(1, 1).await, ["pull_quotas"]);
@@ -159,7 +159,7 @@ async fn a_part_that_was_left_is_done_again_and_no_other(database: Database) {
     app.run_for_cloud("pull_quotas", "sim").await;
     let now = app.context.clock().now();
     let gone = Hold { owner: "gone", until: now + chrono::Duration::seconds(20) };
-    let left = app.context.store().claim_jobs(gone, now, (1, &[]), (1, &[])).await.unwrap();
+    let left = app.context.store().claim_jobs(gone, now, (1, &[]), (1, &[])).await.unwrap().jobs;
     assert_eq!(left.len(), 1);
     assert_eq!(app.run_waiting().await, vec![done(Outcome::Succeeded); 2]);
     app.advance(60);
@@ -219,7 +219,7 @@ async fn what_nobody_wants_any_more_is_not_shared_out(database: Database) {
     assert_eq!(app.run_claimed(Job { cancel_asked_at: None, ..job }).await, parted(3));
     let now = app.context.clock().now();
     let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
-    let mut whole = store.claim_jobs(hold, now, (9, &[]), (0, &[])).await.unwrap();
+    let mut whole = store.claim_jobs(hold, now, (9, &[]), (0, &[])).await.unwrap().jobs;
     let ended = app.run_claimed(whole.pop().unwrap()).await;
     assert!(matches!(ended, Ended::Done { outcome: Outcome::Cancelled, .. }) && whole.is_empty(), "{ended:?}");
     assert_eq!(app.run_waiting().await, []);

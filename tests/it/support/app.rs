@@ -208,7 +208,7 @@ impl TestApp {
     pub async fn claim(&self) -> Vec<Job> {
         let now = self.context.clock().now();
         let hold = Hold { owner: self.context.owner(), until: now + chrono::Duration::hours(1) };
-        self.context.store().claim_jobs(hold, now, (100, &[]), (100, &[])).await.unwrap()
+        self.context.store().claim_jobs(hold, now, (100, &[]), (100, &[])).await.unwrap().jobs
     }
 
     /// Runs what was taken from the table.
