@@ -43,7 +43,7 @@ pub async fn measure<T>(runs: usize, mut run: impl AsyncFnMut() -> Outcome<T>) -
         run().await?;
         times.push(began.elapsed());
         // What takes seconds is known well enough after a few.
-        if times.iter().sum::<Duration>() > Duration::from_mins(1) && times.len() > 4 {
+        if times.iter().sum::<Duration>() > Duration::from_mins(2) && times.len() > 4 {
             break;
         }
     }

@@ -60,7 +60,7 @@ pub struct Simulate {
     workers: Option<usize>,
     /// How many rules each of a tenant's three security groups has, besides the two of every group.
     #[arg(long, value_name = "N", default_value_t = 6)]
-    rules: usize,
+    rules: u16,
     /// Write clouds.yaml here; default: print it.
     #[arg(long, value_name = "FILE")]
     clouds_yaml: Option<PathBuf>,
@@ -69,6 +69,7 @@ pub struct Simulate {
 impl Simulate {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
         let Self { listen, tenants, seed, latency, workers, rules, clouds_yaml } = self;
+        let rules = usize::from(rules);
         app::simulate(SimulateOptions { listen, tenants, seed, latency, workers, rules, clouds_yaml }, print).await?;
         Ok(DONE)
     }

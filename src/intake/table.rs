@@ -1,6 +1,6 @@
 //! Takes jobs from the table: what a schedule, a command or a retry put there, when its time has come.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::jobs::context::Context;
 use crate::jobs::runner::{Place, Runner, TERM};
@@ -24,6 +24,7 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     while !lifecycle.stop.is_cancelled() {
         lifecycle.pulse("jobs table");
         bell.borrow_and_update();
+        let began = Instant::now();
         let taken = match take(&context, &runner, &lifecycle).await {
             Ok(taken) => {
                 away = false;
@@ -34,7 +35,7 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
                     tracing::warn!(%error, "waiting jobs cannot be read");
                 }
                 away = true;
-                Looked::default()
+                Looked { count: 0, took: began.elapsed() }
             }
         };
         if taken.count > 0 {

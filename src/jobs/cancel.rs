@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::events::Events;
-use super::{reply, runner};
-use crate::model::job::{Job, JobState, Outcome};
+use super::reply;
+use super::runner::parts::part_over;
+use super::runner::walk;
+use crate::model::job::{Job, JobState, Outcome, Request};
 use crate::store::{StoreError, Tx};
 
 /// What became of the wish.
@@ -27,9 +29,17 @@ pub enum Cancelled {
 /// # Errors
 /// When the database is away.
 pub async fn cancel(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Result<Cancelled, StoreError> {
+    // Parts first, as one that ends comes to its whole: in another order two could wait for each other.
+    cancel_parts(context, tx, id, why).await?;
     let cancelled = cancel_one(context, tx, id, why).await?;
     if matches!(cancelled, Cancelled::Now | Cancelled::Asked) {
+        // It may have been shared out meanwhile.
         cancel_parts(context, tx, id, why).await?;
+    }
+    if cancelled == Cancelled::Now
+        && let Some(Job { request: Request { part: Some(part), .. }, .. }) = tx.job(id).await?
+    {
+        part_over(tx, &part, context.clock().now()).await?;
     }
     Ok(cancelled)
 }
@@ -54,10 +64,7 @@ async fn cancel_one(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Resu
                     tx.forget_params(id, &left).await?;
                 }
                 if super::kind(&job.request.kind).is_some_and(super::Kind::walks) {
-                    runner::walk::release(tx, &job.request, why, now).await?;
-                }
-                if let Some(part) = &job.request.part {
-                    tx.wake_whole(part.of, now).await?;
+                    walk::release(tx, &job.request, why, now).await?;
                 }
                 announce(context, tx, &job);
             }
@@ -71,12 +78,15 @@ async fn cancel_one(context: &Context, tx: &mut Tx, id: Uuid, why: &str) -> Resu
 /// Tells the end of a job like every other ending.
 fn announce(context: &Context, tx: &mut Tx, job: &Job) {
     let (request, outcome) = (&job.request, Outcome::Cancelled);
-    let data = json!({
+    let mut data = json!({
         "id": request.id, "kind": request.kind, "cloud": request.cloud.as_deref().unwrap_or("all"),
         "tenant": request.subject, "outcome": outcome, "attempts": request.attempt, "reason": job.reason,
         "error": job.error, "enqueued_at": request.enqueued_at, "started_at": job.started_at,
         "finished_at": job.finished_at,
     });
+    if let Some(part) = &request.part {
+        data["part"] = json!(part);
+    }
     reply::send(context, tx, request.reply.as_ref(), (outcome, &data), context.clock().now());
     let routing_key = format!("job.{}.{outcome}", request.kind);
     Events::new(context, context.clock().now()).emit(tx, &routing_key, &request.id.to_string(), &data);

@@ -214,9 +214,13 @@ impl Scribe {
         let over: Vec<(&Request, Ending<'_>)> =
             over.map(|(attempt, _, request, settled)| (&**request, ending(attempt, settled, now))).collect();
         let mut ours: BTreeSet<Uuid> = tx.finish_jobs(&over, owner, now).await?.into_iter().collect();
-        for (attempt, _, request, settled) in all.iter().flatten().filter(|(.., settled)| settled.outcome.is_none()) {
+        for (attempt, member, request, settled) in all.iter().flatten().filter(|(.., it)| it.outcome.is_none()) {
             if tx.park_job(request, &ending(attempt, settled, now), owner).await? {
                 ours.insert(request.id);
+                if matches!(attempt.failure(member), Some(JobError::Parted(_))) {
+                    // Its last part may have ended while it looked after them.
+                    tx.wake_whole(request.id, now).await?;
+                }
             }
         }
         if all.iter().any(|members| !members.iter().any(|(_, _, request, _)| ours.contains(&request.id))) {
@@ -239,7 +243,9 @@ impl Scribe {
         }
         let parts =
             all.iter().flatten().filter(|(_, _, it, settled)| settled.outcome.is_some() && ours.contains(&it.id));
-        let parts: Vec<&Part> = parts.filter_map(|(_, _, request, _)| request.part.as_ref()).collect();
+        let mut parts: Vec<&Part> = parts.filter_map(|(_, _, request, _)| request.part.as_ref()).collect();
+        // Two that bring parts of the same jobs come to those in the same order.
+        parts.sort_by_key(|part| part.of);
         for part in parts {
             part_over(tx, part, now).await?;
         }

@@ -108,7 +108,7 @@ impl Scribe {
 }
 
 /// A part of a larger job has ended: the whole goes on when it was the last.
-pub(super) async fn part_over(tx: &mut Tx, part: &Part, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(in crate::jobs) async fn part_over(tx: &mut Tx, part: &Part, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.wake_whole(part.of, now).await?;
     if let Some(progress) = tx.progress(part.of).await? {
         tracing::info!(job.id = %part.of, over = progress.over(), parts = progress.count, "a part of a job is over");

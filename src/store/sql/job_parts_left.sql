@@ -1,1 +1,1 @@
-SELECT id FROM jobs WHERE part_of = $1 AND state IN ('queued', 'running')
+SELECT id FROM jobs WHERE part_of = $1 AND state IN ('queued', 'running') ORDER BY id

@@ -1,5 +1,6 @@
 //! A pull of a large cloud, shared out: the same comes of it as of one job, whoever does which part.
 
+use insta::assert_snapshot;
 use serde_json::json;
 use tenantd::jobs::cancel::{Cancelled, cancel};
 use tenantd::jobs::context::Retries;
@@ -20,7 +21,7 @@ on_both_databases!(
     a_part_that_was_left_is_done_again_and_no_other,
     parts_that_fail_leave_no_dead_letters_of_their_own,
     the_end_of_the_whole_is_the_end_of_its_parts,
-    what_nobody_wants_any_more_is_not_shared_out,
+    what_was_shared_out_unwanted_ends_with_its_parts,
     the_end_of_the_last_part_wakes_the_whole,
 );
 
@@ -207,7 +208,7 @@ async fn the_end_of_the_whole_is_the_end_of_its_parts(database: Database) {
 }
 
 /// The wish came while it was being shared out, and before whoever holds it looked for wishes.
-async fn what_nobody_wants_any_more_is_not_shared_out(database: Database) {
+async fn what_was_shared_out_unwanted_ends_with_its_parts(database: Database) {
     let app = shared(&database).await;
     let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
     let job = app.claimed(&request).await;
@@ -234,11 +235,23 @@ async fn the_end_of_the_last_part_wakes_the_whole(database: Database) {
     app.deliver(request).await;
     let store = app.context.store();
     let parts = store.jobs(Filter { part_of: Some(id), limit: 10, ..Filter::default() }).await.unwrap();
-    let mut tx = store.begin().await.unwrap();
+    app.changes().await;
+    let mut woken = Vec::new();
     for part in parts {
+        let mut tx = store.begin().await.unwrap();
         cancel(&app.context, &mut tx, part.request.id, "cancelled by a test").await.unwrap();
+        woken.push(tx.commit().await.unwrap().jobs);
     }
-    tx.commit().await.unwrap();
+    assert_eq!(woken, [false, false, true]);
+    assert_snapshot!(app.changes_in(&["jobs", "outbox"]).await, @r"
+    + outbox events job.pull_quotas.cancelled
+    + outbox events job.pull_quotas.cancelled
+    + outbox events job.pull_quotas.cancelled
+    ~ jobs <job>: error null → cancelled by a test, outcome null → cancelled, reason null → cancelled, state queued → cancelled
+    ~ jobs <job>: error null → cancelled by a test, outcome null → cancelled, reason null → cancelled, state queued → cancelled
+    ~ jobs <job>: error null → cancelled by a test, outcome null → cancelled, reason null → cancelled, state queued → cancelled
+    ~ jobs <job>: not_before T+32 → T+2
+    ");
     // Nobody moves the clock.
     let ended = app.run_waiting().await;
     assert!(matches!(ended.as_slice(), [Ended::Dead { reason, .. }] if *reason == "parts_failed"), "{ended:?}");

@@ -1,0 +1,1 @@
+-- PostgreSQL loses the index here that SQLite lost in 0013; both have the same version.
