@@ -12,11 +12,11 @@ use anyhow::Context as _;
 
 use super::build;
 use super::run::Daemon;
-use super::simulate::{SimulateOptions, start, write_file};
+use super::simulate::{SimulateOptions, bind, write_file};
 use crate::lifecycle::{Signals, Wake};
 use crate::model::ids::new_id;
 use crate::model::job::{PRIORITY_PERSON, Request};
-use crate::simulator::Simulator;
+use crate::simulator::{Bound, Simulator};
 use crate::store::Alone;
 use crate::telemetry::{self, metrics};
 
@@ -48,7 +48,7 @@ pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> a
         .clone()
         .unwrap_or_else(|| std::env::temp_dir().join(format!("tenantd-demo-{}", std::process::id())));
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let simulator = start(&SimulateOptions {
+    let bound = bind(&SimulateOptions {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         tenants: options.tenants,
         seed: 1,
@@ -58,7 +58,8 @@ pub async fn demo(options: DemoOptions, print: impl Fn(&str) + Send + Sync) -> a
         clouds_yaml: None,
     })
     .await?;
-    let path = write_files(&folder, &simulator, options.listen)?;
+    let path = write_files(&folder, &bound, options.listen)?;
+    let simulator = bound.serve();
     let config = build::load_config(&path)?;
     let _guard = telemetry::init(&config.telemetry, "demo")?;
     let daemon = Daemon::start(config, metrics::install()?).await?;
@@ -104,7 +105,7 @@ fn greet(print: Print<'_>, options: &DemoOptions, simulator: &Simulator, daemon:
 }
 
 /// Leaves clouds.yaml and tenantd.toml, so that any client and any command can join in.
-fn write_files(folder: &Path, simulator: &Simulator, listen: SocketAddr) -> anyhow::Result<PathBuf> {
+fn write_files(folder: &Path, cloud: &Bound, listen: SocketAddr) -> anyhow::Result<PathBuf> {
     let folder = folder.canonicalize()?;
     let (clouds, path) = (folder.join("clouds.yaml"), folder.join("tenantd.toml"));
     // Each demonstration begins anew: its cloud does. One that still runs keeps its records.
@@ -112,7 +113,7 @@ fn write_files(folder: &Path, simulator: &Simulator, listen: SocketAddr) -> anyh
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.join(format!("tenantd.db{suffix}")));
     }
-    write_file(&clouds, &simulator.clouds_yaml())?;
+    write_file(&clouds, &cloud.clouds_yaml())?;
     let text = format!(
         r#"# Made by `tenantd demo`: quick schedules, and under guard what somebody meddles with.
 [database]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::lifecycle::{Signals, Wake};
-use crate::simulator::{Options, Simulator};
+use crate::simulator::{Bound, Options, Simulator};
 
 /// How the simulated cloud is to be.
 #[derive(Debug, Clone)]
@@ -34,10 +34,14 @@ pub struct SimulateOptions {
 /// When the address is taken or clouds.yaml cannot be written.
 pub async fn simulate(options: SimulateOptions, print: impl Fn(&str)) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let simulator = start(&options).await?;
+    let bound = bind(&options).await?;
+    // Whoever gets an answer finds the file, and whoever finds the file is answered.
+    if let Some(path) = &options.clouds_yaml {
+        write_file(path, &bound.clouds_yaml())?;
+    }
+    let simulator = bound.serve();
     match &options.clouds_yaml {
         Some(path) => {
-            write_file(path, &simulator.clouds_yaml())?;
             print(&format!(
                 "a simulated cloud with {} tenants answers at {}\n\n  export OS_CLIENT_CONFIG_FILE={}\n  openstack --os-cloud sim project list\n",
                 options.tenants,
@@ -52,8 +56,8 @@ pub async fn simulate(options: SimulateOptions, print: impl Fn(&str)) -> anyhow:
     Ok(())
 }
 
-/// Starts the simulated cloud.
-pub(super) async fn start(options: &SimulateOptions) -> anyhow::Result<Simulator> {
+/// Makes the simulated cloud, which does not answer yet.
+pub(super) async fn bind(options: &SimulateOptions) -> anyhow::Result<Bound> {
     let settings = Options {
         listen: options.listen,
         tenants: options.tenants,
@@ -63,10 +67,65 @@ pub(super) async fn start(options: &SimulateOptions) -> anyhow::Result<Simulator
         rules_per_group: options.rules,
         ..Options::default()
     };
-    Simulator::start(settings).await.with_context(|| format!("the simulated cloud cannot listen on {}", options.listen))
+    Simulator::bind(settings).await.with_context(|| format!("the simulated cloud cannot listen on {}", options.listen))
 }
 
-/// Writes a file, naming it when that fails.
+/// Writes a file, naming it when that fails. Whoever reads meanwhile finds all of the text or what was there before; what
+/// is no file, such as a pipe, is written as it is.
 pub(super) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+    let written = match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => std::fs::write(path, text),
+        Ok(_) => path.canonicalize().and_then(|file| replace(&file, text)),
+        Err(_) => replace(path, text),
+    };
+    written.with_context(|| format!("{} cannot be written", path.display()))
+}
+
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    std::fs::write(&unfinished, text)?;
+    std::fs::rename(&unfinished, path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "these are tests")]
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("clouds.yaml"), folder.path().join("link.yaml"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_file(&file, "first").unwrap();
+        let mut reader = std::fs::File::open(&file).unwrap();
+        write_file(&link, "second").unwrap();
+        let mut seen = String::new();
+        reader.read_to_string(&mut seen).unwrap();
+        assert_eq!((seen.as_str(), std::fs::read_to_string(&file).unwrap().as_str()), ("first", "second"));
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing unfinished is left");
+    }
+
+    #[test]
+    fn a_pipe_is_written_as_it_is() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        write_file(Path::new(&format!("/proc/self/fd/{}", writer.as_raw_fd())), "text").unwrap();
+        drop(writer);
+        let mut seen = String::new();
+        reader.read_to_string(&mut seen).unwrap();
+        assert_eq!(seen, "text");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("none").join("clouds.yaml");
+        let said = format!("{:#}", write_file(&file, "text").unwrap_err());
+        assert!(said.starts_with(&format!("{} cannot be written: ", file.display())), "{said}");
+    }
 }

@@ -104,6 +104,40 @@ impl Default for Options {
     }
 }
 
+/// A cloud that has its address and its tenants. Who connects is answered once it serves.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Shared,
+}
+
+impl Bound {
+    /// Its `clouds.yaml`; written before it serves, whoever gets an answer finds the file too.
+    pub fn clouds_yaml(&self) -> String {
+        clouds::yaml(&auth_url(self.address))
+    }
+
+    /// Answers from now on.
+    pub fn serve(self) -> Simulator {
+        let Self { listener, address, shared } = self;
+        let stop = shared.stop.clone();
+        let service = Router::new()
+            .fallback(server::handle)
+            .with_state(Arc::new(shared))
+            .into_make_service_with_connect_info::<Wire>();
+        let tasks = TaskTracker::new();
+        let serving = axum::serve(Tapped(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move { serving.await.ok() });
+        tasks.close();
+        Simulator { address, stop, tasks }
+    }
+}
+
+fn auth_url(address: SocketAddr) -> String {
+    format!("http://{address}/identity/v3")
+}
+
 /// A running cloud; dropping it stops it.
 #[derive(Debug)]
 pub struct Simulator {
@@ -113,27 +147,29 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts a cloud; it answers as soon as this returns.
-    pub async fn start(options: Options) -> std::io::Result<Self> {
+    /// Makes a cloud and takes its address.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn bind(options: Options) -> std::io::Result<Bound> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
-        let stop = CancellationToken::new();
         let shared = Shared::new(
             World::seeded(&options),
             Control::new(options.seed, options.workers),
             options.latency,
             format!("http://{address}"),
-            stop.clone(),
+            CancellationToken::new(),
         );
-        let service = Router::new()
-            .fallback(server::handle)
-            .with_state(Arc::new(shared))
-            .into_make_service_with_connect_info::<Wire>();
-        let tasks = TaskTracker::new();
-        let serving = axum::serve(Tapped(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move { serving.await.ok() });
-        tasks.close();
-        Ok(Self { address, stop, tasks })
+        Ok(Bound { listener, address, shared })
+    }
+
+    /// Starts a cloud; it answers as soon as this returns.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn start(options: Options) -> std::io::Result<Self> {
+        Ok(Self::bind(options).await?.serve())
     }
 
     /// The address of everything, without a path.
@@ -143,7 +179,7 @@ impl Simulator {
 
     /// Keystone's address.
     pub fn auth_url(&self) -> String {
-        format!("{}/identity/v3", self.url())
+        auth_url(self.address)
     }
 
     /// A `clouds.yaml` with the entries `sim`, `sim-reader`, `sim-member` and `sim-system`.

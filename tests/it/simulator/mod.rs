@@ -142,3 +142,15 @@ async fn a_stopped_cloud_does_not_answer() {
     cloud.simulator.stop().await;
     assert!(cloud.http.get(url).send().await.is_err());
 }
+
+#[tokio::test]
+async fn who_asks_before_it_serves_is_answered_then() {
+    let bound = Simulator::bind(Options { tenants: 1, ..Options::default() }).await.expect("a free port");
+    let file = bound.clouds_yaml();
+    let url = file.lines().find_map(|line| line.trim().strip_prefix("auth_url: ")).unwrap();
+    let mut early = std::pin::pin!(reqwest::get(url));
+    assert!(futures::poll!(&mut early).is_pending());
+    let simulator = bound.serve();
+    assert_eq!(early.await.unwrap().status(), 200);
+    assert_eq!((simulator.auth_url(), simulator.clouds_yaml()), (url.to_owned(), file.clone()));
+}
