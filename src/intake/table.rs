@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::jobs::context::Context;
 use crate::jobs::runner::{Place, Runner, TERM};
 use crate::lifecycle::Lifecycle;
-use crate::store::holds::{Hold, Taken};
+use crate::store::holds::{ForParts, Hold, Taken};
 use crate::store::{StoreError, in_time};
 
 /// Jobs taken at once, so that several instances share a heap of them.
@@ -21,11 +21,14 @@ const LOOK: Duration = Duration::from_secs(1);
 pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     let mut bell = context.listen();
     let mut away = false;
+    // Parts are a small share of what an instance does, and would find no place while others wait in line. Where there is
+    // one place they take turns with the others.
+    let mut parts_first = true;
     while !lifecycle.stop.is_cancelled() {
         lifecycle.pulse("jobs table");
         bell.borrow_and_update();
         let began = Instant::now();
-        let taken = match take(&context, &runner, &lifecycle).await {
+        let taken = match take(&context, &runner, &lifecycle, parts_first).await {
             Ok(taken) => {
                 away = false;
                 taken
@@ -35,10 +38,11 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
                     tracing::warn!(%error, "waiting jobs cannot be read");
                 }
                 away = true;
-                Looked { count: 0, took: began.elapsed() }
+                Looked { took: began.elapsed(), ..Looked::default() }
             }
         };
         if taken.count > 0 {
+            parts_first = taken.parts == 0;
             continue;
         }
         if taken.took > COSTLY {
@@ -62,12 +66,19 @@ pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
 struct Looked {
     /// Jobs that were taken.
     count: usize,
+    /// How many of them are parts of larger ones.
+    parts: usize,
     /// How long the database looked for them.
     took: Duration,
 }
 
 /// Takes as many jobs as there are places, and starts them.
-async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Result<Looked, StoreError> {
+async fn take(
+    context: &Context,
+    runner: &Runner,
+    lifecycle: &Lifecycle,
+    parts_first: bool,
+) -> Result<Looked, StoreError> {
     let mut places: Vec<Place> = std::iter::from_fn(|| runner.place()).take(BATCH).collect();
     if places.is_empty() {
         return Ok(Looked::default());
@@ -75,9 +86,10 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
     let now = context.clock().now();
     let hold = Hold { owner: context.owner(), until: now + TERM };
     let (full, (room, enough)) = (runner.full_clouds(), runner.room_for_parts());
-    let claimed = context.store().claim_jobs(hold, now, (places.len(), &full), (room, &enough));
+    let parts = ForParts { room, enough: &enough, first: parts_first };
+    let claimed = context.store().claim_jobs(hold, now, (places.len(), &full), parts);
     let Taken { jobs, took } = in_time(claimed).await?;
-    let count = jobs.len();
+    let (count, parts) = (jobs.len(), jobs.iter().filter(|job| job.request.part.is_some()).count());
     for job in jobs {
         let Some(place) = places.pop() else { break };
         let (runner, context) = (runner.clone(), context.clone());
@@ -89,5 +101,5 @@ async fn take(context: &Context, runner: &Runner, lifecycle: &Lifecycle) -> Resu
             context.ring();
         });
     }
-    Ok(Looked { count, took })
+    Ok(Looked { count, parts, took })
 }

@@ -38,6 +38,17 @@ pub struct Taken {
     pub took: Duration,
 }
 
+/// Which parts of larger jobs may be taken.
+#[derive(Debug, Clone, Copy)]
+pub struct ForParts<'a> {
+    /// How many at most.
+    pub room: usize,
+    /// The clouds of which there are enough.
+    pub enough: &'a [String],
+    /// Whether they are taken before other jobs.
+    pub first: bool,
+}
+
 /// A delivery with the tenant that it is for.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivered<'a> {
@@ -55,24 +66,28 @@ struct Claimed {
 }
 
 impl Store {
-    /// Takes up to `count` jobs whose time has come. Parts of larger jobs go first, as many as there is `room` for, none of
-    /// the clouds of which there are `enough`: that is a small share of what an instance does, and they would find no place
-    /// while others wait in line. The rest are taken by priority, then each lane in turn, none of the clouds `except`.
+    /// Takes up to `count` jobs whose time has come: parts of larger jobs as `parts` says, the rest by priority, then each
+    /// lane in turn, none of the clouds `except`.
     pub async fn claim_jobs(
         &self,
         hold: Hold<'_>,
         now: DateTime<Utc>,
         (count, except): (usize, &[String]),
-        (room, enough): (usize, &[String]),
+        parts: ForParts<'_>,
     ) -> Result<Taken, StoreError> {
         let mut tx = self.begin().await?;
         let began = Instant::now();
-        let (parts, others) = (
-            (sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES),
-            (sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES),
-        );
-        let mut jobs = tx.claim(parts, hold, now, (room.min(count), enough)).await?;
-        jobs.extend(tx.claim(others, hold, now, (count.saturating_sub(jobs.len()), except)).await?);
+        let of_parts = (sql::JOB_CLAIM_PARTS_SQLITE, sql::JOB_CLAIM_PARTS_POSTGRES);
+        let others = (sql::JOB_CLAIM_SQLITE, sql::JOB_CLAIM_POSTGRES);
+        let mut looks = [(of_parts, parts.room, parts.enough), (others, count, except)];
+        if !parts.first {
+            looks.reverse();
+        }
+        let mut jobs = Vec::new();
+        for (statements, most, clouds) in looks {
+            let places = most.min(count - jobs.len());
+            jobs.extend(tx.claim(statements, hold, now, (places, clouds)).await?);
+        }
         let took = began.elapsed();
         tx.commit().await?;
         Ok(Taken { jobs, took })

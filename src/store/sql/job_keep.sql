@@ -1,2 +1,3 @@
--- Keeps others from changing a job that waits until the end of this transaction.
-UPDATE jobs SET not_before = not_before WHERE id = $1 AND state = 'queued'
+-- Keeps others from changing a job that is not over until the end of this transaction: also one that runs and may go
+-- back to wait just now.
+UPDATE jobs SET not_before = not_before WHERE id = $1 AND state IN ('queued', 'running')

@@ -10,7 +10,7 @@ use tenantd::store::holds::Hold;
 
 use super::reconcile::{disturb, guarded, shape};
 use crate::support::database::with;
-use crate::support::{Database, Engine, Setup, TestApp, eventually};
+use crate::support::{Database, Engine, Setup, TestApp, eventually, parts};
 
 const RECONCILE: &str = "reconcile";
 /// More changes than any job asks for.
@@ -92,7 +92,7 @@ async fn again(app: &TestApp, request: &Request) -> Ended {
             let now = context.clock().now();
             context.store().rescue_jobs(now).await.unwrap();
             let hold = Hold { owner: context.owner(), until: now + chrono::Duration::hours(1) };
-            let jobs = context.store().claim_jobs(hold, now, (10, &[]), (10, &[])).await.unwrap().jobs;
+            let jobs = context.store().claim_jobs(hold, now, (10, &[]), parts(10)).await.unwrap().jobs;
             jobs.into_iter().find(|job| job.request.id == request.id)
         })
         .await;

@@ -2,15 +2,19 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
+use sqlx::Connection as _;
+use tenantd::intake::table;
 use tenantd::jobs::cancel::{Cancelled, cancel};
 use tenantd::jobs::context::Retries;
-use tenantd::jobs::runner::{Ended, Origin};
-use tenantd::model::job::{Job, JobState, Outcome};
+use tenantd::jobs::runner::{Ended, Origin, Runner};
+use tenantd::lifecycle::Lifecycle;
+use tenantd::model::job::{Job, JobState, Outcome, PRIORITY_PERSON, Request};
 use tenantd::retry::Backoff;
 use tenantd::store::holds::Hold;
+use tenantd::store::jobs::Ending;
 use tenantd::store::jobs::Filter;
 
-use crate::support::{Database, Setup, TestApp, on_both_databases, rows};
+use crate::support::{Database, Engine, Setup, TestApp, eventually, on_both_databases, parts, rows};
 
 on_both_databases!(
     what_is_shared_out_comes_to_the_same,
@@ -23,6 +27,8 @@ on_both_databases!(
     the_end_of_the_whole_is_the_end_of_its_parts,
     what_was_shared_out_unwanted_ends_with_its_parts,
     the_end_of_the_last_part_wakes_the_whole,
+    a_whole_that_goes_back_to_wait_is_seen_by_its_last_part,
+    where_there_is_one_place_parts_and_others_take_turns,
 );
 
 /// Five tenants beside the administrator's project, in parts of two.
@@ -77,7 +83,7 @@ async fn the_whole_waits_for_its_parts_and_tells_what_became_of_them(database: D
     let app = shared(&database).await;
     for outcome in [Outcome::Succeeded, Outcome::Unchanged] {
         let whole = app.request("pull_quotas");
-        let whole = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..whole };
+        let whole = Request { cloud: Some("sim".to_owned()), ..whole };
         let id = whole.id;
         assert_eq!(app.deliver(whole).await, parted(3));
         let store = app.context.store();
@@ -105,7 +111,7 @@ async fn replicas_share_the_parts(database: Database) {
     let mut ended = Vec::new();
     for (context, runner) in [(&app.context, &app.runner), (&context, &runner)].into_iter().cycle().take(3) {
         let hold = Hold { owner: context.owner(), until };
-        let mut parts = context.store().claim_jobs(hold, now, (1, &[]), (1, &[])).await.unwrap().jobs;
+        let mut parts = context.store().claim_jobs(hold, now, (1, &[]), parts(1)).await.unwrap().jobs;
         let part = parts.pop().unwrap();
         ended.push(runner.run(part.request, Origin::Table).await.unwrap());
     }
@@ -121,7 +127,7 @@ async fn parts_of_different_jobs_take_turns(database: Database) {
     app.run_for_cloud("pull_floating_ips", "sim").await;
     let now = app.context.clock().now();
     let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
-    let parts = app.context.store().claim_jobs(hold, now, (2, &[]), (2, &[])).await.unwrap().jobs;
+    let parts = app.context.store().claim_jobs(hold, now, (2, &[]), parts(2)).await.unwrap().jobs;
     let mut kinds: Vec<&str> = parts.iter().map(|it| it.request.kind.as_str()).collect();
     kinds.sort_unstable();
     assert_eq!(
@@ -140,14 +146,14 @@ async fn parts_find_a_place_beside_a_long_line(database: Database) {
     for _ in 0..20 {
         let request = app.request("pull_floating_ips");
         let tenant = Some(app.tenant("tenant-001").await.uuid.to_string());
-        tx.insert_job(&tenantd::model::job::Request { subject: tenant, ..request }, None).await.unwrap();
+        tx.insert_job(&Request { subject: tenant, ..request }, None).await.unwrap();
     }
     tx.commit().await.unwrap();
     let now = app.context.clock().now();
     let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
     let store = app.context.store();
     let kinds = async |count, room| {
-        let jobs = store.claim_jobs(hold, now, (count, &[]), (room, &[])).await.unwrap().jobs;
+        let jobs = store.claim_jobs(hold, now, (count, &[]), parts(room)).await.unwrap().jobs;
         jobs.into_iter().map(|it| it.request.kind).collect::<Vec<_>>()
     };
     assert_eq!(kinds(1, 1).await, ["pull_quotas"]);
@@ -160,7 +166,7 @@ async fn a_part_that_was_left_is_done_again_and_no_other(database: Database) {
     app.run_for_cloud("pull_quotas", "sim").await;
     let now = app.context.clock().now();
     let gone = Hold { owner: "gone", until: now + chrono::Duration::seconds(20) };
-    let left = app.context.store().claim_jobs(gone, now, (1, &[]), (1, &[])).await.unwrap().jobs;
+    let left = app.context.store().claim_jobs(gone, now, (1, &[]), parts(1)).await.unwrap().jobs;
     assert_eq!(left.len(), 1);
     assert_eq!(app.run_waiting().await, vec![done(Outcome::Succeeded); 2]);
     app.advance(60);
@@ -177,7 +183,7 @@ async fn parts_that_fail_leave_no_dead_letters_of_their_own(database: Database) 
     let app = shared(&database).await;
     app.cloud().faults(json!([{"kind": "status", "status": 503, "path_prefix": "/network/v2.0/floatingips"}])).await;
     let types = json!({});
-    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), params: types, ..app.request("pull") };
+    let request = Request { cloud: Some("sim".to_owned()), params: types, ..app.request("pull") };
     let id = request.id;
     app.deliver(request).await;
     app.run_waiting().await;
@@ -195,7 +201,7 @@ async fn parts_that_fail_leave_no_dead_letters_of_their_own(database: Database) 
 
 async fn the_end_of_the_whole_is_the_end_of_its_parts(database: Database) {
     let app = shared(&database).await;
-    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
+    let request = Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
     let id = request.id;
     app.deliver(request).await;
     let mut tx = app.context.store().begin().await.unwrap();
@@ -210,7 +216,7 @@ async fn the_end_of_the_whole_is_the_end_of_its_parts(database: Database) {
 /// The wish came while it was being shared out, and before whoever holds it looked for wishes.
 async fn what_was_shared_out_unwanted_ends_with_its_parts(database: Database) {
     let app = shared(&database).await;
-    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
+    let request = Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
     let job = app.claimed(&request).await;
     let store = app.context.store();
     let mut tx = store.begin().await.unwrap();
@@ -220,7 +226,7 @@ async fn what_was_shared_out_unwanted_ends_with_its_parts(database: Database) {
     assert_eq!(app.run_claimed(Job { cancel_asked_at: None, ..job }).await, parted(3));
     let now = app.context.clock().now();
     let hold = Hold { owner: app.context.owner(), until: now + chrono::Duration::hours(1) };
-    let mut whole = store.claim_jobs(hold, now, (9, &[]), (0, &[])).await.unwrap().jobs;
+    let mut whole = store.claim_jobs(hold, now, (9, &[]), parts(0)).await.unwrap().jobs;
     let ended = app.run_claimed(whole.pop().unwrap()).await;
     assert!(matches!(ended, Ended::Done { outcome: Outcome::Cancelled, .. }) && whole.is_empty(), "{ended:?}");
     assert_eq!(app.run_waiting().await, []);
@@ -230,7 +236,7 @@ async fn what_was_shared_out_unwanted_ends_with_its_parts(database: Database) {
 
 async fn the_end_of_the_last_part_wakes_the_whole(database: Database) {
     let app = shared(&database).await;
-    let request = tenantd::model::job::Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
+    let request = Request { cloud: Some("sim".to_owned()), ..app.request("pull_quotas") };
     let id = request.id;
     app.deliver(request).await;
     let store = app.context.store();
@@ -255,4 +261,81 @@ async fn the_end_of_the_last_part_wakes_the_whole(database: Database) {
     // Nobody moves the clock.
     let ended = app.run_waiting().await;
     assert!(matches!(ended.as_slice(), [Ended::Dead { reason, .. }] if *reason == "parts_failed"), "{ended:?}");
+}
+
+/// The two transactions do not see each other.
+async fn a_whole_that_goes_back_to_wait_is_seen_by_its_last_part(database: Database) {
+    database.expect_leftovers();
+    let app = shared(&database).await;
+    let request = Request { cloud: Some("sim".to_owned()), ..app.request("pull_floating_ips") };
+    assert_eq!(app.deliver(request.clone()).await, parted(1));
+    let (store, owner) = (app.context.store(), app.context.owner());
+    let part = store.jobs(Filter { part_of: Some(request.id), limit: 9, ..Filter::default() }).await.unwrap().remove(0);
+    app.advance(60);
+    let now = app.context.clock().now();
+    let hold = Hold { owner, until: now + chrono::Duration::hours(1) };
+    let whole = store.claim_jobs(hold, now, (9, &[]), parts(0)).await.unwrap().jobs.remove(0).request;
+    let again = now + chrono::Duration::seconds(30);
+
+    let mut ends = store.begin().await.unwrap();
+    cancel(&app.context, &mut ends, part.request.id, "cancelled by a test").await.unwrap();
+    let goes_back = async {
+        let mut tx = store.begin().await.unwrap();
+        let waits = Request { not_before: again, ..whole };
+        assert!(tx.park_job(&waits, &ending(), owner).await.unwrap());
+        let woken = tx.wake_whole(waits.id, now).await.unwrap();
+        tx.commit().await.unwrap();
+        woken
+    };
+    let mut goes_back = std::pin::pin!(goes_back);
+    tokio::select! {
+        biased;
+        woken = &mut goes_back => panic!("it did not wait for the end of its part, and was woken: {woken}"),
+        () = somebody_waits(&database) => {}
+    }
+    ends.commit().await.unwrap();
+    assert!(goes_back.await, "nobody else wakes it");
+}
+
+/// What is noted of a job that goes back to wait.
+fn ending() -> Ending<'static> {
+    let (state, reason) = (JobState::Queued, Some("waits"));
+    Ending { state, reason, outcome: None, tenant: None, started_at: None, finished_at: None, error: None }
+}
+
+/// Returns when a transaction waits for another; SQLite lets only one begin.
+async fn somebody_waits(database: &Database) {
+    if database.engine == Engine::Sqlite {
+        return;
+    }
+    let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut connection).await.unwrap() == 0 {}
+}
+
+/// What a person waits for would otherwise come behind all parts of a pull of everything.
+async fn where_there_is_one_place_parts_and_others_take_turns(database: Database) {
+    let app = shared(&database).await;
+    app.run_for_cloud("pull_quotas", "sim").await;
+    let mut tx = app.context.store().begin().await.unwrap();
+    for tenant in ["tenant-001", "tenant-002", "tenant-003"] {
+        let subject = Some(app.tenant(tenant).await.uuid.to_string());
+        let asked = Request { subject, priority: PRIORITY_PERSON, ..app.request("pull_floating_ips") };
+        tx.insert_job(&asked, None).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    app.cloud().forget_requests().await;
+
+    let (runner, lifecycle) = (Runner::new(app.context.clone(), 1, app.interrupt.clone()), Lifecycle::default());
+    lifecycle.spawn(table::run(app.context.clone(), runner, lifecycle.clone()));
+    let all = || app.context.store().jobs(Filter { limit: 99, ..Filter::default() });
+    let over = async || all().await.unwrap().iter().all(|it| it.finished_at.is_some()).then_some(());
+    eventually("the end of all jobs", over).await;
+    lifecycle.end(std::time::Duration::from_secs(20), std::future::pending()).await;
+    let mut asked: Vec<&str> = Vec::new();
+    for path in app.cloud().asked().await {
+        asked.push(if path.contains("floatingips") { "a person's" } else { "a part" });
+    }
+    asked.dedup();
+    assert_eq!(asked, ["a part", "a person's", "a part", "a person's", "a part", "a person's"]);
 }

@@ -15,7 +15,7 @@ use tenantd::jobs::runner::{Ended, Origin, Runner};
 use tenantd::model::ids::named_id;
 use tenantd::model::job::{Job, Request};
 use tenantd::model::{Observation, Tenant};
-use tenantd::store::holds::Hold;
+use tenantd::store::holds::{ForParts, Hold};
 use tokio_util::sync::CancellationToken;
 
 use super::cloud::{Login, SimulatedCloud};
@@ -208,7 +208,7 @@ impl TestApp {
     pub async fn claim(&self) -> Vec<Job> {
         let now = self.context.clock().now();
         let hold = Hold { owner: self.context.owner(), until: now + chrono::Duration::hours(1) };
-        self.context.store().claim_jobs(hold, now, (100, &[]), (100, &[])).await.unwrap().jobs
+        self.context.store().claim_jobs(hold, now, (100, &[]), parts(100)).await.unwrap().jobs
     }
 
     /// Runs what was taken from the table.
@@ -264,6 +264,11 @@ impl TestApp {
         let mut found = self.context.store().tenants_by_name(name, None).await.unwrap();
         found.pop().unwrap_or_else(|| panic!("no tenant {name}"))
     }
+}
+
+/// Room for so many parts of larger jobs, before others.
+pub const fn parts(room: usize) -> ForParts<'static> {
+    ForParts { room, enough: &[], first: true }
 }
 
 /// No parameters.

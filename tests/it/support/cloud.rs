@@ -162,6 +162,13 @@ impl SimulatedCloud {
         mine.map(|entry| entry["request_id"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// The paths that were asked for, without logins.
+    pub async fn asked(&self) -> Vec<String> {
+        let log = self.send(Method::GET, "/simulator/requests", None, None).await;
+        let paths = log["requests"].as_array().unwrap().iter().filter_map(|entry| entry["path"].as_str());
+        paths.filter(|path| *path != "/identity/v3/auth/tokens").map(str::to_owned).collect()
+    }
+
     /// Forgets what was asked so far.
     pub async fn forget_requests(&self) {
         self.send(Method::DELETE, "/simulator/requests", None, None).await;

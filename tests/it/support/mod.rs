@@ -14,7 +14,7 @@ pub mod made;
 pub mod proxy;
 pub mod rows;
 
-pub use app::{Setup, TestApp};
+pub use app::{Setup, TestApp, parts};
 pub use cloud::Login;
 pub use database::{Database, Engine};
 
