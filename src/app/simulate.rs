@@ -90,7 +90,6 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "these are tests")]
     use std::io::Read as _;
     use std::os::fd::AsRawFd as _;
 

@@ -9,12 +9,10 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 # A killed daemon's job is taken over after 20 s, a request that may still run is waited out: what takes longer is stuck.
@@ -86,31 +84,25 @@ def wait(what, look):
     raise AssertionError(f"waited in vain: {what}")
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 class Stage:
     """A simulated cloud and a daemon that may change it."""
 
     def __init__(self, binary, kind, folder):
         self.binary, self.kind, self.folder, self.daemon = binary, kind, folder, None
-        port, self.page = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        clouds, self.config = folder / "clouds.yaml", folder / "tenantd.toml"
-        self.cloud = self.start("cloud", "simulate", "--listen", f"127.0.0.1:{port}", "--tenants", "2", "--latency",
-                                "0ms", "--clouds-yaml", clouds)
+        self.url, self.clouds, self.config = None, folder / "clouds.yaml", folder / "tenantd.toml"
+        # Ports are the kernel's choice: one that was looked for beforehand may be another's by now.
+        self.cloud = self.start("cloud", "simulate", "--listen", "127.0.0.1:0", "--tenants", "2", "--latency", "0ms",
+                                "--clouds-yaml", self.clouds)
         self.config.write_text(
             f'[database]\nurl = "sqlite://{folder}/t.db"\n[jobs]\nretry_base = "200ms"\nretry_max = "2s"\n'
             f'image_folder = "{folder}"\n'
-            f'[[clouds]]\nname = "sim"\nfile = "{clouds}"\nwrite = ["{kind}"]\nrequest_timeout = "2s"\n'
-            f'[http]\nlisten = "127.0.0.1:{self.page}"\n'
+            f'[[clouds]]\nname = "sim"\nfile = "{self.clouds}"\nwrite = ["{kind}"]\nrequest_timeout = "2s"\n'
+            f'[http]\nlisten = "127.0.0.1:0"\n'
             '[drift]\nmode = { security_groups = "guard", floating_ips = "guard", server_groups = "guard" }\n')
 
     def open(self):
-        wait("the cloud", self.answers)
+        wait("the cloud", self.clouds.exists)
+        self.url = re.search(r"(http://\S+)/identity/v3", self.clouds.read_text())[1]
         self.prepare()
         self.run("pull", "--cloud", "sim")
         if self.kind == "reconcile":
@@ -159,12 +151,6 @@ class Stage:
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout
 
-    def answers(self):
-        try:
-            return ask("GET", f"{self.url}/simulator/")
-        except (urllib.error.URLError, ConnectionError):
-            return None
-
     def start_daemon(self):
         self.daemon = self.start("daemon", "--config", self.config, "run")
 
@@ -206,6 +192,14 @@ class Stage:
         made = [path for method, path in done if method == "POST" or (method == "PUT" and path.endswith("/file"))]
         return collections.Counter(path for path in made if not path.endswith("/auth/tokens"))
 
+    def evidence(self):
+        """What it last was like, for whoever reads that it failed."""
+        command = [self.binary, "--config", self.config, "jobs", "list", "--output", "json"]
+        jobs = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False).stdout
+        logs = [path.read_text().splitlines()[-20:] for path in sorted(self.folder.glob("*.log"))]
+        alive = {it: process.poll() is None for it, process in (("cloud", self.cloud), ("daemon", self.daemon)) if process}
+        return "\n".join([jobs, f"alive: {alive}", *(line for log in logs for line in log)])
+
     def close(self):
         for process in (self.daemon, self.cloud):
             if process and process.poll() is None:
@@ -223,7 +217,8 @@ def one(binary, kind, at, when, keep):
         stage.start_daemon()
         job = stage.enqueue()
         if at:
-            wait(f"change {at} of {kind}", lambda: stage.halted()["held"])
+            wait(f"change {at} of {kind}", lambda: stage.halted()["held"] or stage.ended(job))
+            assert stage.halted()["held"], f"{kind} ended before change {at}"
             stage.kill_daemon()
             ask("DELETE", f"{stage.url}/simulator/halt")
             stage.start_daemon()
@@ -231,6 +226,8 @@ def one(binary, kind, at, when, keep):
         assert row["state"] == "succeeded", f"{kind} killed {when} change {at}: {row['error']}"
         changes = 0 if at else stage.halted()["seen"]
         return changes, stage.left(), stage.made()
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{stage.evidence()}") from error
     finally:
         stage.close()
         if not keep:

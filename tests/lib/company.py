@@ -4,19 +4,18 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 
+from services import free_ports
+
 BINARY = os.environ["TENANTD_TEST_BINARY"]
 
 
 def free_address():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % one.getsockname()[1]
+    return f"127.0.0.1:{free_ports(1)[0]}"
 
 
 class Company:

@@ -12,7 +12,7 @@ use tenantd::simulator::{Options, Simulator};
 use tenantd::store::{Store, snapshots};
 
 use super::{Said, binary, commands, finding, letter, now};
-use crate::support::eventually;
+use crate::support::{eventually, free_address};
 
 /// `nobody` on every Linux.
 const NOBODY: u32 = 65534;
@@ -59,8 +59,7 @@ impl Machine {
         let clouds = folder.path().join("clouds.yaml");
         std::fs::write(&clouds, cloud.clouds_yaml()).unwrap();
         open(&clouds, 0o644);
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let address = free_address();
         let config = folder.path().join("tenantd.toml");
         let text = format!(
             "[database]\nurl = \"sqlite://{}/t.db\"\n[[clouds]]\nname = \"sim\"\nfile = \"{}\"\n[http]\nlisten = \"{address}\"\n\

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use super::Said;
-use crate::support::eventually;
+use crate::support::{eventually, free_address};
 
 /// A daemon in a mount namespace of its own, with a few MiB for its records.
 struct Daemon {
@@ -37,8 +37,7 @@ impl Daemon {
         if !mountable.is_ok_and(|status| status.success()) {
             return None;
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let address = free_address();
         let config = folder.path().join("tenantd.toml");
         let text = format!("[database]\nurl = \"sqlite://{}/t.db\"\n[http]\nlisten = \"{address}\"\n", small.display());
         std::fs::write(&config, text).unwrap();

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use tenantd::simulator::{Options, Simulator};
 use uuid::Uuid;
 
+use crate::support::free_address;
+
 /// What another process needs to do must be seen within this time.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -37,8 +39,7 @@ impl Daemon {
         let prefix = format!("t{}", Uuid::new_v4().simple());
         let path = folder.path();
         std::fs::write(path.join("clouds.yaml"), cloud.clouds_yaml()).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let address = free_address();
         let mut text = format!(
             "[database]\nurl = \"sqlite://{0}/t.db\"\n[[clouds]]\nname = \"sim\"\nfile = \"{0}/clouds.yaml\"\n[http]\nlisten = \"{address}\"\n",
             path.display()

@@ -20,6 +20,17 @@ pub use database::{Database, Engine};
 
 use std::time::Duration;
 
+/// The address of a port that is free, below those that the kernel gives away while another process is about to take it.
+pub fn free_address() -> String {
+    loop {
+        let port = 20_000 + uuid::Uuid::new_v4().as_u128() % 12_000;
+        let address = format!("127.0.0.1:{port}");
+        if std::net::TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
 /// Waits until `ready` answers, for where another process is the counterpart; fails loudly after a while.
 pub async fn eventually<T, F, Fut>(what: &str, mut ready: F) -> T
 where
