@@ -38,6 +38,16 @@ fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
     }
 }
 
+/// The right to change the schema of an SQLite database, until it is dropped: of commands and daemons that begin at once,
+/// one does it and the others find it done. It is a lock on the folder, so that no file is left behind; nothing where the
+/// filesystem has no locks.
+pub(super) async fn turn(database: &Path) -> Option<File> {
+    let database = database.canonicalize().ok()?;
+    let folder = File::open(database.parent()?).ok()?;
+    let locked = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await.ok()?;
+    locked.inspect_err(|error| tracing::debug!(%error, "nobody is kept from changing the schema at the same time")).ok()
+}
+
 /// The lock that one daemon holds on its SQLite file for as long as it lives, however it ends.
 #[derive(Debug)]
 pub struct Alone {

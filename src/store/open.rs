@@ -87,9 +87,14 @@ impl Store {
     /// # Errors
     /// When the schema is newer than this version, the copy cannot be made, or a migration fails.
     pub async fn migrate(&self) -> Result<Option<PathBuf>, StoreError> {
-        let applied = self.applied().await?;
+        let mut applied = self.applied().await?;
         if applied > schema_version() {
             return self.check_version().await.map(|()| None);
+        }
+        let mut _turn = None;
+        if let Some(file) = self.file.as_deref().filter(|_| applied < schema_version()) {
+            _turn = file::turn(file).await;
+            applied = self.applied().await?;
         }
         let copy = match &self.file {
             Some(file) if applied > 0 && applied < schema_version() => Some(self.copy_before_migrating(file).await?),

@@ -2,11 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tenantd::store::schema_version;
 
-use super::{Place, binary};
+use super::{Place, Said, binary};
 
 const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
 
@@ -60,6 +61,30 @@ async fn records_are_copied_before_their_schema_changes() {
     std::fs::remove_file(&copy).unwrap();
     assert_eq!(place.run(&["migrate"]).err, "");
     assert!(!copy.exists());
+}
+
+/// After an update whoever asks first and the daemon that begins again come at once.
+#[tokio::test]
+async fn of_several_that_begin_at_once_one_changes_the_schema() {
+    for new in [true, false] {
+        let place = of_the_first_version().await;
+        let file = place.path("records.db");
+        if new {
+            std::fs::remove_file(&file).unwrap();
+        }
+        let migrate = |_| {
+            let mut command = binary();
+            command.arg("--config").arg(&place.config).arg("migrate");
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let running: Vec<_> = (0..5).map(migrate).collect();
+        let said: Vec<Said> = running.into_iter().map(|it| it.wait_with_output().unwrap().into()).collect();
+        assert!(said.iter().all(|it| it.code == 0), "{said:?}");
+        let copied = said.iter().filter(|it| it.err.contains("records.db.before-")).count();
+        assert_eq!(copied, usize::from(!new), "{said:?}");
+        assert_eq!(number(&file, "SELECT MAX(version) FROM _sqlx_migrations").await, schema_version());
+        assert_eq!(number(&file, "SELECT COUNT(*) FROM tenants").await, i64::from(!new));
+    }
 }
 
 #[tokio::test]
