@@ -85,7 +85,9 @@ struct Held {
 }
 
 impl Held {
-    async fn take(tx: &mut Tx, effects: &[&Effect], now: DateTime<Utc>) -> Result<Self, StoreError> {
+    /// Nothing where another transaction was first with some of it: that is not held, and could only be taken out of order.
+    /// Whoever goes on then waits for one who waits for it; the next transaction finds it known.
+    async fn take(tx: &mut Tx, effects: &[&Effect], now: DateTime<Utc>) -> Result<Option<Self>, StoreError> {
         let mut counts: BTreeMap<Key, usize> = BTreeMap::new();
         for key in effects.iter().filter_map(|effect| effect.concerns()) {
             *counts.entry(key).or_default() += 1;
@@ -97,9 +99,13 @@ impl Held {
         // Rows that are new are made in the same order, so that two transactions never wait for each other.
         keys.retain(|key| !known.contains_key(key));
         let begun = if keys.is_empty() { Vec::new() } else { tx.begin_resources(&keys, now).await? };
-        let begun = begun.into_iter().map(|it| ((it.tenant, it.resource_type), it)).collect();
+        let begun: BTreeMap<Key, Begun> = begun.into_iter().map(|it| ((it.tenant, it.resource_type), it)).collect();
+        keys.retain(|key| !begun.contains_key(key));
+        if !keys.is_empty() && tx.are_resources(&keys).await? {
+            return Ok(None);
+        }
         let only_looks = counts.values().sum::<usize>() == effects.len();
-        Ok(Self { known, begun, effects: counts, only_looks })
+        Ok(Some(Self { known, begun, effects: counts, only_looks }))
     }
 
     /// What is new, and of which nothing but this look is to be recorded.
@@ -108,16 +114,31 @@ impl Held {
     }
 }
 
-/// Takes hold of everything that was looked at, and records the common looks, many at once: those that found nothing new,
-/// and the first ones; what became of each effect.
+/// Begins a transaction, takes hold of everything that was looked at, and records the common looks, many at once: those
+/// that found nothing new, and the first ones; what became of each effect.
 pub(super) async fn pass_over(
     context: &Context,
     rules: &Rules,
-    tx: &mut Tx,
     effects: &[&Effect],
+) -> Result<(Tx, Vec<Passed>), StoreError> {
+    let now = context.clock().now();
+    let (mut tx, held) = loop {
+        let mut tx = context.store().begin().await?;
+        if let Some(held) = Held::take(&mut tx, effects, now).await? {
+            break (tx, held);
+        }
+    };
+    let passed = record_common(context, rules, &mut tx, (effects, held)).await?;
+    Ok((tx, passed))
+}
+
+async fn record_common(
+    context: &Context,
+    rules: &Rules,
+    tx: &mut Tx,
+    (effects, mut held): (&[&Effect], Held),
 ) -> Result<Vec<Passed>, StoreError> {
     let now = context.clock().now();
-    let mut held = Held::take(tx, effects, now).await?;
     if held.effects.is_empty() {
         return Ok(effects.iter().map(|_| Passed::Not).collect());
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Pools, Store, StoreError, Tx, either, read, sql, word, write};
+use super::{Inner, Pools, Store, StoreError, Tx, either, read, sql, word, write};
 use crate::model::ResourceType;
 
 /// What a transaction finds when it takes hold of a resource type.
@@ -239,6 +239,17 @@ impl Tx {
             })
         };
         rows.into_iter().map(known).collect()
+    }
+
+    /// Whether there is a row for any of `keys`, whoever made it; none of them is locked. In SQLite nobody else makes any
+    /// meanwhile.
+    pub async fn are_resources(&mut self, keys: &[(Uuid, ResourceType)]) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(sql::RESOURCE_THERE_POSTGRES).bind(tenants_of(keys)).bind(types_of(keys));
+        let there = match &mut self.inner {
+            Inner::Sqlite(_) => Ok(false),
+            Inner::Postgres(transaction) => query.fetch_one(&mut **transaction).await,
+        };
+        there.map_err(|error| self.failed(error))
     }
 
     /// Notes looks that brought nothing new.

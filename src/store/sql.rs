@@ -121,6 +121,7 @@ statements! {
     RESOURCE_SEEN_POSTGRES = "resource_seen.postgres",
     RESOURCE_SEEN_SQLITE = "resource_seen.sqlite",
     RESOURCE_SUCCEEDED = "resource_succeeded",
+    RESOURCE_THERE_POSTGRES = "resource_there.postgres",
     RESOURCE_TOUCH = "resource_touch",
     RESOURCE_UNSETTLE = "resource_unsettle",
     SCHEDULE_GET = "schedule_get",

@@ -155,15 +155,10 @@ impl Scribe {
     }
 
     async fn commit_all(&self, attempts: &[Attempt]) -> Result<Vec<Endings>, Failure> {
-        let mut tx = self.context.store().begin().await?;
+        let Some(first) = attempts.first() else { return Ok(Vec::new()) };
         let mut tallies = Vec::with_capacity(attempts.len());
-        let passed = match attempts.first() {
-            Some(first) => {
-                let effects: Vec<&Effect> = attempts.iter().flat_map(|attempt| &attempt.report.effects).collect();
-                pass_over(&self.context, &first.live.rules, &mut tx, &effects).await?
-            }
-            None => Vec::new(),
-        };
+        let effects: Vec<&Effect> = attempts.iter().flat_map(|attempt| &attempt.report.effects).collect();
+        let (mut tx, passed) = pass_over(&self.context, &first.live.rules, &effects).await?;
         let mut passed = passed.into_iter();
         for attempt in attempts {
             if let Some(lease) = &attempt.lease

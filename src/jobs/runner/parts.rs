@@ -66,9 +66,8 @@ impl Scribe {
     pub(super) async fn record_part(&self, share: Share<'_>, effects: &[Effect]) -> Result<bool, StoreError> {
         let mut tally = Tally::default();
         in_time(async {
-            let mut tx = self.context.store().begin().await?;
             let effects: Vec<&Effect> = effects.iter().collect();
-            let passed = pass_over(&self.context, &share.live.rules, &mut tx, &effects).await?;
+            let (mut tx, passed) = pass_over(&self.context, &share.live.rules, &effects).await?;
             let left = effects
                 .into_iter()
                 .zip(passed)

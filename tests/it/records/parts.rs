@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
-use sqlx::Connection as _;
 use tenantd::intake::table;
 use tenantd::jobs::cancel::{Cancelled, cancel};
 use tenantd::jobs::context::Retries;
@@ -288,10 +287,16 @@ async fn a_whole_that_goes_back_to_wait_is_seen_by_its_last_part(database: Datab
         woken
     };
     let mut goes_back = std::pin::pin!(goes_back);
+    // SQLite lets only one begin.
+    let waits = async {
+        if database.engine == Engine::Postgres {
+            database.until_wait(1).await;
+        }
+    };
     tokio::select! {
         biased;
         woken = &mut goes_back => panic!("it did not wait for the end of its part, and was woken: {woken}"),
-        () = somebody_waits(&database) => {}
+        () = waits => {}
     }
     ends.commit().await.unwrap();
     assert!(goes_back.await, "nobody else wakes it");
@@ -301,16 +306,6 @@ async fn a_whole_that_goes_back_to_wait_is_seen_by_its_last_part(database: Datab
 fn ending() -> Ending<'static> {
     let (state, reason) = (JobState::Queued, Some("waits"));
     Ending { state, reason, outcome: None, tenant: None, started_at: None, finished_at: None, error: None }
-}
-
-/// Returns when a transaction waits for another; SQLite lets only one begin.
-async fn somebody_waits(database: &Database) {
-    if database.engine == Engine::Sqlite {
-        return;
-    }
-    let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
-    let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut connection).await.unwrap() == 0 {}
 }
 
 /// What a person waits for would otherwise come behind all parts of a pull of everything.

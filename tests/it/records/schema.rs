@@ -1,11 +1,18 @@
 //! Statements, migrations, and writers beside each other.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::future::join_all;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
 use tenantd::jobs::runner::{Ended, Origin};
+use tenantd::model::ResourceType;
+use tenantd::model::job::Outcome;
 use tenantd::store::{StoreError, schema_version, sql};
 
+use crate::support::database::with;
+use crate::support::rows::execute;
 use crate::support::{Database, Engine, TestApp, on_both_databases};
 
 on_both_databases!(
@@ -77,4 +84,51 @@ async fn concurrent_writers_all_succeed(database: Database) {
     let count = |table: &str| rows.keys().filter(|(name, _)| name == table).count();
     assert_eq!([count("jobs"), count("tenants"), count("snapshots"), count("expectations")], [40, 2, 18, 18]);
     assert_eq!([count("findings"), count("dead_letters")], [0, 0]);
+}
+
+#[tokio::test]
+async fn who_comes_second_to_a_row_begins_anew() {
+    with(Engine::Postgres, race).await;
+}
+
+/// A pull of nine resource types makes their rows, but another transaction makes one of them first. Going on without it,
+/// the pull would wait for whoever holds that one, who waits for one of the other eight.
+async fn race(database: Database) {
+    let app = TestApp::start(&database).await;
+    app.run_for_cloud("pull_tenants", "sim").await;
+    let (store, now, tenant) = (app.context.store(), app.context.clock().now(), app.tenant("tenant-001").await.uuid);
+    let (contested, other) = ([(tenant, ResourceType::Quotas)], [(tenant, ResourceType::FloatingIps)]);
+    let pause = "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END';
+        CREATE TRIGGER pause AFTER INSERT ON resources FOR EACH ROW WHEN (NEW.resource_type = 'server_groups')
+        EXECUTE FUNCTION pause()";
+    execute(&database, pause.to_owned()).await;
+    let mut guard = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut guard).await.unwrap();
+
+    let mut first = store.begin().await.unwrap();
+    assert_eq!(first.begin_resources(&contested, now).await.unwrap().len(), 1);
+    let mut pull = std::pin::pin!(app.run("pull", "tenant-001", json!({})));
+    tokio::select! {
+        ended = &mut pull => panic!("it did not wait for the other: {ended:?}"),
+        () = database.until_wait(1) => {}
+    }
+    first.commit().await.unwrap();
+    let mut second = store.begin().await.unwrap();
+    let mut crosses = std::pin::pin!(async {
+        assert_eq!(second.known_resources(&contested).await.unwrap().len(), 1);
+        let begun = second.begin_resources(&other, now).await.unwrap().len();
+        second.commit().await.unwrap();
+        begun
+    });
+    tokio::select! {
+        ended = &mut pull => panic!("it did not pause: {ended:?}"),
+        begun = &mut crosses => panic!("it did not wait for the pull: {begun}"),
+        () = database.until_wait(2) => {}
+    }
+    sqlx::query("SELECT pg_advisory_unlock(1)").execute(&mut guard).await.unwrap();
+    let both = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(pull, crosses) }).await;
+    let (ended, begun) = both.unwrap();
+    assert_eq!(begun, 1);
+    assert!(matches!(ended, Ended::Done { outcome: Outcome::Succeeded, .. }), "{ended:?}");
 }

@@ -83,6 +83,14 @@ impl Database {
         Store::open(&self.url, 4).await.unwrap()
     }
 
+    /// Returns once so many transactions wait for another, in PostgreSQL.
+    pub async fn until_wait(&self, transactions: i64) {
+        let waiting =
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() != transactions {}
+    }
+
     /// Lets the test end with jobs in the queue.
     pub fn expect_leftovers(&self) {
         self.leftovers.store(true, Ordering::Relaxed);
