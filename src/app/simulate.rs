@@ -71,27 +71,31 @@ pub(super) async fn bind(options: &SimulateOptions) -> anyhow::Result<Bound> {
 }
 
 /// Writes a file, naming it when that fails. Whoever reads meanwhile finds all of the text or what was there before; what
-/// is no file, such as a pipe, is written as it is.
+/// is no file, such as a pipe, is written as it is, and so is a file beside which none can be made.
 pub(super) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     let written = match std::fs::metadata(path) {
         Ok(there) if !there.is_file() => std::fs::write(path, text),
-        Ok(_) => path.canonicalize().and_then(|file| replace(&file, text)),
-        Err(_) => replace(path, text),
+        _ => replace(path, text).or_else(|_| std::fs::write(path, text)),
     };
     written.with_context(|| format!("{} cannot be written", path.display()))
 }
 
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut unfinished = path.clone().into_os_string();
     unfinished.push(".unfinished");
     std::fs::write(&unfinished, text)?;
-    std::fs::rename(&unfinished, path)
+    if let Ok(there) = std::fs::metadata(&path) {
+        std::fs::set_permissions(&unfinished, there.permissions())?;
+    }
+    std::fs::rename(&unfinished, &path)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
     use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -101,12 +105,14 @@ mod tests {
         let (file, link) = (folder.path().join("clouds.yaml"), folder.path().join("link.yaml"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
         write_file(&file, "first").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let mut reader = std::fs::File::open(&file).unwrap();
         write_file(&link, "second").unwrap();
         let mut seen = String::new();
         reader.read_to_string(&mut seen).unwrap();
         assert_eq!((seen.as_str(), std::fs::read_to_string(&file).unwrap().as_str()), ("first", "second"));
         assert!(link.is_symlink());
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing unfinished is left");
     }
 

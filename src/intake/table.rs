@@ -21,8 +21,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub async fn run(context: Context, runner: Runner, lifecycle: Lifecycle) {
     let mut bell = context.listen();
     let mut away = false;
-    // Parts are a small share of what an instance does, and would find no place while others wait in line. Where there is
-    // one place they take turns with the others.
+    // Parts are a small share of what an instance does, and would find no place while others wait in line; where some were
+    // taken the others go first next time, so that they take turns where there is one place.
     let mut parts_first = true;
     while !lifecycle.stop.is_cancelled() {
         lifecycle.pulse("jobs table");

@@ -5,11 +5,17 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::{Pools, Store, StoreError};
+
+/// How long a change of the schema is waited for; records of years are copied within it.
+const LONGEST_TURN: Duration = Duration::from_mins(15);
+/// Between two looks whether it is done.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The path with something behind its name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -39,13 +45,30 @@ fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
 }
 
 /// The right to change the schema of an SQLite database, until it is dropped: of commands and daemons that begin at once,
-/// one does it and the others find it done. It is a lock on the folder, so that no file is left behind; nothing where the
-/// filesystem has no locks.
+/// one does it and the others find it done. It is a lock on the folder, so that no file is left behind. There is none where
+/// the filesystem has no locks, or after [`LONGEST_TURN`]: then two at once are told of what the other did.
 pub(super) async fn turn(database: &Path) -> Option<File> {
     let database = database.canonicalize().ok()?;
     let folder = File::open(database.parent()?).ok()?;
-    let locked = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await.ok()?;
-    locked.inspect_err(|error| tracing::debug!(%error, "nobody is kept from changing the schema at the same time")).ok()
+    let (mut waited, mut told) = (Duration::ZERO, false);
+    while waited < LONGEST_TURN {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "nobody is kept from changing the schema at the same time");
+                return None;
+            }
+        }
+        if !told && waited >= LOOK * 20 {
+            tracing::info!(database = %database.display(), "another process changes the schema; waiting for it");
+            told = true;
+        }
+        tokio::time::sleep(LOOK).await;
+        waited += LOOK;
+    }
+    tracing::warn!(database = %database.display(), "another process has changed the schema for long; going on without it");
+    None
 }
 
 /// The lock that one daemon holds on its SQLite file for as long as it lives, however it ends.

@@ -85,7 +85,7 @@ impl Store {
         }
         let mut jobs = Vec::new();
         for (statements, most, clouds) in looks {
-            let places = most.min(count - jobs.len());
+            let places = most.min(count.saturating_sub(jobs.len()));
             jobs.extend(tx.claim(statements, hold, now, (places, clouds)).await?);
         }
         let took = began.elapsed();

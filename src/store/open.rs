@@ -88,13 +88,13 @@ impl Store {
     /// When the schema is newer than this version, the copy cannot be made, or a migration fails.
     pub async fn migrate(&self) -> Result<Option<PathBuf>, StoreError> {
         let mut applied = self.applied().await?;
-        if applied > schema_version() {
-            return self.check_version().await.map(|()| None);
-        }
         let mut _turn = None;
         if let Some(file) = self.file.as_deref().filter(|_| applied < schema_version()) {
             _turn = file::turn(file).await;
             applied = self.applied().await?;
+        }
+        if applied > schema_version() {
+            return self.check_version().await.map(|()| None);
         }
         let copy = match &self.file {
             Some(file) if applied > 0 && applied < schema_version() => Some(self.copy_before_migrating(file).await?),
@@ -180,7 +180,11 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Store, StoreError> {
         let known = Arc::clone(&known);
         Box::pin(async move { Ok(known.can_begin(connection).await) })
     });
+    // Whoever makes a new file one with a write-ahead log must be alone with it.
+    let is_new = std::fs::metadata(&path).is_ok_and(|file| file.len() == 0);
+    let alone = if is_new { file::turn(&path).await } else { None };
     let write = writer.connect_with(options.clone()).await.map_err(|error| with_path(error, &path))?;
+    drop(alone);
     let readers = SqlitePoolOptions::new().max_connections(connections.clamp(1, 4)).acquire_timeout(ACQUIRE);
     let read = readers.connect_with(options.create_if_missing(false)).await?;
     let place = path.display().to_string();

@@ -195,7 +195,7 @@ class Stage:
     def evidence(self):
         """What it last was like, for whoever reads that it failed."""
         command = [self.binary, "--config", self.config, "jobs", "list", "--output", "json"]
-        jobs = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False).stdout
+        jobs = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=60).stdout
         logs = [path.read_text().splitlines()[-20:] for path in sorted(self.folder.glob("*.log"))]
         alive = {it: process.poll() is None for it, process in (("cloud", self.cloud), ("daemon", self.daemon)) if process}
         return "\n".join([jobs, f"alive: {alive}", *(line for log in logs for line in log)])
@@ -226,7 +226,7 @@ def one(binary, kind, at, when, keep):
         assert row["state"] == "succeeded", f"{kind} killed {when} change {at}: {row['error']}"
         changes = 0 if at else stage.halted()["seen"]
         return changes, stage.left(), stage.made()
-    except AssertionError as error:
+    except Exception as error:  # whatever it is, the next one needs to know
         raise AssertionError(f"{error}\n{stage.evidence()}") from error
     finally:
         stage.close()

@@ -208,6 +208,11 @@ impl Scribe {
         let over = all.iter().flatten().filter(|(.., settled)| settled.outcome.is_some());
         let over: Vec<(&Request, Ending<'_>)> =
             over.map(|(attempt, _, request, settled)| (&**request, ending(attempt, settled, now))).collect();
+        // Parts before their whole, as a part that ends comes to its whole last. That the whole is not wanted any more stays
+        // true whoever has it by now.
+        for (_, _, request, settled) in all.iter().flatten().filter(|(.., it)| it.outcome == Some(Outcome::Cancelled)) {
+            cancel_parts(&self.context, tx, request.id, settled.error.as_deref().unwrap_or_default()).await?;
+        }
         let mut ours: BTreeSet<Uuid> = tx.finish_jobs(&over, owner, now).await?.into_iter().collect();
         for (attempt, member, request, settled) in all.iter().flatten().filter(|(.., it)| it.outcome.is_none()) {
             if tx.park_job(request, &ending(attempt, settled, now), owner).await? {
@@ -224,9 +229,6 @@ impl Scribe {
         let mut succeeded = BTreeSet::new();
         for (attempt, _, request, settled) in all.iter().flatten().filter(|(_, _, it, _)| ours.contains(&it.id)) {
             let Some(outcome) = settled.outcome else { continue };
-            if outcome == Outcome::Cancelled {
-                cancel_parts(&self.context, tx, request.id, settled.error.as_deref().unwrap_or_default()).await?;
-            }
             walk::end(tx, request, outcome, settled.error.as_deref(), now).await?;
             self.publish(tx, attempt, request, settled, outcome, now).await?;
             let only_made_jobs = attempt.report.effects.iter().any(|effect| matches!(effect, Effect::Enqueue(_)));

@@ -1,4 +1,4 @@
--- A row that is being ended just now needs no renewal: waiting for it could be mutual. The state is compared so that
+-- A row that is being ended or kept just now needs no renewal: waiting for it could be mutual. The state is compared so that
 -- jobs are found by their ids, as where they are ended.
 UPDATE jobs SET lease_until = $3
 WHERE id IN (

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tenantd::store::schema_version;
 
@@ -29,7 +30,9 @@ async fn of_the_first_version() -> Place {
     std::fs::create_dir(&first).unwrap();
     let (name, text) = migrations("sqlite").remove(0);
     std::fs::write(first.join(name), text).unwrap();
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let options = options.journal_mode(SqliteJournalMode::Wal);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::migrate::Migrator::new(first.as_path()).await.unwrap().run(&mut connection).await.unwrap();
     let tenant = "INSERT INTO tenants VALUES (x'00000000000000000000000000000001', 'lab', 'p', 'blue', 'd', '', 1, 'OK', '', '2026-01-01T00:00:00Z', NULL)";
     sqlx::query(tenant).execute(&mut connection).await.unwrap();

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -83,12 +84,15 @@ impl Database {
         Store::open(&self.url, 4).await.unwrap()
     }
 
-    /// Returns once so many transactions wait for another, in PostgreSQL.
+    /// Returns once so many transactions wait for another, in PostgreSQL; fails loudly after a while.
     pub async fn until_wait(&self, transactions: i64) {
         let waiting =
             "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() != transactions {}
+        let waiting = async {
+            while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() < transactions {}
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("transactions that wait");
     }
 
     /// Lets the test end with jobs in the queue.
